@@ -1,0 +1,81 @@
+# One non-recursive Makefile. Folder libraries (build/common.a, build/agw_media.a, ...) keep the dependency rule
+# visible: common <- h248 <- alg | agw. `make help` lists the commands.
+B      ?= build
+CC     ?= gcc
+O      ?= -O2
+WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+SAN    ?=
+VERSION := $(shell cat VERSION 2>/dev/null)
+CPPFLAGS += -I. -D_GNU_SOURCE -DOPENIQ_VERSION='"$(VERSION)"' -MMD -MP
+CFLAGS += -std=c11 -g $(O) $(WARN) $(SAN) -pthread -fno-omit-frame-pointer
+LDFLAGS += $(SAN) -pthread
+
+# Lazily, so that `make deps` works before the packages are there.
+PKGS_COMMON = libuv libcyaml jansson libpcap libmicrohttpd zlib
+PKGS_ALG    = sofia-sip-ua libwebsockets libssl libcrypto
+PKGS_AGW    = usrsctp libssl libcrypto
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS_COMMON) $(PKGS_ALG) $(PKGS_AGW)))$(PKG_CFLAGS)
+LIBS_COMMON = $(eval LIBS_COMMON := $$(shell pkg-config --libs $(PKGS_COMMON)) -lm)$(LIBS_COMMON)
+LIBS_ALG = $(eval LIBS_ALG := $$(shell pkg-config --libs $(PKGS_ALG)))$(LIBS_ALG)
+LIBS_AGW = $(eval LIBS_AGW := $$(shell pkg-config --libs $(PKGS_AGW)))$(LIBS_AGW)
+LIBS_ALL = $(LIBS_ALG) $(LIBS_AGW) $(LIBS_COMMON)
+
+# --- folder libraries: every .c of the folder but main.c ---
+FOLDERS := common h248 alg alg/sip alg/sdp alg/call alg/iq agw agw/ctl agw/media agw/data tests/fake tests/flow tests/lab
+srcs = $(filter-out %/main.c $(PROGRAM_SRCS),$(wildcard $(1)/*.c))
+lib  = $(B)/$(subst /,_,$(1)).a
+# Programs that are one file with a main() beside library files.
+PROGRAM_SRCS := h248/h248_tool.c tests/flow/iq_replay.c $(wildcard tests/lab/lab_*.c)
+
+define FOLDER_RULE
+$(call lib,$(1)): $(patsubst %.c,$(B)/obj/%.o,$(call srcs,$(1)))
+	@rm -f $$@
+	@$(if $(call srcs,$(1)),ar rcs $$@ $$^,ar rcs $$@)
+endef
+$(foreach f,$(FOLDERS),$(eval $(call FOLDER_RULE,$(f))))
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC  $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -c -o $@ $<
+
+LIB_BASE := $(call lib,h248) $(call lib,common)
+LIB_ALG  := $(foreach f,alg alg/call alg/iq alg/sdp alg/sip,$(call lib,$(f)))
+LIB_AGW  := $(foreach f,agw agw/ctl agw/media agw/data,$(call lib,$(f)))
+link = @echo "  LD  $@"; mkdir -p $(@D); $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(1)
+
+$(B)/alg: $(B)/obj/alg/main.o $(LIB_ALG) $(LIB_BASE)
+	$(call link,$(LIBS_ALG) $(LIBS_COMMON))
+$(B)/agw: $(B)/obj/agw/main.o $(LIB_AGW) $(LIB_BASE)
+	$(call link,$(LIBS_AGW) $(LIBS_COMMON))
+$(B)/h248-tool: $(B)/obj/h248/h248_tool.o $(LIB_BASE)
+	$(call link,$(LIBS_COMMON))
+# The player and the lab use agw's own ICE, DTLS and SCTP code for the peer's side (tests may include anything).
+LIB_TESTS := $(foreach f,tests/flow tests/fake tests/lab,$(call lib,$(f)))
+$(B)/iq-replay: $(B)/obj/tests/flow/iq_replay.o $(LIB_TESTS) $(LIB_AGW) $(LIB_BASE)
+	$(call link,$(LIBS_ALL))
+$(B)/lab-%: $(B)/obj/tests/lab/lab_%.o $(LIB_TESTS) $(LIB_AGW) $(LIB_BASE)
+	$(call link,$(LIBS_ALL))
+
+PROGRAMS := $(B)/alg $(B)/agw $(B)/h248-tool $(B)/iq-replay $(patsubst tests/lab/lab_%.c,$(B)/lab-%,$(wildcard tests/lab/lab_*.c))
+
+.PHONY: all help deps run test check unit unit-asan unit-tsan layers fuzz-smoke bench clean
+all: $(PROGRAMS)
+
+# --- unit tests: tests/unit/test_X.c is one program; cmocka ---
+UNITS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+$(B)/unit/test_alg_%: $(B)/obj/tests/unit/test_alg_%.o $(call lib,tests/fake) $(LIB_ALG) $(LIB_BASE)
+	$(call link,-lcmocka $(LIBS_ALL))
+$(B)/unit/test_agw_%: $(B)/obj/tests/unit/test_agw_%.o $(call lib,tests/fake) $(LIB_AGW) $(LIB_BASE)
+	$(call link,-lcmocka $(LIBS_AGW) $(LIBS_COMMON))
+$(B)/unit/test_h248_%: $(B)/obj/tests/unit/test_h248_%.o $(LIB_BASE)
+	$(call link,-lcmocka $(LIBS_COMMON))
+$(B)/unit/test_common_%: $(B)/obj/tests/unit/test_common_%.o $(call lib,common)
+	$(call link,-lcmocka $(LIBS_COMMON))
+units: $(UNITS)
+
+clean:
+	rm -rf build
+
+.SECONDARY:
+-include $(shell test -d $(B)/obj && find $(B)/obj -name '*.d')
