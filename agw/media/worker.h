@@ -1,0 +1,34 @@
+/* Packet worker: one thread, own epoll loop, its stream endpoints. Control talks to it by bus messages only.
+ * A context stays on the worker that it was given at birth. */
+#pragma once
+
+#include "agw/bus.h"
+#include "common/count.h"
+#include "common/trace.h"
+
+struct worker;
+
+enum worker_counter {
+    WORKER_C_RX, WORKER_C_TX, WORKER_C_RX_OCTETS, WORKER_C_TX_OCTETS, WORKER_C_STUN_OK, WORKER_C_STUN_BAD,
+    WORKER_C_UNVALIDATED, /* DTLS or other from an address without a passed check: dropped */
+    WORKER_C_JUNK,        /* first octet of nothing we know (RFC 7983) */
+    WORKER_C_DTLS_OK, WORKER_C_DTLS_FAILED, WORKER_C_DROPPED, /* inbox of the data thread full */
+    WORKER_C_SEPS, WORKER_C_N
+};
+extern const struct count_def worker_counters[WORKER_C_N];
+
+struct worker_conf {
+    unsigned index;
+    struct inbox *ctl;           /* events go here */
+    struct inbox *data;          /* decrypted records go here */
+    const uint8_t *cert_der, *key_der; /* certificate and PKCS#8 key shared by all; live as long as the worker */
+    size_t cert_len, key_len;
+    unsigned ice_timeout_ms;     /* no check for so long = ICE_LOST: 30000 */
+    unsigned dtls_timeout_ms;    /* handshake given up: 30000 */
+    struct trace *trace;         /* NULL = off */
+};
+
+int worker_new(struct worker **wp, const struct worker_conf *conf); /* starts the thread */
+struct inbox *worker_inbox(struct worker *w);
+void worker_free(struct worker *w); /* posts BUS_STOP and joins the thread */
+const count_t *worker_counts(const struct worker *w);

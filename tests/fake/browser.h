@@ -1,0 +1,37 @@
+/* The browser's side of a data-channel transport, in C: a full-ICE controlling agent (checks with USE-CANDIDATE), DTLS in
+ * either role, SCTP, negotiated channels. For charts, the lab, benches and unit tests; real browsers are in tests/e2e.
+ * Runs on a libuv loop. Only one process-wide usrsctp instance exists: at most one loop per process uses this. */
+#pragma once
+
+#include <uv.h>
+
+#include "common/net.h"
+#include "common/sv.h"
+
+struct browser;
+
+enum browser_event { BROWSER_ICE_UP, BROWSER_DTLS_HELLO_SEEN, BROWSER_DTLS_UP, BROWSER_DTLS_FAILED, BROWSER_SCTP_UP,
+                     BROWSER_CHAN_RESET, BROWSER_CLOSED };
+
+struct browser_h {
+    void (*event)(void *arg, enum browser_event ev, const char *text);
+    void (*message)(void *arg, uint16_t sid, bool binary, const void *p, size_t n);
+    void (*writable)(void *arg); /* after -EAGAIN; may be NULL */
+    void *arg;
+};
+
+int browser_new(struct browser **bp, uv_loop_t *loop, const char *local_ip, const struct browser_h *h);
+void browser_free(struct browser *b);
+/* What goes into our SDP: filled at browser_new. */
+const char *browser_ufrag(const struct browser *b);
+const char *browser_pwd(const struct browser *b);
+const char *browser_fingerprint(const struct browser *b); /* "AA:BB:..." sha-256 */
+uint16_t browser_port(const struct browser *b);
+/* The peer's values; starts the checks. dtls_client: our role. fingerprint: "sha-256 AA:BB.." ; sctp ports. */
+int browser_start(struct browser *b, const struct addr *remote, const char *ufrag, const char *pwd, const char *fingerprint,
+                  bool dtls_client, uint16_t sctp_local, uint16_t sctp_remote);
+int browser_send(struct browser *b, uint16_t sid, bool binary, const void *p, size_t n); /* -EAGAIN: wait for writable */
+int browser_reset(struct browser *b, uint16_t sid); /* reset our outgoing stream */
+/* Faults for tests. */
+void browser_break_fingerprint(struct browser *b); /* present another certificate than browser_fingerprint says */
+void browser_mute(struct browser *b, bool mute);   /* vanish: send nothing, take nothing */
