@@ -1,0 +1,24 @@
+/* struct alg: everything of the one process, wired in main.c. Main thread only. */
+#pragma once
+
+#include <uv.h>
+
+#include "alg/sip/reg.h"
+#include "alg/sip/sip.h"
+
+struct mgc;
+struct calls;
+struct ops;
+struct trace;
+struct alg_conf;
+
+struct alg {
+    struct alg_conf *conf;
+    uv_loop_t loop;
+    struct sip *sip;     /* alg/sip/sip.c: nta agent and WebSocket bridge */
+    struct reg *reg;
+    struct mgc *mgc;
+    struct calls *calls; /* alg/call/call.c */
+    struct ops *ops;
+    struct trace *trace;
+};

@@ -1,0 +1,30 @@
+/* Calls: a B2BUA call of two legs and one H.248 context (TS 23.334 6.2.10.6.2; sip-sdp 2.8). Main thread. */
+#pragma once
+
+#include "alg/alg.h"
+#include "common/count.h"
+
+struct calls;
+
+struct calls_conf {
+    const char *access_interface, *access_realm; /* "access", "access.example.net": ip/$/access/$, ipdc/realm */
+    const char *core_interface, *core_realm;     /* "core", "core.example.net" */
+    const char *home_domain;
+    bool dtls_active;        /* answer a=setup:actpass with active (the chart) or passive */
+    unsigned max_calls;      /* over it: 503 with Retry-After */
+    unsigned no_answer_ms;   /* 180000 */
+    unsigned heartbeat_s;    /* hangterm/thb: 3600 */
+    bool early_media_183;    /* pass core 18x */
+};
+
+enum call_counter { CALL_C_ACTIVE, CALL_C_MO, CALL_C_MT, CALL_C_ESTABLISHED, CALL_C_FAILED, CALL_C_IQ_FAILED, CALL_C_N };
+extern const struct count_def call_counters[CALL_C_N];
+
+int calls_new(struct calls **cp, struct alg *alg, const struct calls_conf *conf);
+void calls_free(struct calls *c);
+const count_t *calls_counts(const struct calls *c);
+/* From sip_h: every request outside a dialog that is no REGISTER. */
+void calls_request(struct calls *c, struct sip_in *in, const struct sip_msg *m);
+void calls_flow_closed(struct calls *c, sip_flow flow);
+/* SIGTERM: BYE/CANCEL/503 on every leg, contexts released; done when none is left (at the latest after 3 s). */
+void calls_stop(struct calls *c, void (*done)(void *arg), void *arg);

@@ -1,0 +1,89 @@
+/* The SIP side of alg: Sofia's nta (transports, transactions, dialogs) towards the core, and the WebSocket side (ws.h)
+ * bridged into the same agent. No Sofia type leaves this folder. One thread: alg's main thread (Sofia's root).
+ * RFC 3261; RFC 7118 on W2. */
+#pragma once
+
+#include "common/net.h"
+#include "common/sv.h"
+
+struct sip;
+struct sip_msg; /* a received message; lives only during the callback */
+struct sip_in;  /* server transaction: a request that waits for our answer */
+struct sip_out; /* client transaction */
+struct sip_dlg; /* one dialog (or half-made dialog): local and remote tag, route set, CSeq */
+
+enum sip_side { SIP_W2, SIP_MW }; /* towards browsers; towards the core */
+typedef uint64_t sip_flow;        /* one WebSocket connection; 0 = none */
+
+struct sip_hdr { /* arrays end with name NULL */
+    const char *name, *value;
+};
+
+/* --- reading a message --- */
+const char *sip_msg_method(const struct sip_msg *m); /* "INVITE"; of a response: CSeq's method */
+int sip_msg_status(const struct sip_msg *m);         /* 0 = a request */
+const char *sip_msg_reason(const struct sip_msg *m);
+const char *sip_msg_uri(const struct sip_msg *m);    /* Request-URI as text */
+const char *sip_msg_header(const struct sip_msg *m, const char *name); /* whole value, lines joined by ", "; NULL = absent */
+struct sv sip_msg_body(const struct sip_msg *m);
+const char *sip_msg_ctype(const struct sip_msg *m);  /* "application/sdp", lower case, without parameters; NULL = none */
+const char *sip_msg_call_id(const struct sip_msg *m);
+const char *sip_msg_from_uri(const struct sip_msg *m), *sip_msg_to_uri(const struct sip_msg *m);
+const char *sip_msg_to_tag(const struct sip_msg *m); /* NULL = none */
+const char *sip_msg_contact(const struct sip_msg *m); /* first Contact URI; NULL */
+uint32_t sip_msg_cseq(const struct sip_msg *m);
+enum sip_side sip_msg_side(const struct sip_msg *m);
+sip_flow sip_msg_flow(const struct sip_msg *m);      /* W2: the connection it came on; 0 on Mw */
+
+/* --- server side --- */
+struct sip_h {
+    /* A request outside a dialog. Answer it, now or later, or make it a dialog (sip_dlg_accept). REGISTER goes to reg.c. */
+    void (*request)(void *arg, struct sip_in *in, const struct sip_msg *m);
+    void (*flow_closed)(void *arg, sip_flow flow); /* the WebSocket is gone */
+    void *arg;
+};
+
+/* status 100..699; reason NULL = the RFC's. Extra headers may be NULL. body with ctype NULL = "application/sdp".
+ * A final answer ends the sip_in (do not use it again). */
+int sip_reply(struct sip_in *in, int status, const char *reason, const struct sip_hdr *hdrs, struct sv body, const char *ctype);
+/* CANCEL came for this INVITE: the 200 to CANCEL is already sent; the callback must answer 487. */
+void sip_in_on_cancel(struct sip_in *in, void (*cancelled)(void *arg, const char *reason_header), void *arg);
+void sip_in_on_ack(struct sip_in *in, void (*ack)(void *arg, const struct sip_msg *m), void *arg); /* m NULL: no ACK in 64*T1 */
+
+struct sip_dlg_h { /* requests inside a dialog: re-INVITE, BYE, UPDATE, INFO, OPTIONS ... each must be answered */
+    void (*request)(void *arg, struct sip_dlg *d, struct sip_in *in, const struct sip_msg *m);
+    void *arg;
+};
+/* Turn an initial INVITE into a dialog (gives it our tag). */
+int sip_dlg_accept(struct sip_dlg **dp, struct sip *s, struct sip_in *in, const struct sip_msg *m, const struct sip_dlg_h *h);
+
+/* --- client side --- */
+struct sip_target {
+    enum sip_side side;
+    sip_flow flow;       /* W2: the connection to use (no resolving of .invalid) */
+    const char *uri;     /* Request-URI */
+    const char *route;   /* Mw: Service-Route values "a, b" put as Route; NULL = outbound proxy of the configuration, if any */
+    const char *from, *to; /* name-addr without tags: "<sip:alice@home.net>" */
+};
+/* Every response, 1xx and the final one; m NULL: timeout (408) or no transport (503) — status says which. A 2xx or failure is
+ * the last call, except that more 2xx of a forked INVITE may follow with `out` NULL: the callee ACKs and BYEs those itself. */
+typedef void sip_response_h(void *arg, struct sip_out *out, int status, const struct sip_msg *m);
+
+/* An INVITE that opens a new dialog (fresh Call-ID and tag). */
+int sip_invite(struct sip_dlg **dp, struct sip_out **op, struct sip *s, const struct sip_target *to, const struct sip_hdr *hdrs,
+               struct sv sdp, const struct sip_dlg_h *h, sip_response_h *cb, void *cb_arg);
+int sip_cancel(struct sip_out *out, const char *reason_header); /* RFC 3261 9: waits for the first 1xx by itself */
+/* ACK of a 2xx (repeated by sip.c when the 2xx is). body may be empty. */
+int sip_ack(struct sip_dlg *d, const struct sip_hdr *hdrs, struct sv body);
+/* A request inside the dialog: "INVITE" (re-INVITE), "BYE", "UPDATE", "INFO", "MESSAGE". */
+int sip_dlg_request(struct sip_dlg *d, struct sip_out **op, const char *method, const struct sip_hdr *hdrs, struct sv body,
+                    const char *ctype, sip_response_h *cb, void *cb_arg);
+void sip_dlg_free(struct sip_dlg *d); /* forgets it; sends nothing; NULL is fine */
+void sip_dlg_set_handler(struct sip_dlg *d, const struct sip_dlg_h *h);
+enum sip_side sip_dlg_side(const struct sip_dlg *d);
+sip_flow sip_dlg_flow(const struct sip_dlg *d);
+void sip_dlg_set_flow(struct sip_dlg *d, sip_flow flow); /* flow recovery: the WIC came back on another connection */
+const char *sip_dlg_call_id(const struct sip_dlg *d);
+/* A request outside any dialog (MESSAGE, OPTIONS, SUBSCRIBE). */
+int sip_request(struct sip_out **op, struct sip *s, const struct sip_target *to, const char *method, const struct sip_hdr *hdrs,
+                struct sv body, const char *ctype, sip_response_h *cb, void *cb_arg);
