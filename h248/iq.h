@@ -64,11 +64,19 @@ struct iq_stream {
     bool notify_consent;                 /* stnconfres: lost */
 };
 
+/* Properties of ROOT (H.248.1 E.2); times in ms. max_*: read-only. */
+struct iq_root {
+    struct iq_int max_contexts, max_terms;
+    struct iq_int mg_execution, mgc_execution, mg_provisional, mgc_provisional;
+    struct iq_int mgc_pending_limit, mg_pending_limit;
+};
+
 struct iq_term {
     struct sv id;                 /* TerminationID on the wire: "ip/$/core/$", "ip/1/core/7" */
 
     /* TerminationState */
     struct iq_texts groupse;      /* mgroup/groupse: "SCTP 2 3" each */
+    struct iq_root root;          /* termination ROOT only */
 
     /* Events descriptor: present when has_events (it replaces the earlier one whole, H.248.1 7.1.9) */
     bool has_events;
@@ -76,6 +84,7 @@ struct iq_term {
     struct iq_int heartbeat;      /* hangterm/thb timerx, seconds; 0 = off */
     bool notify_cause;            /* g/cause */
     struct iq_int inactivity;     /* adid/ipstop dt, seconds */
+    struct iq_int ito;            /* it/ito mit on ROOT, units of 10 ms */
 
     bool has_signals;             /* Signals descriptor present (also when empty: stop all) */
 
@@ -89,7 +98,8 @@ struct iq_fault {
     char text[160];
 };
 
-/* Into the descriptors of a command (request or reply). 0, -ENOMEM, -EMSGSIZE. */
+/* Into the descriptors of a command (request or reply). Text and SDP are copied into the arena: the command does not
+ * point into t. 0, -ENOMEM, -EMSGSIZE. */
 int iq_put(struct arena *a, const struct iq_term *t, struct h248_cmd *cmd);
 /* Out of a command. 0; -EBADMSG with *fault (code and text to answer); -ENOMEM. Items of packages that the profile lacks
  * are refused as TS 29.334 5.2 says (440 unknown package, 445/450 unknown item, 449 value). `t` is zeroed first. */
@@ -101,6 +111,9 @@ struct iq_stream *iq_stream_find(struct iq_term *t, uint16_t id);
 /* A groupse entry "SCTP 2 3" taken apart. 0 or -EBADMSG. */
 struct iq_group { struct sv semantics; unsigned n; uint16_t streams[IQ_LIST_MAX]; };
 int iq_group_parse(struct sv text, struct iq_group *g);
+/* Do groupse, strdeagg and sctpid of a whole termination (as it stands after the command) agree? 0, or -EBADMSG with
+ * fault 489 (449: group semantics other than SCTP). */
+int iq_group_check(const struct iq_term *t, struct iq_fault *fault);
 
 /* --- events observed (NOTIFY), both ways --- */
 enum iq_event {

@@ -1,0 +1,56 @@
+/* Inside alg/iq only: gateways and contexts as mgc.c, proc.c and notify.c share them. */
+#pragma once
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "alg/iq/mgc.h"
+
+struct iq_op;
+
+struct gw { /* one registered gateway; user data of its assoc_peer */
+    struct mgc *mgc;
+    struct assoc_peer *peer;
+    struct iq_ctx *by_id; /* uthash: contexts whose id is known */
+    unsigned n_ctx;       /* contexts on it, known id or not: the load for the choice */
+    struct gw *prev, *next;
+};
+
+struct iq_ctx {
+    struct gw *gw;
+    uint32_t id;      /* H248_CTX_CHOOSE until the first reply */
+    struct iq_ctx_h h;
+    struct iq_op *ops; /* the first one is in flight when `busy` */
+    bool busy;
+    bool calling;     /* inside the owner's done callback */
+    bool released;    /* the owner is gone: subtract, then free */
+    bool lost;        /* the gateway has no such context any more */
+    unsigned tries;   /* SUBs that timed out */
+    UT_hash_handle hh;
+    struct iq_ctx *prev, *next; /* mgc->ctxs */
+};
+
+struct mgc {
+    uv_loop_t *loop;
+    struct mgc_conf conf;
+    struct link *link;
+    struct addr listen;
+    struct gw *gws;
+    struct iq_ctx *ctxs;
+    count_t counts[MGC_C_N];
+    uv_timer_t timer; /* stop: at the latest */
+    void (*stop_done)(void *arg);
+    void *stop_arg;
+    bool stopping, leaving;
+};
+
+/* proc.c */
+struct iq_ctx *gw_ctx(struct gw *gw, uint32_t id);          /* NULL: unknown */
+void gw_lost_contexts(struct gw *gw);                        /* its Restart: every context there is gone */
+void gw_resume_releases(struct gw *gw);                      /* it is back: subtract what could not be */
+int gw_subtract_unknown(struct gw *gw, uint32_t id);         /* a context that we do not know: W-Subtract * */
+void gw_ctx_lost(struct iq_ctx *c);
+/* mgc.c */
+void mgc_ctx_freed(struct mgc *m);                           /* one context less: stop may go on */
+/* notify.c */
+void notify_request(struct gw *gw, struct trans_in *in, const struct h248_txn *req);
