@@ -99,11 +99,20 @@ struct iq_fault {
 };
 
 /* Into the descriptors of a command (request or reply). Text and SDP are copied into the arena: the command does not
- * point into t. 0, -ENOMEM, -EMSGSIZE. */
+ * point into t. 0, -ENOMEM, -EMSGSIZE, -EINVAL (a field outside the range of its row). An armed event or a set signal of
+ * a stream implies has_events, has_signals. A stream without LocalControl, Local and Remote travels in events and signals
+ * only; one that says nothing at all does not travel. */
 int iq_put(struct arena *a, const struct iq_term *t, struct h248_cmd *cmd);
 /* Out of a command. 0; -EBADMSG with *fault (code and text to answer); -ENOMEM. Items of packages that the profile lacks
- * are refused as TS 29.334 5.2 says (440 unknown package, 445/450 unknown item, 449 value). `t` is zeroed first. */
+ * are refused as TS 29.334 5.2 says (440 unknown package, 450 451 452 no such item, 445 512 513 known but not supported,
+ * 446 457 parameter, 449 value, 455 wrong descriptor, 456 twice, 472 473 474 session description, 501, 517, 534). `t` is
+ * zeroed first. A signal or event that names no stream is for every stream of the command that can carry it: streams with
+ * a transport of their own (sctpreset: those with sctpid); or else the first, or stream 1 (TS 29.334 5.7.2). */
 int iq_get(struct arena *a, const struct h248_cmd *cmd, struct iq_term *t, struct iq_fault *fault);
+/* Fill *fault; its text is made fit for a quoted string. Always -EBADMSG. */
+int iq_refuse(struct iq_fault *fault, unsigned code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* A Packages descriptor with everything the tables hold: for the reply to an audit. 0, -ENOMEM. */
+int iq_put_packages(struct arena *a, struct h248_cmd *cmd);
 
 struct iq_stream *iq_stream_new(struct iq_term *t, uint16_t id); /* NULL: full */
 struct iq_stream *iq_stream_find(struct iq_term *t, uint16_t id);

@@ -1,0 +1,49 @@
+/* Packages of secured and connected transport: (D)TLS (H.248.90, H.248.93 clause 8), TCP (H.248.89), STUN (H.248.50).
+ * Package ids: IANA registry. ALL ITEM NAMES HERE ARE UNVERIFIED WORKING NAMES: the behaviour is TS 23.334's, the spelling
+ * is ours until the Recommendations were read; a correction is one row. */
+#include "h248/pkg.h"
+
+#define SIGNAL(n, f) {.name = n, .kind = PKG_SIGNAL, .where = PKG_ON_BEARER, .field = PKG_STREAM(f)}
+#define CHANGE(n, f, ev)                                                                                            \
+    {.name = n, .kind = PKG_EVENT, .where = PKG_ON_BEARER, .field = PKG_STREAM(f), .params = change_params,         \
+     .n_params = ARRAY_LEN(change_params), .select = "Type", .observed = ev}
+
+/* A session or connection that came up is no event that Iq asks for (TS 23.334 6.2.10.5: failure only). */
+static const char *const change_words[] = {"Est", "Rel", "Failed", NULL};
+static const struct pkg_param change_params[] = {
+    {.name = "Type", .def = {PKG_ENUM, .values = change_words}},
+};
+
+static const enum iq_event dtls_events[] = {IQ_EV_NONE, IQ_EV_DTLS_RELEASED, IQ_EV_DTLS_FAILED};
+static const struct pkg_item tlsbsc_items[] = {
+    SIGNAL("EstBNC", dtls_establish),
+    SIGNAL("RelBNC", dtls_release),
+    CHANGE("BNCChange", notify_dtls, dtls_events),
+};
+static const struct pkg tlsbsc = {"tlsbsc", 0x0117, 1, tlsbsc_items, ARRAY_LEN(tlsbsc_items)};
+
+static const enum iq_event tcp_events[] = {IQ_EV_NONE, IQ_EV_TCP_RELEASED, IQ_EV_TCP_FAILED};
+static const struct pkg_item tcpbcc_items[] = {
+    SIGNAL("EstBNC", tcp_establish),
+    SIGNAL("RelBNC", tcp_release),
+    CHANGE("BNCChange", notify_tcp, tcp_events),
+};
+static const struct pkg tcpbcc = {"tcpbcc", 0x0115, 1, tcpbcc_items, ARRAY_LEN(tcpbcc_items)};
+
+static const struct pkg_item mgastuns_items[] = {
+    SIGNAL("astuns", act_stun),
+};
+static const struct pkg mgastuns = {"mgastuns", 0x00c2, 1, mgastuns_items, ARRAY_LEN(mgastuns_items)};
+
+static const struct pkg_param test_params[] = {
+    {.name = "on", .def = {PKG_BOOL}, .field = PKG_STREAM(consent_test)},
+};
+static const enum iq_event lost_events[] = {IQ_EV_CONSENT_LOST};
+static const struct pkg_item stnconfres_items[] = {
+    {.name = "test", .kind = PKG_SIGNAL, .where = PKG_ON_BEARER, .params = test_params, .n_params = ARRAY_LEN(test_params)},
+    {.name = "lost", .kind = PKG_EVENT, .where = PKG_ON_BEARER, .field = PKG_STREAM(notify_consent),
+     .observed = lost_events},
+};
+static const struct pkg stnconfres = {"stnconfres", 0x0120, 1, stnconfres_items, ARRAY_LEN(stnconfres_items)};
+
+const struct pkg *const pkg_sec[] = {&tlsbsc, &tcpbcc, &mgastuns, &stnconfres, NULL};
