@@ -1,0 +1,473 @@
+#include "agw/media/sep.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "agw/media/demux.h"
+#include "agw/media/dtls_title.h"
+
+#define EVENTS 8 /* more than one call can cause */
+
+struct held { /* a record received before the fingerprint was known */
+    struct held *next;
+    size_t n;
+    uint8_t p[];
+};
+
+struct event {
+    enum sep_out_kind kind;
+    enum bus_what what;
+    char text[BUS_TEXT];
+};
+
+struct sep {
+    struct sep_env *env;
+    char peer[16];
+    struct addr local;
+    struct ice *ice;    /* NULL: latched to `remote` */
+    bool ice_up;        /* some pair was selected once */
+    bool has_remote;
+    struct addr remote;
+
+    enum bus_dtls_role role;
+    bool establish;
+    char fp_hash[16];
+    uint8_t fp[BUS_FP_MAX];
+    unsigned fp_len;
+    struct dtls *dtls;        /* NULL: not begun */
+    enum dtls_state reported; /* of dtls */
+    bool is_up;               /* data was told UP */
+    struct addr dtls_src;     /* of the last DTLS datagram: where to answer before a pair is selected */
+    bool has_src;
+    struct held *held, **held_end;
+    unsigned n_held;
+
+    struct event event[EVENTS];
+    unsigned n_events, shown;
+    struct dtls_seen seen_in, seen_out; /* for the trace */
+};
+
+/* --- results --- */
+
+static void push(struct sep *sep, enum sep_out_kind kind, enum bus_what what, const char *text)
+{
+    struct event *ev = &sep->event[sep->n_events++];
+
+    assert(sep->n_events <= EVENTS);
+    ev->kind = kind;
+    ev->what = what;
+    sv_copy(sv_from(text), ev->text, sizeof(ev->text));
+}
+
+static void push_down(struct sep *sep)
+{
+    if (sep->is_up)
+        push(sep, SEP_OUT_DOWN, BUS_EV_DTLS_CLOSED, "");
+    sep->is_up = false;
+}
+
+/* Tells what DTLS became since it was last looked at. */
+static void report(struct sep *sep)
+{
+    const enum dtls_state state = sep->dtls ? dtls_state(sep->dtls) : DTLS_HANDSHAKE;
+
+    if (!sep->dtls || state == sep->reported)
+        return;
+    sep->reported = state;
+    if (state == DTLS_UP) {
+        const char *role = dtls_is_client(sep->dtls) ? "client" : "server";
+
+        push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_UP, role);
+        push(sep, SEP_OUT_UP, BUS_EV_DTLS_UP, role);
+        sep->is_up = true;
+    } else if (state == DTLS_FAILED) {
+        push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_FAILED, dtls_why(sep->dtls));
+        push_down(sep);
+    } else if (state == DTLS_CLOSED) {
+        push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_CLOSED, "close_notify");
+        push_down(sep);
+    }
+}
+
+static void drop_held(struct sep *sep)
+{
+    struct held *h, *next;
+
+    for (h = sep->held; h; h = next) {
+        next = h->next;
+        free(h);
+    }
+    sep->held = NULL;
+    sep->held_end = &sep->held;
+    sep->n_held = 0;
+}
+
+/* Too many or no memory: lost, SCTP repeats it. */
+static void hold(struct sep *sep, const uint8_t *p, size_t n)
+{
+    struct held *h;
+
+    if (sep->n_held >= MEDIA_HOLD_RECORDS)
+        return;
+    h = malloc(sizeof(*h) + n);
+    if (!h)
+        return;
+    h->next = NULL;
+    h->n = n;
+    memcpy(h->p, p, n);
+    *sep->held_end = h;
+    sep->held_end = &h->next;
+    sep->n_held++;
+}
+
+static size_t take_held(struct sep *sep)
+{
+    struct held *h = sep->held;
+    const size_t n = h->n;
+
+    memcpy(sep->env->record, h->p, n);
+    sep->held = h->next;
+    if (!sep->held)
+        sep->held_end = &sep->held;
+    sep->n_held--;
+    free(h);
+    return n;
+}
+
+/* --- trace --- */
+
+static void trace_out(struct sep *sep, const struct tx *tx, unsigned from)
+{
+    char text[256];
+
+    for (unsigned i = from; sep->env->trace && i < tx->n; i++) {
+        struct buf b = buf_over(text, sizeof(text) - 1);
+        const struct tx_slot *s = &tx->slot[i];
+
+        if (!dtls_title(&sep->seen_out, s->p, s->n, &b))
+            continue;
+        text[b.len] = '\0';
+        trace_msg(sep->env->trace, "agw", sep->peer, "dtls", text, SV_NONE, &sep->local, &s->to);
+    }
+}
+
+static void trace_in(struct sep *sep, const struct dgram *in)
+{
+    char text[256];
+    struct buf b = buf_over(text, sizeof(text) - 1);
+
+    if (!sep->env->trace || !dtls_title(&sep->seen_in, in->p, in->n, &b))
+        return;
+    text[b.len] = '\0';
+    trace_msg(sep->env->trace, sep->peer, "agw", "dtls", text, SV_NONE, &in->src, &sep->local);
+}
+
+/* Checks until a pair is there, and those that change it; the keepalives that follow say nothing new. */
+static void trace_check(struct sep *sep, const struct dgram *in, int res, bool was_up)
+{
+    if (!sep->env->trace || (was_up && !(res & (ICE_SWITCHED | ICE_RESUMED))))
+        return;
+    trace_msg(sep->env->trace, sep->peer, "agw", "ice",
+              res & ICE_NOMINATED ? "Binding request USE-CANDIDATE" : "Binding request", SV_NONE, &in->src,
+              &sep->local);
+    trace_msg(sep->env->trace, "agw", sep->peer, "ice",
+              res & ICE_CHECK ? "Binding success response" : "Binding error response", SV_NONE, &sep->local,
+              &in->src);
+}
+
+/* --- where to --- */
+
+static const struct addr *peer_addr(const struct sep *sep)
+{
+    if (!sep->ice)
+        return sep->has_remote ? &sep->remote : NULL;
+    if (sep->ice_up)
+        return ice_selected(sep->ice);
+    return sep->has_src ? &sep->dtls_src : NULL; /* checked, but none is nominated yet */
+}
+
+static bool is_from_peer(const struct sep *sep, const struct addr *src)
+{
+    if (sep->ice)
+        return ice_is_valid(sep->ice, src);
+    return sep->has_remote && addr_eq(src, &sep->remote);
+}
+
+/* What DTLS put into tx since `from` gets its address. */
+static void emit(struct sep *sep, struct tx *tx, unsigned from)
+{
+    tx_address(tx, from, peer_addr(sep));
+    trace_out(sep, tx, from);
+    report(sep);
+}
+
+/* --- DTLS --- */
+
+static int begin(struct sep *sep, bool client, msec_t now)
+{
+    int err = dtls_new(&sep->dtls, sep->env->dtls, client, sep->env->dtls_timeout, now);
+
+    if (err)
+        return err;
+    sep->reported = DTLS_HANDSHAKE;
+    memset(&sep->seen_in, 0, sizeof(sep->seen_in));
+    memset(&sep->seen_out, 0, sizeof(sep->seen_out));
+    return 0;
+}
+
+/* A new association (RFC 8842 4: other fingerprint or role) replaces the old one. */
+static void abandon(struct sep *sep)
+{
+    dtls_free(sep->dtls);
+    sep->dtls = NULL;
+    drop_held(sep);
+    push_down(sep);
+}
+
+void sep_start(struct sep *sep, struct tx *tx, msec_t now)
+{
+    const unsigned from = tx->n;
+
+    /* TS 23.334 6.2.10.6.2 step 11 c: not before there is connectivity, even when asked earlier */
+    if (sep->role == BUS_DTLS_CLIENT && sep->establish && !sep->dtls &&
+        (sep->ice ? ice_selected(sep->ice) != NULL : sep->has_remote)) {
+        if (begin(sep, true, now)) {
+            push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_FAILED, "no memory");
+            return;
+        }
+        if (sep->fp_hash[0])
+            dtls_expect(sep->dtls, sep->fp_hash, sep->fp, sep->fp_len, tx);
+        dtls_start(sep->dtls, tx);
+    }
+    emit(sep, tx, from);
+}
+
+/* RFC 6347 4.2.1: a cleartext handshake record with (a fragment of) a ClientHello */
+static bool is_client_hello(const struct dgram *in)
+{
+    return in->n > 13 && in->p[0] == 22 && in->p[3] == 0 && in->p[4] == 0 && in->p[13] == 1;
+}
+
+static enum sep_verdict dtls_datagram(struct sep *sep, const struct dgram *in, struct tx *tx, msec_t now)
+{
+    const unsigned from = tx->n;
+
+    if (!is_from_peer(sep, &in->src))
+        return SEP_UNVALIDATED;
+    if (!sep->dtls) {
+        /* The role may come later: who sends a ClientHello has decided it (RFC 8842 5.3). */
+        if (sep->role == BUS_DTLS_CLIENT || !is_client_hello(in) || begin(sep, false, now))
+            return SEP_JUNK;
+        if (sep->fp_hash[0])
+            dtls_expect(sep->dtls, sep->fp_hash, sep->fp, sep->fp_len, tx);
+    }
+    sep->dtls_src = in->src;
+    sep->has_src = true;
+    trace_in(sep, in);
+    dtls_input(sep->dtls, in->p, in->n, tx);
+    emit(sep, tx, from);
+    return SEP_DTLS;
+}
+
+/* --- ICE --- */
+
+static enum sep_verdict stun_datagram(struct sep *sep, const struct dgram *in, struct tx *tx, msec_t now)
+{
+    const bool was_up = sep->ice_up;
+    const unsigned from = tx->n;
+    uint8_t *room = tx_room(tx);
+    struct buf reply = buf_over(room, room ? MEDIA_STUN_REPLY : 0);
+    int res;
+
+    if (!sep->ice)
+        return SEP_UNVALIDATED;
+    res = ice_input(sep->ice, in, &reply, now);
+    if (res < 0)
+        return SEP_STUN_BAD;
+    if (reply.len) {
+        tx_commit(tx, reply.len);
+        tx_address(tx, from, &in->src);
+        trace_check(sep, in, res, was_up);
+    }
+    if (res & (ICE_UP | ICE_RESUMED)) {
+        sep->ice_up = true;
+        push(sep, SEP_OUT_EVENT, BUS_EV_ICE_UP, res & ICE_RESUMED ? "resumed" : "");
+    }
+    if (res & ICE_UP)
+        sep_start(sep, tx, now);
+    return SEP_STUN_OK;
+}
+
+/* --- the face --- */
+
+int sep_new(struct sep **sepp, struct sep_env *env, const struct bus_sep *spec)
+{
+    struct sep *sep = calloc(1, sizeof(*sep));
+    int err = 0;
+
+    if (!sep)
+        return -ENOMEM;
+    sep->env = env;
+    sep->local = spec->local;
+    sep->held_end = &sep->held;
+    sep->role = spec->role;
+    sep->establish = spec->establish;
+    sep->has_remote = spec->has_remote;
+    sep->remote = spec->remote;
+    memcpy(sep->peer, spec->peer, sizeof(sep->peer));
+    memcpy(sep->fp_hash, spec->fp_hash, sizeof(sep->fp_hash));
+    memcpy(sep->fp, spec->fp, sizeof(sep->fp));
+    sep->fp_len = spec->fp_len;
+    if (spec->ice)
+        err = ice_new(&sep->ice, env->mac, spec->ufrag, spec->pwd, env->ice_timeout);
+    if (err)
+        sep_free(sep);
+    else
+        *sepp = sep;
+    return err;
+}
+
+void sep_free(struct sep *sep)
+{
+    if (!sep)
+        return;
+    drop_held(sep);
+    dtls_free(sep->dtls);
+    ice_free(sep->ice);
+    free(sep);
+}
+
+static bool same_fingerprint(const struct sep *sep, const struct bus_sep *spec)
+{
+    return sep->fp_len == spec->fp_len && strcmp(sep->fp_hash, spec->fp_hash) == 0 &&
+           memcmp(sep->fp, spec->fp, spec->fp_len) == 0;
+}
+
+static void new_fingerprint(struct sep *sep, const struct bus_sep *spec, struct tx *tx)
+{
+    const unsigned from = tx->n;
+
+    if (!spec->fp_hash[0] || spec->fp_len > sizeof(spec->fp) || same_fingerprint(sep, spec))
+        return;
+    if (sep->fp_hash[0] && sep->dtls)
+        abandon(sep);
+    memcpy(sep->fp_hash, spec->fp_hash, sizeof(sep->fp_hash));
+    memcpy(sep->fp, spec->fp, sizeof(sep->fp));
+    sep->fp_len = spec->fp_len;
+    if (sep->dtls && dtls_expect(sep->dtls, sep->fp_hash, sep->fp, sep->fp_len, tx))
+        drop_held(sep); /* never to be seen */
+    emit(sep, tx, from);
+}
+
+void sep_remote(struct sep *sep, const struct bus_sep *spec, struct tx *tx, msec_t now)
+{
+    if (spec->has_remote) {
+        sep->has_remote = true;
+        sep->remote = spec->remote;
+    }
+    if (sep->ice && spec->ufrag[0])
+        (void)ice_restart(sep->ice, spec->ufrag, spec->pwd); /* -EALREADY: unchanged */
+    if (spec->role != BUS_DTLS_NONE) {
+        if (sep->dtls && dtls_is_client(sep->dtls) != (spec->role == BUS_DTLS_CLIENT))
+            abandon(sep);
+        sep->role = spec->role;
+    }
+    sep->establish |= spec->establish;
+    new_fingerprint(sep, spec, tx);
+    sep_start(sep, tx, now);
+}
+
+enum sep_verdict sep_input(struct sep *sep, const struct dgram *in, struct tx *tx, msec_t now)
+{
+    switch (demux(in->p, in->n)) {
+    case DEMUX_STUN:
+        return stun_datagram(sep, in, tx, now);
+    case DEMUX_DTLS:
+        return dtls_datagram(sep, in, tx, now);
+    case DEMUX_MEDIA: /* a data channel has no RTP */
+    case DEMUX_JUNK:
+        break;
+    }
+    return SEP_JUNK;
+}
+
+int sep_send(struct sep *sep, const void *p, size_t n, struct tx *tx)
+{
+    const struct addr *to = peer_addr(sep);
+    const unsigned from = tx->n;
+    int err;
+
+    if (!sep->dtls || !to)
+        return -ENOTCONN;
+    err = dtls_write(sep->dtls, p, n, tx);
+    tx_address(tx, from, to);
+    return err;
+}
+
+void sep_close(struct sep *sep, struct tx *tx)
+{
+    const unsigned from = tx->n;
+
+    if (!sep->dtls)
+        return;
+    dtls_close(sep->dtls, tx);
+    sep->reported = dtls_state(sep->dtls); /* asked for: no event */
+    push_down(sep);
+    emit(sep, tx, from);
+}
+
+msec_t sep_deadline(const struct sep *sep, msec_t now)
+{
+    const msec_t ice = sep->ice ? ice_deadline(sep->ice) : MSEC_NEVER;
+    const msec_t dtls = sep->dtls ? dtls_deadline(sep->dtls, now) : MSEC_NEVER;
+
+    return ice < dtls ? ice : dtls;
+}
+
+void sep_tick(struct sep *sep, struct tx *tx, msec_t now)
+{
+    const unsigned from = tx->n;
+
+    if (sep->ice && ice_tick(sep->ice, now))
+        push(sep, SEP_OUT_EVENT, BUS_EV_ICE_LOST, "no connectivity check");
+    if (sep->dtls)
+        dtls_tick(sep->dtls, now, tx);
+    emit(sep, tx, from);
+}
+
+static bool next_event(struct sep *sep, struct sep_out *out)
+{
+    const struct event *ev;
+
+    if (sep->shown == sep->n_events) {
+        sep->shown = sep->n_events = 0;
+        return false;
+    }
+    ev = &sep->event[sep->shown++];
+    *out = (struct sep_out){.kind = ev->kind, .what = ev->what, .text = ev->text};
+    return true;
+}
+
+bool sep_output(struct sep *sep, struct sep_out *out, struct tx *tx)
+{
+    const unsigned from = tx->n;
+    size_t n = 0;
+
+    if (next_event(sep, out))
+        return true;
+    if (!sep->dtls)
+        return false;
+    if (sep->held && dtls_state(sep->dtls) == DTLS_UP) {
+        n = take_held(sep);
+    } else {
+        while ((n = dtls_read(sep->dtls, sep->env->record, sizeof(sep->env->record), tx)) > 0 &&
+               dtls_state(sep->dtls) == DTLS_HELD)
+            hold(sep, sep->env->record, n);
+        emit(sep, tx, from);
+        if (n == 0)
+            return next_event(sep, out);
+    }
+    *out = (struct sep_out){.kind = SEP_OUT_DATA, .p = sep->env->record, .n = n};
+    return true;
+}

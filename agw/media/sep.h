@@ -1,0 +1,57 @@
+/* Stream endpoint: one (termination, stream) on UDP. Sorts datagrams into ICE and DTLS, keeps their order (DTLS only from
+ * checked addresses, client only after a pair is nominated, data only after the fingerprint matched). Sans-IO.
+ * Owner and thread: its worker. After each call take everything that sep_output has. */
+#pragma once
+
+#include "agw/bus.h"
+#include "agw/media/dtls.h"
+#include "agw/media/ice.h"
+#include "common/trace.h"
+
+struct sep;
+
+struct sep_env { /* what all seps of a thread share; outlives them */
+    struct stun_mac *mac;
+    struct dtls_ctx *dtls;
+    msec_t ice_timeout, dtls_timeout;
+    struct trace *trace; /* NULL = off */
+    uint8_t record[MEDIA_RECORD_MAX]; /* the record that sep_output shows */
+};
+
+enum sep_verdict { /* of a datagram, for the counters */
+    SEP_STUN_OK,
+    SEP_STUN_BAD,
+    SEP_DTLS,
+    SEP_UNVALIDATED,
+    SEP_JUNK,
+};
+
+enum sep_out_kind {
+    SEP_OUT_NONE,
+    SEP_OUT_EVENT, /* what, text: for control */
+    SEP_OUT_UP,    /* text "client" or "server": for data */
+    SEP_OUT_DATA,  /* p, n: for data */
+    SEP_OUT_DOWN,  /* for data, when UP went before */
+};
+
+struct sep_out {
+    enum sep_out_kind kind;
+    enum bus_what what;
+    const char *text;
+    const uint8_t *p;
+    size_t n;
+};
+
+int sep_new(struct sep **sepp, struct sep_env *env, const struct bus_sep *spec); /* the fd is not ours */
+void sep_free(struct sep *sep);
+/* BUS_SEP_REMOTE. New ufrag and pwd of ours: ICE restart (RFC 8445 9); empty ones: unchanged. */
+void sep_remote(struct sep *sep, const struct bus_sep *spec, struct tx *tx, msec_t now);
+/* Like SEP_REMOTE with the values of sep_new: whatever may start now starts. */
+void sep_start(struct sep *sep, struct tx *tx, msec_t now);
+enum sep_verdict sep_input(struct sep *sep, const struct dgram *in, struct tx *tx, msec_t now);
+int sep_send(struct sep *sep, const void *p, size_t n, struct tx *tx); /* one application record; -ENOTCONN... */
+void sep_close(struct sep *sep, struct tx *tx);                         /* close_notify */
+msec_t sep_deadline(const struct sep *sep, msec_t now);
+void sep_tick(struct sep *sep, struct tx *tx, msec_t now);
+/* The next result; false: nothing left. p lives until the next call on this sep. */
+bool sep_output(struct sep *sep, struct sep_out *out, struct tx *tx);
