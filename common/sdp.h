@@ -74,9 +74,9 @@ struct sdp *sdp_copy(struct arena *a, const struct sdp *s);
 /* Structural comparison: white space and the order of different attributes free, the order of equal names kept. */
 bool sdp_equal(const struct sdp *a, const struct sdp *b);
 
-/* --- sdp_attr.c: attributes, by name; names compare case-sensitively (RFC 8866) --- */
+/* --- sdp_attr.c, sdp_dc.c (dcmap, dcsa): attributes, by name; names compare case-sensitively (RFC 8866) --- */
 
-struct sdp *sdp_new(struct arena *a);
+struct sdp *sdp_new(struct arena *a); /* v=0 alone: set has_origin, has_name (empty prints "-"), has_time ("0 0") */
 struct sdp_media *sdp_media_new(struct arena *a, struct sdp *s, struct sv media, int port, struct sv proto, struct sv fmts);
 int sdp_attr_add(struct arena *a, struct sdp_attr **list, const char *name, struct sv value); /* value.p NULL = flag; copies */
 int sdp_attr_addf(struct arena *a, struct sdp_attr **list, const char *name, const char *fmt, ...)
@@ -130,6 +130,6 @@ int sdp_dcmap_add(struct arena *a, struct sdp_attr **list, const struct sdp_dcma
 /* a=dcsa:ID ATTR -> id, attribute name and value. Lenient on the seeds' "setup=actpass" and "path;x" drawing forms. */
 int sdp_dcsa_parse(struct sv value, uint16_t *id, struct sdp_attr *out);
 
-/* a=sctp-port / a=max-message-size as numbers. 0, -ENOENT absent, -EBADMSG. RFC 8841: absent size = 65536. */
+/* a=sctp-port / a=max-message-size as numbers. 0, -ENOENT absent (*size is then the 65536 of RFC 8841), -EBADMSG. */
 int sdp_sctp_port(const struct sdp *s, const struct sdp_media *m, uint16_t *port);
 int sdp_max_message_size(const struct sdp *s, const struct sdp_media *m, uint64_t *size);
