@@ -7,16 +7,20 @@
 #include "h248/trans.h"
 
 #define ASSOC_MGC_MAX 8
+#define ASSOC_PEER_MAX 256 /* MGs of an MGC; a registration more is answered with 510 */
+#define ASSOC_HOPS_MAX 4   /* MgcIdToTry followed in a row before the configured MGCs are tried again */
+#define ASSOC_STOP_MS 2000 /* assoc_stop waits this long for replies */
 
 struct assoc;
 struct assoc_peer; /* the other end: the one MGC of an MG, or one of the MGs of an MGC */
 
 enum assoc_role { ASSOC_MG, ASSOC_MGC };
 
-enum assoc_event {
-    ASSOC_UP,       /* registered; requests may be sent */
-    ASSOC_RESTARTED,/* MGC: the MG came back with Restart (its contexts are gone). MG: the MGC restarted */
-    ASSOC_RETURNED, /* Disconnected: contact is back, contexts were kept; audit */
+enum assoc_event { /* after UP, RESTARTED (MGC) and RETURNED requests may be sent: the reply to the MG went out before */
+    ASSOC_UP,       /* registered for the first time */
+    ASSOC_RESTARTED,/* MGC: a known MG came back with Restart 901, 902 (its contexts are gone). MG: the MGC restarted; the
+                     * MG drops its contexts and registers anew by itself, then UP */
+    ASSOC_RETURNED, /* contact is back (Disconnected, Failover, HandOff, Restart 900 916 917 918), contexts were kept; audit */
     ASSOC_DOWN,     /* contact lost (no answer to heartbeat or request) */
     ASSOC_BYE,      /* the peer said Forced/Graceful on ROOT: it goes */
     ASSOC_TERMS_OUT,/* MGC: ServiceChange on terminations (wildcard): see `term` */
@@ -39,19 +43,21 @@ void assoc_conf_default(struct assoc_conf *c, enum assoc_role role);
 struct assoc_h {
     int (*send)(void *arg, const struct addr *to, const void *p, size_t n);
     void (*event)(void *arg, struct assoc_peer *peer, enum assoc_event ev, struct sv term, unsigned reason);
-    /* Requests other than ROOT ServiceChange, and the AuditValue on ROOT that the MG answers itself when `audit_root` of
-     * the owner says so: all of them come here; ServiceChange ROOT alone is handled inside. */
+    /* Every request of a registered peer but ServiceChange (ROOT: handled inside; terminations at the MGC: answered inside,
+     * told as TERMS_OUT). The heartbeat, an empty AuditValue on ROOT, is an ordinary request: the MG's owner answers it. */
     void (*request)(void *arg, struct assoc_peer *peer, struct trans_in *in, const struct h248_msg *msg,
                     const struct h248_txn *req);
     void (*seen)(void *arg, bool out, const struct addr *peer, struct sv text, const struct h248_msg *msg);
+    /* The address of an MgcIdToTry or ServiceChangeAddress that is a name: 0 or -errno. NULL: only numbers are followed. */
+    int (*resolve)(void *arg, const struct h248_mid *mid, struct addr *out);
     void *arg;
 };
 
 int assoc_new(struct assoc **ap, const struct assoc_conf *conf, const struct assoc_h *h, msec_t now);
 void assoc_free(struct assoc *a);
 void assoc_start(struct assoc *a, msec_t now); /* MG: register (Restart 901). MGC: nothing */
-/* Leave in order: ServiceChange ROOT Forced 905 (MG) / Forced 905 to each MG (MGC); done is called once, at the latest
- * after 2 s, when every reply came. */
+/* Leave in order: ServiceChange ROOT Forced 905 (MG) / Forced 905 to each MG (MGC); done is called once, from
+ * assoc_tick as its last statement (it may free the association), when every reply came or after ASSOC_STOP_MS. */
 void assoc_stop(struct assoc *a, void (*done)(void *arg), void *arg, msec_t now);
 void assoc_input(struct assoc *a, const struct addr *from, const void *p, size_t n, msec_t now);
 void assoc_tick(struct assoc *a, msec_t now);

@@ -7,6 +7,13 @@
 #include "common/net.h"
 #include "h248/h248.h"
 
+/* --- limits --- */
+#define TRANS_OPEN_MAX 16384          /* requests of ours without a reply; more: -ENOBUFS */
+#define TRANS_KEPT_MAX 131072         /* requests of the peers, running or remembered; more: answered with 510 */
+#define TRANS_KEPT_BYTES (96u << 20)  /* octets of remembered replies; more: answered with 510 */
+#define TRANS_RANGE_MAX 1024          /* ids that one TransactionResponseAck is read for */
+#define TRANS_ERROR_RATE 50           /* error answers to malformed messages in a second; more: silence */
+
 struct trans;
 struct trans_in; /* a request from the peer that waits for its reply */
 
@@ -56,15 +63,18 @@ struct trans_h {
     void *arg;
 };
 
+/* None of the callbacks may free the trans; any of them but send may start and answer requests. */
 int trans_new(struct trans **tp, const struct trans_conf *conf, const struct trans_h *h);
 void trans_free(struct trans *t); /* open requests end with TRANS_CLOSED */
 
 /* Send a request. build fills the transaction (actions); id and header are ours. The encoded bytes are kept for repeats.
- * tid: 0 or where to put the id. 0, -ENOMEM, -EMSGSIZE, or what build returned. */
+ * tid: NULL or where to put the id. 0, -ENOMEM, -EMSGSIZE, -ENOBUFS (TRANS_OPEN_MAX), or what build returned; cb is never
+ * called from inside. */
 int trans_request(struct trans *t, const struct addr *to, int (*build)(struct arena *a, struct h248_txn *txn, void *arg),
                   void *build_arg, trans_reply_h *cb, void *cb_arg, uint32_t *tid, msec_t now);
 
-/* Answer: build fills the reply (error or actions). The encoded reply is kept for repeats of the request. */
+/* Answer: build fills the reply (error or actions). The encoded reply is kept for repeats of the request. Whatever fails,
+ * a reply goes out: 533 when it was too long, 500 when build failed. 0, or -errno of what failed. */
 int trans_answer(struct trans_in *in, int (*build)(struct arena *a, struct h248_txn *txn, void *arg), void *build_arg,
                  msec_t now);
 const struct addr *trans_in_peer(const struct trans_in *in);
@@ -79,5 +89,6 @@ void trans_input(struct trans *t, const struct addr *from, const void *p, size_t
 void trans_tick(struct trans *t, msec_t now);
 msec_t trans_deadline(const struct trans *t); /* MSEC_NEVER: nothing to do */
 void trans_drop_peer(struct trans *t, const struct addr *peer); /* end our open requests to it: TRANS_CLOSED */
+void trans_forget_peer(struct trans *t, const struct h248_mid *mid); /* its remembered replies: it restarted */
 unsigned trans_open(const struct trans *t);   /* requests of ours without a reply */
 const count_t *trans_counts(const struct trans *t);
