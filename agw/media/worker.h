@@ -13,6 +13,7 @@ enum worker_counter {
     WORKER_C_UNVALIDATED, /* DTLS or other from an address without a passed check: dropped */
     WORKER_C_JUNK,        /* first octet of nothing we know (RFC 7983) */
     WORKER_C_DTLS_OK, WORKER_C_DTLS_FAILED, WORKER_C_DROPPED, /* inbox of the data thread full */
+    WORKER_C_TX_LOST,     /* socket buffer or batch full, nowhere to send, record before DTLS is up */
     WORKER_C_SEPS, WORKER_C_N
 };
 extern const struct count_def worker_counters[WORKER_C_N];
