@@ -1,0 +1,238 @@
+/* lab-wic: places calls without a browser. One call with its messages printed, or many for load. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/net.h"
+#include "tests/lab/wic.h"
+
+#define WICS_MAX 4096
+
+struct lab {
+    uv_loop_t loop;
+    struct wsc_lib *ws;
+    struct agent *agents;
+    uv_timer_t limit;
+    const char *url, *origin, *callee, *text, *media_ip;
+    unsigned n_agents, calls, hold_ms, timeout_s;
+    unsigned registered, started, done, failed, delivered;
+    msec_t t0;
+    bool quiet, over, keep;
+};
+
+struct agent {
+    struct lab *lab;
+    struct wic *wic;
+    uv_timer_t timer; /* the next step from the loop, not from inside a callback */
+    char user[32], password[48];
+    unsigned messages;
+};
+
+static const char usage[] =
+    "usage: lab-wic [options]   registers over WebSocket and places data-channel calls\n"
+    "  --url URL       WebSocket of alg (ws://127.0.0.1:8080/)\n"
+    "  --origin URL    Origin sent (http://127.0.0.1:8000)\n"
+    "  --callee URI    (sip:echo@home.example.net)\n"
+    "  --text TEXT     message sent (hello from the browser)\n"
+    "  --media IP      address of our candidates (127.0.0.1)\n"
+    "  --agents N      WICs at once (1)\n"
+    "  --calls N       calls altogether (1); with more than 1 the figures are printed as key=value\n"
+    "  --hold MS       keep a call up before hanging up (0)\n"
+    "  --keep          keep the calls up until SIGTERM (for memory figures)\n"
+    "  --timeout S     give up (30)\n"
+    "exit status: 0 every call delivered its message and its echo, 1 not, 2 usage\n";
+
+static const struct option options[] = {{"url", 1, NULL, 'u'},     {"origin", 1, NULL, 'o'},
+                                        {"callee", 1, NULL, 'c'},  {"text", 1, NULL, 't'},
+                                        {"media", 1, NULL, 'm'},   {"agents", 1, NULL, 'a'},
+                                        {"calls", 1, NULL, 'n'},   {"hold", 1, NULL, 'h'},
+                                        {"timeout", 1, NULL, 's'}, {"keep", 0, NULL, 'k'},
+                                        {"help", 0, NULL, '?'},    {"version", 0, NULL, 'V'},
+                                        {0}};
+
+static int parse(struct lab *l, int argc, char **argv)
+{
+    int o;
+
+    while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (o) {
+        case 'u': l->url = optarg; break;
+        case 'o': l->origin = optarg; break;
+        case 'c': l->callee = optarg; break;
+        case 't': l->text = optarg; break;
+        case 'm': l->media_ip = optarg; break;
+        case 'a': l->n_agents = (unsigned)atoi(optarg); break;
+        case 'n': l->calls = (unsigned)atoi(optarg); break;
+        case 'h': l->hold_ms = (unsigned)atoi(optarg); break;
+        case 's': l->timeout_s = (unsigned)atoi(optarg); break;
+        case 'k': l->keep = true; break;
+        case 'V': printf("lab-wic %s\n", OPENIQ_VERSION); exit(0);
+        default: fputs(usage, optopt ? stderr : stdout); return optopt ? 2 : 1;
+        }
+    }
+    return l->n_agents && l->n_agents <= WICS_MAX && l->calls ? 0 : 2;
+}
+
+static void on_next(uv_timer_t *t)
+{
+    struct agent *ag = t->data;
+    struct lab *l = ag->lab;
+
+    if (l->started >= l->calls) {
+        if (l->done >= l->calls)
+            uv_stop(&l->loop);
+        return;
+    }
+    l->started++;
+    ag->messages = 0;
+    if (wic_call(ag->wic, l->callee)) {
+        l->failed++;
+        l->done++;
+    }
+}
+
+static void on_hangup(uv_timer_t *t)
+{
+    wic_hangup(((struct agent *)t->data)->wic);
+}
+
+static void ended(struct agent *ag, bool failed, struct sv why)
+{
+    struct lab *l = ag->lab;
+
+    l->done++;
+    if (failed || !ag->messages) {
+        l->failed++;
+        if (l->failed <= 5)
+            fprintf(stderr, "wic %s: call failed: %.*s\n", ag->user, SV_ARG(why));
+    }
+    uv_timer_start(&ag->timer, on_next, 0, 0);
+}
+
+static void on_event(void *arg, struct wic *w, enum wic_event ev, struct sv text)
+{
+    struct agent *ag = arg;
+    struct lab *l = ag->lab;
+
+    switch (ev) {
+    case WIC_REGISTERED:
+        if (!l->quiet)
+            printf("wic: registered as %s\n", ag->user);
+        if (++l->registered == l->n_agents) {
+            l->t0 = net_now_ms();
+            for (unsigned i = 0; i < l->n_agents; i++)
+                uv_timer_start(&l->agents[i].timer, on_next, 0, 0);
+        }
+        break;
+    case WIC_CHANNEL_UP:
+        if (!l->quiet)
+            printf("wic: sends: %s\n", l->text);
+        wic_send_text(w, l->text);
+        break;
+    case WIC_MESSAGE:
+        if (!l->quiet)
+            printf("wic: delivered: %.*s\n", SV_ARG(text));
+        ag->messages++;
+        l->delivered++;
+        if (l->keep) {
+            l->done++;
+            uv_timer_start(&ag->timer, on_next, 0, 0);
+        } else {
+            uv_timer_start(&ag->timer, on_hangup, l->hold_ms, 0);
+        }
+        break;
+    case WIC_ENDED:
+        ended(ag, false, text);
+        break;
+    case WIC_FAILED:
+        if (l->registered < l->n_agents) {
+            fprintf(stderr, "wic %s: not registered: %.*s\n", ag->user, SV_ARG(text));
+            l->failed++;
+            uv_stop(&l->loop);
+        } else if (!l->over) {
+            ended(ag, true, text);
+        }
+        break;
+    default:
+        break;
+    }
+    fflush(stdout);
+}
+
+static void on_limit(uv_timer_t *t)
+{
+    struct lab *l = t->data;
+
+    fprintf(stderr, "lab-wic: not done after %u s: %u of %u calls\n", l->timeout_s, l->done, l->calls);
+    l->failed++;
+    uv_stop(&l->loop);
+}
+
+static void on_term(uv_signal_t *s, int num)
+{
+    (void)num;
+    uv_stop(s->loop);
+}
+
+static int start(struct lab *l)
+{
+    int err = wsc_lib_new(&l->ws, &l->loop);
+
+    l->agents = calloc(l->n_agents, sizeof *l->agents);
+    if (err || !l->agents)
+        return -1;
+    for (unsigned i = 0; i < l->n_agents; i++) {
+        struct agent *ag = &l->agents[i];
+        struct wic_conf conf = {.loop = &l->loop, .ws = l->ws, .url = l->url, .origin = l->origin,
+                                .user = ag->user, .domain = "home.example.net",
+                                .password = ag->password, .media_ip = l->media_ip,
+                                .event = on_event, .arg = ag};
+
+        ag->lab = l;
+        snprintf(ag->user, sizeof ag->user, l->n_agents == 1 ? "alice" : "user%u", i);
+        snprintf(ag->password, sizeof ag->password, "%s-secret", ag->user);
+        uv_timer_init(&l->loop, &ag->timer);
+        ag->timer.data = ag;
+        if (wic_new(&ag->wic, &conf))
+            return -1;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct lab l = {.url = "ws://127.0.0.1:8080/", .origin = "http://127.0.0.1:8000",
+                    .callee = "sip:echo@home.example.net", .text = "hello from the browser",
+                    .media_ip = "127.0.0.1", .n_agents = 1, .calls = 1, .timeout_s = 30};
+    uv_signal_t term;
+    msec_t ms;
+    int err = parse(&l, argc, argv);
+
+    if (err)
+        return err == 1 ? 0 : err;
+    signal(SIGPIPE, SIG_IGN);
+    l.quiet = l.calls > 1;
+    uv_loop_init(&l.loop);
+    uv_timer_init(&l.loop, &l.limit);
+    l.limit.data = &l;
+    uv_timer_start(&l.limit, on_limit, l.timeout_s * 1000, 0);
+    uv_signal_init(&l.loop, &term);
+    uv_signal_start(&term, on_term, SIGTERM);
+    if (start(&l)) {
+        fprintf(stderr, "lab-wic: cannot connect to %s: is alg running?\n", l.url);
+        return 1;
+    }
+    uv_run(&l.loop, UV_RUN_DEFAULT);
+    ms = net_now_ms() - l.t0;
+    if (l.calls > 1)
+        printf("calls=%u failed=%u seconds=%.3f calls_per_second=%.1f\n", l.done, l.failed,
+               (double)ms / 1000, ms ? (double)(l.done - l.failed) * 1000 / (double)ms : 0);
+    fflush(stdout);
+    if (l.keep && !l.failed)
+        uv_run(&l.loop, UV_RUN_DEFAULT); /* until SIGTERM */
+    l.over = true;
+    for (unsigned i = 0; i < l.n_agents; i++)
+        wic_free(l.agents[i].wic);
+    return l.failed || l.delivered < l.calls ? 1 : 0;
+}

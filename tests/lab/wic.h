@@ -1,0 +1,29 @@
+/* The lab's WIC: a user agent without a browser. SIP over WebSocket written by hand (so that nothing of alg's own SIP is
+ * its own judge), the transport of tests/fake/browser, MSRP on channel 0 (RFC 8873). One libuv loop. */
+#pragma once
+
+#include <uv.h>
+
+#include "common/net.h"
+#include "tests/fake/wsc.h"
+
+enum wic_event { WIC_REGISTERED, WIC_RINGING, WIC_ESTABLISHED, WIC_CHANNEL_UP, WIC_MESSAGE, WIC_ENDED, WIC_FAILED };
+
+struct wic;
+
+struct wic_conf {
+    uv_loop_t *loop;
+    struct wsc_lib *ws;
+    const char *url, *origin;         /* WebSocket of alg */
+    const char *user, *domain, *password;
+    const char *media_ip;             /* where our candidates are */
+    void (*event)(void *arg, struct wic *w, enum wic_event ev, struct sv text);
+    void *arg;
+};
+
+int wic_new(struct wic **wp, const struct wic_conf *conf); /* connects and registers */
+int wic_call(struct wic *w, const char *callee);           /* "sip:echo@home.example.net" */
+int wic_send_text(struct wic *w, const char *text);        /* an MSRP message on the channel */
+void wic_hangup(struct wic *w);
+void wic_vanish(struct wic *w);                            /* the WebSocket and the media just stop */
+void wic_free(struct wic *w);                              /* after WIC_ENDED, WIC_FAILED or wic_vanish, or any time */
