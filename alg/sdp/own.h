@@ -1,0 +1,17 @@
+/* What alg itself said on one leg: the o= line and the last body (RFC 3264 8: version + 1 whenever the body differs).
+ * Owner: a leg. Pure but for the random session id. */
+#pragma once
+
+#include "common/sdp.h"
+
+struct sdp_own {
+    uint64_t id;      /* 0: nothing was said yet */
+    uint32_t version;
+    char *body;       /* the last one, NUL-terminated */
+    size_t n;
+};
+
+/* Sets o=, s=, t= and prints into own->body. addr: of the o= line. 0, -EMSGSIZE, -ENOMEM. */
+int sdp_own_print(struct sdp_own *own, struct sdp *s, struct sv addrtype, struct sv addr);
+struct sv sdp_own_body(const struct sdp_own *own);
+void sdp_own_fini(struct sdp_own *own);
