@@ -1,0 +1,185 @@
+// The lab's phone page: JsSIP for SIP over WebSocket, the browser's own data channel, MSRP on it (RFC 8873).
+// Browsers write no a=dcmap: the application adds it to the SDP and opens the channel with negotiated: true (RFC 8864).
+'use strict';
+
+const CHANNEL = 0;
+const CHUNK = 16384; // octets of body in one MSRP chunk, well below every max-message-size
+const $ = (id) => document.getElementById(id);
+const random = (n) => Array.from(crypto.getRandomValues(new Uint8Array(n)), (b) => (b % 36).toString(36)).join('');
+
+// --- MSRP framing (RFC 4975) ---
+
+function parseMsrp(bytes) {
+  const text = new TextDecoder('latin1').decode(bytes);
+  const lineEnd = text.indexOf('\r\n');
+  const [proto, tid, what] = text.slice(0, lineEnd).split(' ');
+  if (proto !== 'MSRP' || !tid) throw new Error('not MSRP');
+  const end = text.indexOf(`-------${tid}`, lineEnd);
+  if (end < 0) throw new Error('no end line');
+  const blank = text.indexOf('\r\n\r\n', lineEnd);
+  const hasBody = blank >= 0 && blank < end;
+  const headers = {};
+  for (const line of text.slice(lineEnd + 2, hasBody ? blank : end).split('\r\n')) {
+    const colon = line.indexOf(':');
+    if (colon > 0) headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+  }
+  return { tid, what, headers, body: hasBody ? bytes.subarray(blank + 4, end - 2) : new Uint8Array(0),
+    flag: text[end + 7 + tid.length] };
+}
+
+class Msrp {
+  constructor(channel, localPath, onMessage) {
+    this.channel = channel; this.local = localPath; this.remote = null; this.onMessage = onMessage;
+    this.parts = new Map(); this.waiting = new Map();
+    channel.binaryType = 'arraybuffer';
+    channel.bufferedAmountLowThreshold = 1 << 18;
+    channel.onmessage = (ev) => this.input(typeof ev.data === 'string' ? new TextEncoder().encode(ev.data) : new Uint8Array(ev.data));
+  }
+  input(bytes) {
+    const m = parseMsrp(bytes);
+    if (m.what !== 'SEND') {
+      const waiting = this.waiting.get(m.tid);
+      this.waiting.delete(m.tid);
+      if (waiting) (m.what === '200' ? waiting.resolve : waiting.reject)(m.what);
+      return;
+    }
+    this.channel.send(`MSRP ${m.tid} 200 OK\r\nTo-Path: ${m.headers['from-path']}\r\nFrom-Path: ${this.local}\r\n-------${m.tid}$\r\n`);
+    const id = m.headers['message-id'];
+    const parts = this.parts.get(id) || [];
+    if (m.body.length) parts.push(m.body.slice());
+    this.parts.set(id, parts);
+    if (m.flag === '+') return;
+    this.parts.delete(id);
+    if (m.flag === '$' && parts.length) this.onMessage(m.headers['content-type'], concat(parts));
+  }
+  async send(type, bytes) {
+    const id = random(12);
+    const answers = [];
+    for (let from = 0; from === 0 || from < bytes.length; from += CHUNK) {
+      const body = bytes.subarray(from, from + CHUNK);
+      const tid = random(12);
+      const last = from + body.length >= bytes.length;
+      const head = new TextEncoder().encode(`MSRP ${tid} SEND\r\nTo-Path: ${this.remote}\r\nFrom-Path: ${this.local}\r\n` +
+        `Message-ID: ${id}\r\nByte-Range: ${from + 1}-${from + body.length}/${bytes.length}\r\nContent-Type: ${type}\r\n\r\n`);
+      const tail = new TextEncoder().encode(`\r\n-------${tid}${last ? '$' : '+'}\r\n`);
+      if (this.channel.bufferedAmount > 1 << 20) await new Promise((go) => { this.channel.onbufferedamountlow = go; });
+      answers.push(new Promise((resolve, reject) => this.waiting.set(tid, { resolve, reject })));
+      this.channel.send(concat([head, body, tail]));
+    }
+    await Promise.all(answers);
+  }
+}
+
+function concat(parts) {
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const p of parts) { out.set(p, at); at += p.length; }
+  return out;
+}
+
+// --- the phone ---
+
+const phone = { ua: null, session: null, msrp: null, received: [], registered: false, path: null };
+window.phone = phone; // tests look at it
+
+function log(kind, text) {
+  const li = document.createElement('li');
+  li.className = kind; li.textContent = text;
+  $('log').append(li);
+}
+function state(text) { $('state').textContent = text; }
+
+function addDcmap(sdp, setup) {
+  return sdp.replace(/(m=application [^\r\n]*webrtc-datachannel\r\n(?:(?!m=)[^\r\n]*\r\n)*)/,
+    `$1a=dcmap:${CHANNEL} label="chat";subprotocol="MSRP";ordered=true\r\n` +
+    `a=dcsa:${CHANNEL} setup:${setup}\r\na=dcsa:${CHANNEL} accept-types:*\r\n` +
+    `a=dcsa:${CHANNEL} path:${phone.path}\r\n`);
+}
+function remotePath(sdp) {
+  const m = new RegExp(`a=dcsa:${CHANNEL} path:([^\\r\\n]+)`).exec(sdp);
+  return m && m[1];
+}
+
+function onMessage(type, bytes) {
+  const text = /^text\//.test(type) ? new TextDecoder().decode(bytes) : null;
+  phone.received.push({ type, text, bytes });
+  log('in', text ?? `${type}, ${bytes.length} octets`);
+}
+
+function openChannel(pc) {
+  const channel = pc.createDataChannel('chat', { negotiated: true, id: CHANNEL, protocol: 'MSRP', ordered: true });
+  phone.msrp = new Msrp(channel, phone.path, onMessage);
+  channel.onopen = () => { log('note', 'channel open'); $('send').disabled = $('file').disabled = false; };
+  channel.onclose = () => { log('note', 'channel closed'); $('send').disabled = $('file').disabled = true; };
+}
+
+function watch(session) {
+  phone.session = session;
+  phone.path = `msrps://${random(10)}.invalid:9/${random(12)};dc`;
+  const setup = session.direction === 'outgoing' ? 'actpass' : 'passive';
+  session.on('peerconnection', (ev) => openChannel(ev.peerconnection));
+  session.on('sdp', (ev) => {
+    if (ev.originator === 'local') ev.sdp = addDcmap(ev.sdp, setup);
+    else phone.msrp ? (phone.msrp.remote = remotePath(ev.sdp)) : (phone.remotePath = remotePath(ev.sdp));
+    if (phone.msrp && !phone.msrp.remote) phone.msrp.remote = phone.remotePath;
+  });
+  session.on('progress', () => state('ringing'));
+  session.on('confirmed', () => { state('in a call'); if (phone.msrp && !phone.msrp.remote) phone.msrp.remote = phone.remotePath; });
+  const over = (ev) => {
+    state(`call ended: ${ev.cause}`); phone.session = null; phone.ended = ev.cause;
+    $('hangup').disabled = true; $('call').disabled = false; $('send').disabled = $('file').disabled = true;
+  };
+  session.on('ended', over);
+  session.on('failed', over);
+  $('hangup').disabled = false; $('call').disabled = true; phone.ended = null;
+}
+
+async function register() {
+  const config = await (await fetch('/config.json')).json();
+  const user = $('user').value;
+  const url = new URLSearchParams(location.search).get('ws') || config.ws;
+  if (phone.ua) phone.ua.stop();
+  phone.ua = new JsSIP.UA({ sockets: [new JsSIP.WebSocketInterface(url)], uri: `sip:${user}@${config.domain}`,
+    authorization_user: user, password: $('password').value, register: true, session_timers: true });
+  phone.domain = config.domain;
+  phone.ua.on('connected', () => state('connected'));
+  phone.ua.on('disconnected', () => { phone.registered = false; state('no connection'); $('call').disabled = true; });
+  phone.ua.on('registered', () => { phone.registered = true; state(`registered as ${user}`); $('call').disabled = false; });
+  phone.ua.on('unregistered', () => { phone.registered = false; state('not registered'); });
+  phone.ua.on('registrationFailed', (ev) => state(`registration failed: ${ev.cause}`));
+  phone.ua.on('newRTCSession', ({ session, originator }) => {
+    if (originator === 'remote' && phone.session) { session.terminate({ status_code: 486 }); return; }
+    watch(session);
+    if (originator === 'remote') {
+      log('note', `call from ${session.remote_identity.uri.user}: answered`);
+      session.answer({ mediaConstraints: { audio: false, video: false }, pcConfig: { iceServers: [] } });
+    }
+  });
+  state('connecting');
+  phone.ua.start();
+}
+
+function call() {
+  phone.ua.call(`sip:${$('callee').value}@${phone.domain}`, { mediaConstraints: { audio: false, video: false },
+    pcConfig: { iceServers: [] }, rtcOfferConstraints: { offerToReceiveAudio: false, offerToReceiveVideo: false } });
+}
+
+async function sendText(ev) {
+  ev.preventDefault();
+  const text = $('text').value;
+  log('out', text);
+  await phone.msrp.send('text/plain', new TextEncoder().encode(text));
+}
+
+async function sendFile(ev) {
+  const file = ev.target.files[0];
+  if (!file) return;
+  log('out', `${file.name}, ${file.size} octets`);
+  await phone.msrp.send(file.type || 'application/octet-stream', new Uint8Array(await file.arrayBuffer()));
+}
+
+$('register').onclick = register;
+$('call').onclick = call;
+$('hangup').onclick = () => phone.session && phone.session.terminate();
+$('talk').onsubmit = sendText;
+$('file').onchange = sendFile;
