@@ -59,7 +59,7 @@ $(B)/lab-%: $(B)/obj/tests/lab/lab_%.o $(LIB_TESTS) $(LIB_AGW) $(LIB_BASE)
 
 PROGRAMS := $(B)/alg $(B)/agw $(B)/h248-tool $(B)/iq-replay $(patsubst tests/lab/lab_%.c,$(B)/lab-%,$(wildcard tests/lab/lab_*.c))
 
-.PHONY: all help deps run test check unit unit-asan unit-tsan layers fuzz-smoke bench clean
+.PHONY: all help deps run test units layers sizes fuzz-smoke bench clean
 all: $(PROGRAMS)
 
 # --- unit tests: tests/unit/test_X.c is one program; cmocka ---
@@ -73,6 +73,49 @@ $(B)/unit/test_h248_%: $(B)/obj/tests/unit/test_h248_%.o $(LIB_BASE)
 $(B)/unit/test_common_%: $(B)/obj/tests/unit/test_common_%.o $(call lib,common)
 	$(call link,-lcmocka $(LIBS_COMMON))
 units: $(UNITS)
+
+# --- the phone page's SIP library in one file ---
+$(B)/jssip.js: tests/e2e/package-lock.json
+	@mkdir -p $(@D)
+	@cd tests/e2e && node node_modules/esbuild/bin/esbuild node_modules/jssip/lib/JsSIP.js --bundle --format=iife \
+	  --global-name=JsSIP --outfile=$(abspath $@) --log-level=warning
+
+# --- commands ---
+help:
+	@sed -n 's/^## //p' Makefile
+## make run        install what is missing, build, place the documented call, then a page in the browser (ONCE=1: no page)
+## make test       install what is missing, run every test; last line "N passed, N failed, N skipped"
+## make bench      figures, key=value a line, medians of 5
+## make fuzz-smoke every fuzz target for 30 s (FUZZ_SECONDS=N)
+## make            build everything into build/
+## make layers     the include rules;   make sizes: the longest files and functions
+deps:
+	@scripts/deps build
+run:
+	@scripts/deps build page
+	@$(MAKE) -s -j2 all $(B)/jssip.js
+	@scripts/run
+test:
+	@scripts/deps test
+	@scripts/test
+layers:
+	@scripts/check_layers
+sizes:
+	@scripts/sizes
+bench:
+	@scripts/deps test
+	@$(MAKE) -s -j2 all $(B)/bench-codec
+	@scripts/bench
+fuzz-smoke:
+	@scripts/deps fuzz
+	@scripts/fuzz-smoke
+
+$(B)/bench-%: $(B)/obj/tests/bench/bench_%.o $(LIB_TESTS) $(LIB_AGW) $(LIB_BASE)
+	$(call link,$(LIBS_ALL))
+
+# --- fuzz targets: tests/fuzz/fuzz_X.c, libFuzzer with clang in a build directory of its own (scripts/fuzz-smoke) ---
+$(B)/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(LIB_AGW) $(LIB_BASE)
+	$(call link,-fsanitize=fuzzer $(LIBS_AGW) $(LIBS_COMMON))
 
 clean:
 	rm -rf build

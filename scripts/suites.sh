@@ -1,0 +1,43 @@
+# Sourced by scripts/test: what each suite runs. A suite calls `run NAME COMMAND...` for each program.
+SUITES="layers unit asan tsan flow component e2e"
+export CMOCKA_MESSAGE_OUTPUT=TAP
+
+units() { # units BUILD-DIR PATTERN LABEL [make arguments]
+    local dir=$1 pattern=$2 label=$3 t list
+    shift 3
+    list=$(cd tests/unit && ls $pattern 2>/dev/null | sed 's/\.c$//')
+    # shellcheck disable=SC2086,SC2046
+    make -s -j2 B="$dir" "$@" $(for t in $list; do echo "$dir/unit/$t"; done) >build/test/build_$label.log 2>&1 ||
+        { grep -E 'error|Error|undefined' build/test/build_$label.log | head -20; return 1; }
+    for t in $list; do run "$label/$t" "$dir/unit/$t"; done
+}
+
+suite_layers() { run layers bash -c 'scripts/check_layers && echo "ok 1 - include rules hold"'; }
+suite_unit() { units build 'test_*.c' unit; }
+suite_asan() {
+    export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+    units build/asan 'test_*.c' asan O=-O1 SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+}
+suite_tsan() {
+    export TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/tests/tsan.supp"
+    units build/tsan 'test_agw_*.c' tsan O=-O1 SAN=-fsanitize=thread
+}
+suite_flow() {
+    local chart real
+    make -s -j2 all || return 1
+    for chart in tests/flow/*.flow; do
+        for real in alg,agw alg agw; do
+            run "flow/$(basename "$chart" .flow)/$real" build/iq-replay "$chart" --real "$real" --tap
+        done
+    done
+}
+suite_component() {
+    local t
+    make -s -j2 all || return 1
+    for t in tests/component/test_*.sh; do run "component/$(basename "$t" .sh)" bash "$t"; done
+}
+suite_e2e() {
+    local t
+    make -s -j2 all build/jssip.js || return 1
+    for t in tests/e2e/test_*.mjs; do run "e2e/$(basename "$t" .mjs)" node "$t"; done
+}
