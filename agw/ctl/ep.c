@@ -1,0 +1,55 @@
+/* Endpoints: bus id to stream, and ports that may be used again only after their socket is closed. */
+#include "agw/ctl/ctl.h"
+
+#include <stdlib.h>
+
+struct ep *ep_new(struct ctl *c, struct stream *s, struct port_pool *pool, uint16_t port)
+{
+    struct ep *ep = calloc(1, sizeof *ep);
+
+    if (!ep)
+        return NULL;
+    ep->id = ++c->last_bus;
+    ep->stream = s;
+    ep->pool = pool;
+    ep->port = port;
+    ep->waits = 1;
+    HASH_ADD(hh, c->eps, id, sizeof ep->id, ep);
+    count_add(&c->counts[CTL_C_ENDPOINTS], 1);
+    return ep;
+}
+
+struct ep *ep_find(struct ctl *c, bus_id id)
+{
+    struct ep *ep;
+
+    HASH_FIND(hh, c->eps, &id, sizeof id, ep);
+    return ep;
+}
+
+static void ep_free(struct ctl *c, struct ep *ep)
+{
+    HASH_DEL(c->eps, ep);
+    if (ep->pool)
+        port_give(ep->pool, ep->port);
+    count_add(&c->counts[CTL_C_ENDPOINTS], -1);
+    free(ep);
+}
+
+void ep_leave(struct ctl *c, struct ep *ep, bool opened)
+{
+    ep->stream = NULL;
+    if (!opened)
+        ep_free(c, ep);
+}
+
+void ep_closed(struct ctl *c, bus_id id)
+{
+    struct ep *ep = ep_find(c, id);
+
+    /* an object that ended by itself is still the stream's until control closes it */
+    if (!ep || ep->stream)
+        return;
+    if (--ep->waits == 0)
+        ep_free(c, ep);
+}

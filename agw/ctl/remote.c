@@ -1,0 +1,99 @@
+/* Remote descriptor: TS 29.334 5.15 lines c=, m=, a=setup, a=ice-*, a=fingerprint, a=sctp-port, a=max-message-size. */
+#include "agw/ctl/remote.h"
+
+#include <errno.h>
+
+#define SCTP_PORT_DEFAULT 5000u      /* RFC 8841 5.1 */
+#define MAX_MESSAGE_DEFAULT 65536u   /* RFC 8841 6 */
+
+static int read_addr(const struct sdp *sdp, uint16_t stream, struct remote *out, struct iq_fault *fault)
+{
+    const struct sdp_media *m = sdp->media;
+    const struct sdp_conn *c = sdp_conn_of(sdp, m);
+
+    if (!c)
+        return iq_refuse(fault, 472, "Remote of stream %u: no c= line", stream);
+    if (m->port == SDP_PORT_CHOOSE || sv_is(c->addr, "$"))
+        return iq_refuse(fault, 449, "Remote of stream %u: $", stream);
+    if (addr_parse(&out->addr, c->addr, (uint16_t)m->port))
+        return iq_refuse(fault, 449, "Remote of stream %u: address %.*s", stream, SV_ARG(c->addr));
+    return 0;
+}
+
+static int read_ice(const struct sdp *sdp, uint16_t stream, struct remote *out, struct iq_fault *fault)
+{
+    const struct sdp_attr *ufrag = sdp_attr_of(sdp, sdp->media, "ice-ufrag");
+    const struct sdp_attr *pwd = sdp_attr_of(sdp, sdp->media, "ice-pwd");
+
+    if (!ufrag && !pwd)
+        return 0;
+    if (!ufrag || !pwd)
+        return iq_refuse(fault, 472, "Remote of stream %u: ice-ufrag without ice-pwd or the reverse", stream);
+    /* RFC 8839 5.4: at least 4 and 22, at most 256 characters; what does not fit the bus is refused, not cut */
+    if (ufrag->value.n < 4 || ufrag->value.n >= sizeof out->ufrag)
+        return iq_refuse(fault, 449, "Remote of stream %u: ice-ufrag", stream);
+    if (pwd->value.n < 22 || pwd->value.n >= sizeof out->pwd)
+        return iq_refuse(fault, 449, "Remote of stream %u: ice-pwd", stream);
+    out->ice = true;
+    sv_copy(ufrag->value, out->ufrag, sizeof out->ufrag);
+    sv_copy(pwd->value, out->pwd, sizeof out->pwd);
+    return 0;
+}
+
+/* Several are allowed (RFC 8122 5): SHA-256 if there, else the first of a hash that we can compute. */
+static int read_fingerprint(const struct sdp *sdp, uint16_t stream, struct remote *out, struct iq_fault *fault)
+{
+    static const char *const hashes[] = {"sha-256", "sha-384", "sha-512"};
+    const struct sdp_attr *first = sdp_attr_of(sdp, sdp->media, "fingerprint");
+
+    for (unsigned h = 0; h < ARRAY_LEN(hashes); h++) {
+        for (const struct sdp_attr *at = first; at; at = sdp_attr_next(at, "fingerprint")) {
+            struct sdp_fingerprint fp;
+
+            if (sdp_fingerprint_parse(at->value, &fp))
+                return iq_refuse(fault, 449, "Remote of stream %u: fingerprint %.*s", stream, SV_ARG(at->value));
+            if (!sv_iis(fp.hash, hashes[h]) || fp.n > sizeof out->fp)
+                continue;
+            sv_copy(sv_from(hashes[h]), out->fp_hash, sizeof out->fp_hash);
+            memcpy(out->fp, fp.bytes, fp.n);
+            out->fp_len = fp.n;
+            return 0;
+        }
+    }
+    return first ? iq_refuse(fault, 449, "Remote of stream %u: fingerprint %.*s", stream, SV_ARG(first->value)) : 0;
+}
+
+static int read_sctp(const struct sdp *sdp, uint16_t stream, struct remote *out, struct iq_fault *fault)
+{
+    int err = sdp_sctp_port(sdp, sdp->media, &out->sctp_port);
+
+    if (err == -ENOENT)
+        out->sctp_port = SCTP_PORT_DEFAULT;
+    else if (err || out->sctp_port == 0)
+        return iq_refuse(fault, 449, "Remote of stream %u: sctp-port", stream);
+    err = sdp_max_message_size(sdp, sdp->media, &out->max_message);
+    if (err == -ENOENT)
+        out->max_message = MAX_MESSAGE_DEFAULT;
+    else if (err)
+        return iq_refuse(fault, 449, "Remote of stream %u: max-message-size", stream);
+    return 0;
+}
+
+int remote_read(const struct sdp *sdp, uint16_t stream, struct remote *out, struct iq_fault *fault)
+{
+    const struct sdp_attr *setup = sdp_attr_of(sdp, sdp->media, "setup");
+    int err;
+
+    memset(out, 0, sizeof *out);
+    out->setup = setup ? sdp_setup_parse(setup->value) : SDP_SETUP_NONE;
+    if (out->setup == SDP_SETUP_BAD || out->setup == SDP_SETUP_HOLDCONN)
+        return iq_refuse(fault, 449, "Remote of stream %u: setup %.*s", stream, SV_ARG(setup->value));
+    err = read_addr(sdp, stream, out, fault);
+    if (!err)
+        err = read_ice(sdp, stream, out, fault);
+    if (!err)
+        err = read_fingerprint(sdp, stream, out, fault);
+    if (!err)
+        err = read_sctp(sdp, stream, out, fault);
+    return err;
+}

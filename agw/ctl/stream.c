@@ -1,0 +1,413 @@
+/* Streams. Order on the bus: see agw/bus.h (association before its transport, transport before its channels). */
+#include "agw/ctl/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agw/ctl/remote.h"
+#include "common/log.h"
+
+/* --- what a stream is --- */
+
+static const struct {
+    const char *proto;
+    enum stream_kind kind;
+} protos[] = {
+    {"UDP/DTLS/SCTP", STREAM_SEP}, /* RFC 8841 4.1 */
+    {"TCP/MSRP", STREAM_TCP},      /* RFC 4975 8 */
+    {"TCP", STREAM_TCP},           /* TS 23.334 6.2.18.4: media-agnostic */
+};
+
+int stream_classify(const struct iq_stream *m, enum stream_kind *kind, struct iq_fault *fault)
+{
+    const struct sdp_media *md;
+
+    if (m->sctpid.set) {
+        if (m->local || m->remote)
+            return iq_refuse(fault, 501, "stream %u: sctpid with Local or Remote", m->id);
+        *kind = STREAM_CHAN;
+        return 0;
+    }
+    if (!m->local)
+        return iq_refuse(fault, 441, "stream %u: no Local", m->id);
+    md = m->local->media;
+    if (m->remote && !sv_ieq(m->remote->media->proto, md->proto))
+        return iq_refuse(fault, 473, "stream %u: %.*s and %.*s", m->id, SV_ARG(md->proto), SV_ARG(m->remote->media->proto));
+    for (unsigned i = 0; i < ARRAY_LEN(protos); i++) {
+        if (!sv_iis(md->proto, protos[i].proto))
+            continue;
+        *kind = protos[i].kind;
+        if (*kind == STREAM_SEP ? sv_is(md->media, "application") : sv_is(md->media, "message") || sv_is(md->media, "-"))
+            return 0;
+    }
+    return iq_refuse(fault, 515, "stream %u: m=%.*s %.*s", m->id, SV_ARG(md->media), SV_ARG(md->proto));
+}
+
+int stream_new(struct term *t, enum stream_kind kind, struct stream **sp)
+{
+    struct stream *s = calloc(1, sizeof *s);
+    const struct ctl_conf *conf = &t->ctx->ctl->conf;
+
+    if (!s)
+        return -ENOMEM;
+    s->term = t;
+    s->kind = kind;
+    s->fd = -1;
+    s->local.fingerprint = conf->cert->fingerprint;
+    s->local.sctp_port = conf->sctp_port;
+    s->local.max_message = s->local.max_message_limit = conf->max_message;
+    count_add(&t->ctx->ctl->counts[CTL_C_STREAMS], 1);
+    *sp = s;
+    return 0;
+}
+
+/* --- reserving --- */
+
+static int take(struct stream *s, struct port_pool *pool, struct iq_fault *fault)
+{
+    int fd = pool ? port_take(pool, PORT_ANY, &s->local_addr) : -EAFNOSUPPORT;
+
+    if (fd == -EAFNOSUPPORT)
+        return iq_refuse(fault, 449, "no such address family in realm %s", s->term->realm->conf->name);
+    if (fd < 0) {
+        count_add(&s->term->ctx->ctl->counts[CTL_C_NO_RESOURCE], 1);
+        log_error("ctl", "realm=%s msg=\"no port\" err=%d", s->term->realm->conf->name, -fd);
+        return iq_refuse(fault, 510, "no port in realm %s", s->term->realm->conf->name);
+    }
+    s->ep = ep_new(s->term->ctx->ctl, s, pool, addr_port(&s->local_addr));
+    if (!s->ep) {
+        close(fd);
+        port_give(pool, addr_port(&s->local_addr));
+        return -ENOMEM;
+    }
+    s->fd = fd;
+    return 0;
+}
+
+/* ds/dscp: the octet of the IP header (RFC 2474). */
+static void mark(const struct stream *s, int64_t dscp)
+{
+    const int tos = (int)dscp << 2;
+
+    if (addr_is_v6(&s->local_addr))
+        setsockopt(s->fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+    else
+        setsockopt(s->fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+}
+
+int stream_reserve(struct stream *s, const struct iq_stream *m, struct iq_fault *fault)
+{
+    const struct realm *r = s->term->realm;
+    bool v6;
+    int err;
+
+    if (s->kind == STREAM_CHAN) {
+        s->ep = ep_new(s->term->ctx->ctl, s, NULL, 0);
+        return s->ep ? 0 : -ENOMEM;
+    }
+    err = local_family(m->local, m->id, &v6, fault);
+    if (!err)
+        err = take(s, s->kind == STREAM_SEP ? r->udp[v6] : r->tcp[v6], fault);
+    if (!err && m->dscp.set)
+        mark(s, m->dscp.v);
+    return err;
+}
+
+int stream_fill(struct stream *s, struct arena *a, struct iq_stream *m, struct local *l, struct sdp **answer,
+                struct iq_fault *fault)
+{
+    *answer = NULL;
+    *l = s->local;
+    l->addr = &s->local_addr;
+    return local_fill(a, m->local, m->id, l, answer, fault);
+}
+
+/* --- orders to the other threads --- */
+
+static struct inbox *worker_of(const struct stream *s)
+{
+    return s->term->ctx->ctl->conf.workers[s->term->ctx->worker];
+}
+
+static struct inbox *data_of(const struct stream *s)
+{
+    return s->term->ctx->ctl->conf.data;
+}
+
+/* An order that cannot be built is lost with its stream: its owner hears of it by silence, the operator here. */
+static struct bus_msg *order(const struct stream *s, enum bus_kind kind)
+{
+    struct bus_msg *m = bus_new(kind);
+
+    if (!m)
+        log_error("ctl", "ctx=%u term=%s s=%u msg=\"no memory for an order\"", s->term->ctx->id, s->term->id, s->spec.id);
+    return m;
+}
+
+/* Remote as it stands; it was checked before the change was decided. */
+static bool far_end(const struct stream *s, struct remote *r)
+{
+    struct iq_fault ignored;
+
+    return s->spec.remote && remote_read(s->spec.remote, s->spec.id, r, &ignored) == 0;
+}
+
+static void peer_set(const struct stream *s, char out[16])
+{
+    sv_copy(sv_from(s->term->realm->conf->peer), out, 16);
+}
+
+/* TS 23.334 6.2.10.5: Establish = the gateway is DTLS client; else it waits for the ClientHello. */
+static void sep_set(const struct stream *s, struct bus_sep *b)
+{
+    struct remote r = {0};
+
+    b->id = s->ep->id;
+    b->local = s->local_addr;
+    b->ice = s->local.ice;
+    b->data = true;
+    b->establish = s->establish;
+    b->has_remote = far_end(s, &r);
+    peer_set(s, b->peer);
+    if (b->has_remote) {
+        b->remote = r.addr;
+        b->ice = b->ice || r.ice;
+        memcpy(b->remote_ufrag, r.ufrag, sizeof b->remote_ufrag);
+        memcpy(b->remote_pwd, r.pwd, sizeof b->remote_pwd);
+        memcpy(b->fp_hash, r.fp_hash, sizeof b->fp_hash);
+        memcpy(b->fp, r.fp, sizeof b->fp);
+        b->fp_len = r.fp_len;
+    }
+    b->role = s->establish ? BUS_DTLS_CLIENT : r.fp_len ? BUS_DTLS_SERVER : BUS_DTLS_NONE;
+}
+
+static void credentials_set(const struct stream *s, struct bus_sep *b)
+{
+    memcpy(b->ufrag, s->local.ufrag, sizeof b->ufrag);
+    memcpy(b->pwd, s->local.pwd, sizeof b->pwd);
+}
+
+static void assoc_set(const struct stream *s, struct bus_assoc *b)
+{
+    struct remote r;
+
+    b->id = s->ep->id;
+    b->worker = s->term->ctx->worker;
+    b->local_port = s->local.sctp_port;
+    b->local_max = s->local.max_message;
+    if (far_end(s, &r)) {
+        b->remote_port = r.sctp_port;
+        b->remote_max = r.max_message;
+    }
+    peer_set(s, b->peer);
+}
+
+static void sep_open(struct stream *s)
+{
+    struct bus_msg *assoc = order(s, BUS_ASSOC_OPEN), *sep = order(s, BUS_SEP_OPEN);
+
+    if (!assoc || !sep) {
+        bus_free(assoc);
+        bus_free(sep);
+        return;
+    }
+    assoc_set(s, &assoc->u.assoc);
+    inbox_post(data_of(s), &assoc->item);
+    sep_set(s, &sep->u.sep);
+    credentials_set(s, &sep->u.sep);
+    sep->u.sep.fd = s->fd;
+    s->fd = -1;
+    inbox_post(worker_of(s), &sep->item);
+    s->ep->waits = 2; /* worker and data both answer BUS_CLOSED */
+    s->opened = true;
+}
+
+/* Local says it; else Remote says the opposite; else we accept: the far end was asked to choose (seed step 5). */
+static enum bus_tcp_role tcp_role(const struct stream *s, const struct remote *r)
+{
+    enum sdp_setup ours = local_setup(s->spec.local);
+
+    if (ours == SDP_SETUP_ACTIVE || s->connect)
+        return BUS_TCP_ACTIVE;
+    if (ours == SDP_SETUP_PASSIVE)
+        return BUS_TCP_PASSIVE;
+    if (!r)
+        return BUS_TCP_UNDECIDED;
+    return r->setup == SDP_SETUP_PASSIVE ? BUS_TCP_ACTIVE : BUS_TCP_PASSIVE;
+}
+
+static void tcp_set(const struct stream *s, struct bus_tcp *b)
+{
+    struct remote r;
+
+    b->id = s->ep->id;
+    b->local = s->local_addr;
+    b->has_remote = far_end(s, &r);
+    if (b->has_remote)
+        b->remote = r.addr;
+    b->role = tcp_role(s, b->has_remote ? &r : NULL);
+    b->any_source = s->term->realm->conf->any_source && !(s->spec.saf.set && s->spec.saf.v);
+    peer_set(s, b->peer);
+}
+
+static void tcp_open(struct stream *s)
+{
+    struct bus_msg *m = order(s, BUS_TCP_OPEN);
+
+    if (!m)
+        return;
+    tcp_set(s, &m->u.tcp);
+    m->u.tcp.fd = s->fd;
+    s->fd = -1;
+    s->opened = true;
+    inbox_post(data_of(s), &m->item);
+}
+
+struct stream *stream_carrier(const struct stream *chan)
+{
+    struct stream *s;
+
+    DL_FOREACH(chan->term->streams, s) {
+        for (unsigned i = 0; s->spec.strdeagg.set && i < s->spec.strdeagg.n; i++) {
+            if (s->spec.strdeagg.v[i] == chan->spec.id)
+                return s;
+        }
+    }
+    return NULL;
+}
+
+static void chan_open(struct stream *s)
+{
+    struct stream *carrier = stream_carrier(s);
+    struct bus_msg *m = carrier ? order(s, BUS_CHAN_OPEN) : NULL;
+
+    if (!m)
+        return;
+    m->u.chan = (struct bus_chan){.id = s->ep->id, .assoc = carrier->ep->id, .sid = (uint16_t)s->spec.sctpid.v,
+                                  .negotiated = true};
+    s->opened = true;
+    inbox_post(data_of(s), &m->item);
+}
+
+void stream_open(struct stream *s)
+{
+    switch (s->kind) {
+    case STREAM_SEP:
+        sep_open(s);
+        break;
+    case STREAM_TCP:
+        tcp_open(s);
+        break;
+    case STREAM_CHAN:
+        chan_open(s);
+        break;
+    case STREAM_NONE:
+        break;
+    }
+    stream_gate(s);
+}
+
+static void sep_update(struct stream *s, bool fresh_ice)
+{
+    struct bus_msg *m = order(s, BUS_SEP_REMOTE), *assoc;
+
+    if (m) {
+        sep_set(s, &m->u.sep);
+        if (fresh_ice) /* new credentials of ours: ICE restart (RFC 8445 9) */
+            credentials_set(s, &m->u.sep);
+        inbox_post(worker_of(s), &m->item);
+    }
+    assoc = s->spec.remote ? order(s, BUS_ASSOC_REMOTE) : NULL;
+    if (assoc) {
+        assoc_set(s, &assoc->u.assoc);
+        inbox_post(data_of(s), &assoc->item);
+    }
+}
+
+static void tcp_update(struct stream *s)
+{
+    struct bus_msg *m = order(s, BUS_TCP_REMOTE);
+
+    if (!m)
+        return;
+    tcp_set(s, &m->u.tcp);
+    inbox_post(data_of(s), &m->item);
+}
+
+/* sctpreset/reset on the component stream, or on the de-aggregation stream with the identifier of a channel. */
+static void reset(const struct stream *s, int64_t sid)
+{
+    struct stream *c;
+
+    DL_FOREACH(s->term->streams, c) {
+        if (c->kind == STREAM_CHAN && c->spec.sctpid.v == sid && c->opened)
+            bus_post_id(data_of(s), BUS_CHAN_RESET, c->ep->id);
+    }
+}
+
+void stream_update(struct stream *s, const struct iq_stream *asked, bool fresh_ice)
+{
+    if (s->opened && asked && (asked->remote || asked->local || asked->dtls_establish || asked->tcp_establish || asked->saf.set)) {
+        if (s->kind == STREAM_SEP)
+            sep_update(s, fresh_ice);
+        else if (s->kind == STREAM_TCP)
+            tcp_update(s);
+    }
+    if (asked && asked->sctp_reset.set)
+        reset(s, asked->sctp_reset.v);
+    stream_gate(s);
+}
+
+/* H.248.1 7.1.7: Inactive until a Mode is given. Of a de-aggregation stream without one its channels decide. */
+void stream_gate(struct stream *s)
+{
+    const struct stream *carrier = s->kind == STREAM_CHAN ? stream_carrier(s) : NULL;
+    enum h248_mode own = s->spec.mode, over = carrier ? carrier->spec.mode : H248_MODE_NONE;
+    struct bus_msg *m;
+
+    if (!s->opened || s->kind == STREAM_SEP)
+        return;
+    m = order(s, BUS_GATE);
+    if (!m)
+        return;
+    m->u.gate.id = s->ep->id;
+    m->u.gate.in = (own == H248_MODE_SENDRECV || own == H248_MODE_RECVONLY) &&
+                   (over == H248_MODE_NONE || over == H248_MODE_SENDRECV || over == H248_MODE_RECVONLY);
+    m->u.gate.out = (own == H248_MODE_SENDRECV || own == H248_MODE_SENDONLY) &&
+                    (over == H248_MODE_NONE || over == H248_MODE_SENDRECV || over == H248_MODE_SENDONLY);
+    inbox_post(data_of(s), &m->item);
+}
+
+void stream_join(struct stream *chan, struct stream *tcp)
+{
+    struct bus_msg *m = order(chan, BUS_JOIN);
+
+    if (!m)
+        return;
+    m->u.join = (struct bus_join){.chan = chan->ep->id, .tcp = tcp->ep->id};
+    inbox_post(data_of(chan), &m->item);
+    chan->joined = tcp;
+    tcp->joined = chan;
+}
+
+void stream_free(struct stream *s)
+{
+    struct ctl *c;
+
+    if (!s)
+        return;
+    c = s->term->ctx->ctl;
+    if (s->joined)
+        s->joined->joined = NULL;
+    if (s->opened && s->kind == STREAM_SEP)
+        bus_post_id(worker_of(s), BUS_SEP_CLOSE, s->ep->id);
+    if (s->opened)
+        bus_post_id(data_of(s), BUS_CLOSE, s->ep->id);
+    if (s->fd >= 0)
+        close(s->fd);
+    if (s->ep)
+        ep_leave(c, s->ep, s->opened);
+    count_add(&c->counts[CTL_C_STREAMS], -1);
+    free(s);
+}
