@@ -131,6 +131,7 @@ struct h248_event { /* one requested, buffered or observed event */
     struct sv digitmap_body;  /* DigitMap = { body } */
     struct h248_desc *embed_signals, *embed_events; /* Embed: SIGNALS / EVENTS descriptor, NULL = absent */
     enum h248_notify_behaviour notify; /* v3 */
+    bool embed_in_regulated;           /* v3: the Embed stands in RegulatedNotify { ... } */
     bool reset_events;                 /* v3 */
     struct h248_parm *parms;
     struct sv timestamp;      /* observed: "20260101T12000000", empty = none */
@@ -203,6 +204,7 @@ struct h248_services { /* ServiceChange */
     struct sv timestamp;
     bool incomplete;     /* v3 ServiceChangeInc */
     struct h248_parm *extensions; /* X-... */
+    struct h248_audit_item *info; /* v2 ServiceChangeInfo: audit tokens */
 };
 
 struct h248_mux {
