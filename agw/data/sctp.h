@@ -13,9 +13,11 @@
 #include "common/net.h"
 
 #define SCTP_TICK_MS 10      /* call sctp_lib_clock so often while associations exist */
+#define SCTP_QUEUE_MAX 4096  /* packets that wait to be pulled; above: dropped, SCTP sends them again */
 #define SCTP_PACKET_MAX 1160 /* path MTU, fixed: with 37 octets of DTLS the record stays below 1200 */
 #define SCTP_STREAMS_MIN 1024 /* streams asked for, each way: what browsers ask for */
 #define SCTP_MSG_MAX 262144  /* largest user message either way; also the answer to "any size" */
+#define SCTP_SID_ALL 65535 /* no stream has this number (RFC 8831 6.2) */
 
 /* Payload protocol identifiers (IANA; RFC 8831 8, RFC 8832 8.1) */
 enum {
@@ -37,17 +39,17 @@ enum sctp_what {
     SCTP_TOO_BIG,   /* sid: a message above rx_max; its octets are dropped */
     SCTP_UP,        /* established, or restarted by the peer */
     SCTP_LOST,      /* not established, aborted, shut down or lost: only sctp_free is left */
-    SCTP_RESET_IN,  /* sid: the peer reset its outgoing stream */
-    SCTP_RESET_OUT, /* sid: our reset is acknowledged (or refused: `n` is 1) */
+    SCTP_RESET_IN,  /* sid, or SCTP_SID_ALL: the peer reset its outgoing stream */
+    SCTP_RESET_OUT, /* sid, or SCTP_SID_ALL: our reset is answered */
     SCTP_STREAMS,   /* more outgoing streams were granted or refused: see sctp_streams */
     SCTP_WRITABLE,  /* after -EAGAIN: try again */
 };
 
-struct sctp_event {
+struct sctp_ev {
     enum sctp_what what;
     uint16_t sid;
     uint32_t ppid;
-    const uint8_t *p; /* valid until the next call on this association */
+    const uint8_t *p; /* valid until the next sctp_next of this lib; SCTP_LOST: why, as text */
     size_t n;
 };
 
@@ -77,4 +79,4 @@ unsigned sctp_streams(const struct sctp *s);  /* outgoing streams we have */
 int sctp_add_streams(struct sctp *s, unsigned total); /* RFC 6525 4.5; SCTP_STREAMS follows */
 void sctp_pause(struct sctp *s, bool pause); /* take no messages: the receive window closes (back-pressure) */
 void sctp_abort(struct sctp *s);             /* send ABORT; pull it with sctp_next */
-bool sctp_next(struct sctp *s, struct sctp_event *ev);
+bool sctp_next(struct sctp *s, struct sctp_ev *ev);
