@@ -87,25 +87,33 @@ static int group_is_split(const struct iq_term *t, const struct iq_group *g, str
     return 0;
 }
 
-static int stream_check(const struct iq_term *t, const struct iq_stream *s, const struct iq_group *groups, unsigned n,
-                        struct iq_fault *fault)
+/* No stream is in two groups, and every component stream is in one. */
+static int member_check(const struct iq_stream *s, const struct iq_group *groups, unsigned n, struct iq_fault *fault)
 {
-    unsigned in_groups = 0, same = 0;
+    unsigned in_groups = 0;
 
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n; i++)
         in_groups += has_id(groups[i].streams, groups[i].n, s->id);
-        same += s->strdeagg.set && is_same_set(&groups[i], &s->strdeagg);
-    }
     if (in_groups > 1)
         return iq_refuse(fault, 489, "stream %u is in two groups", s->id);
     if (s->sctpid.set && in_groups == 0)
         return iq_refuse(fault, 489, "stream %u has an sctpid and is in no group", s->id);
+    return 0;
+}
+
+static int split_check(const struct iq_term *t, const struct iq_stream *s, const struct iq_group *groups, unsigned n,
+                       struct iq_fault *fault)
+{
+    unsigned same = 0;
+
     if (!s->strdeagg.set)
         return 0;
     for (unsigned i = 0; i < s->strdeagg.n; i++) {
         if (!find(t, s->strdeagg.v[i]) || s->strdeagg.v[i] == s->id)
             return iq_refuse(fault, 489, "strdeagg of stream %u names stream %u", s->id, s->strdeagg.v[i]);
     }
+    for (unsigned i = 0; i < n; i++)
+        same += is_same_set(&groups[i], &s->strdeagg);
     if (same != 1)
         return iq_refuse(fault, 489, "strdeagg of stream %u and groupse disagree", s->id);
     return 0;
@@ -127,7 +135,9 @@ int iq_group_check(const struct iq_term *t, struct iq_fault *fault)
         err = members_check(t, &groups[i], fault);
     }
     for (unsigned i = 0; i < t->n_streams && !err; i++)
-        err = stream_check(t, &t->streams[i], groups, n, fault);
+        err = member_check(&t->streams[i], groups, n, fault);
+    for (unsigned i = 0; i < t->n_streams && !err; i++)
+        err = split_check(t, &t->streams[i], groups, n, fault);
     for (unsigned i = 0; i < n && !err; i++)
         err = group_is_split(t, &groups[i], fault);
     return err;
