@@ -15,6 +15,19 @@ struct reg_binding { /* read-only view of what is known of one registered WIC fl
     sip_flow flow;              /* 0: connection lost, binding kept for recovery */
 };
 
+struct reg_conf { /* only read by reg_new */
+    const char *domain;     /* home domain: P-Visited-Network-ID, orig-ioi */
+    unsigned orphan_s;      /* a binding outlives its lost connection this long */
+    unsigned no_register_s; /* a connection without a registration is closed (1008); 0 = never */
+};
+
+enum reg_counter { REG_C_BINDINGS, REG_C_OK, REG_C_FAILED, REG_C_RECOVERED, REG_C_EXPIRED, REG_C_FORGED, REG_C_N };
+extern const struct count_def reg_counters[REG_C_N];
+
+int reg_new(struct reg **rp, struct sip *s, const struct reg_conf *conf);
+void reg_free(struct reg *r); /* before sip_free; NULL is fine */
+const count_t *reg_counts(const struct reg *r);
+
 /* Who is behind this connection? NULL: not registered. */
 const struct reg_binding *reg_by_flow(const struct reg *r, sip_flow flow);
 /* Where a request from the core goes: by the flow token in its topmost Route/Path or by Request-URI (the Contact that was

@@ -3,8 +3,12 @@
  * RFC 3261; RFC 7118 on W2. */
 #pragma once
 
+#include <uv.h>
+
+#include "common/count.h"
 #include "common/net.h"
 #include "common/sv.h"
+#include "common/trace.h"
 
 struct sip;
 struct sip_msg; /* a received message; lives only during the callback */
@@ -40,8 +44,36 @@ struct sip_h {
     /* A request outside a dialog. Answer it, now or later, or make it a dialog (sip_dlg_accept). REGISTER goes to reg.c. */
     void (*request)(void *arg, struct sip_in *in, const struct sip_msg *m);
     void (*flow_closed)(void *arg, sip_flow flow); /* the WebSocket is gone */
+    /* The same WIC (instance and reg-id) is back on another connection: its dialogs were moved already. May be NULL. */
+    void (*flow_moved)(void *arg, sip_flow old, sip_flow now);
     void *arg;
 };
+
+struct ws_conf;
+
+struct sip_conf { /* only read by sip_new */
+    struct addr listen;        /* Mw, UDP and TCP; port 0: any */
+    const char *host;          /* name or address put into Via and Contact on Mw; NULL = that of listen */
+    const char *next_hop;      /* "sip:127.0.0.1:5070;transport=udp" */
+    bool resolve_routes;       /* Route by a name: look it up instead of sending to next_hop */
+    const char *name;          /* what browsers see as our host: "alg1.example.net" */
+    const char *agent;         /* User-Agent and Server */
+    unsigned t1_ms;            /* 0 = RFC 3261's 500; tests make it shorter */
+    const struct ws_conf *ws;
+    struct trace *trace;
+};
+
+enum sip_counter { SIP_C_MW_BAD, SIP_C_W2_BAD, SIP_C_FOREIGN, SIP_C_UNREGISTERED, SIP_C_IN, SIP_C_OUT, SIP_C_RELAYED, SIP_C_N };
+extern const struct count_def sip_counters[SIP_C_N];
+
+int sip_new(struct sip **sp, uv_loop_t *loop, const struct sip_conf *conf, const struct sip_h *h);
+void sip_free(struct sip *s); /* NULL is fine; runs the loop until its handles are closed */
+/* One turn of the thread's main loop: what is due on the uv loop and in Sofia, waiting at most max_ms for more. */
+void sip_turn(struct sip *s, unsigned max_ms);
+uint16_t sip_port(const struct sip *s);                  /* Mw, as bound */
+uint16_t sip_ws_port(const struct sip *s, unsigned listen);
+const count_t *sip_counts(const struct sip *s);
+const count_t *sip_ws_counts(const struct sip *s);       /* by ws_counters of ws.h */
 
 /* status 100..699; reason NULL = the RFC's. Extra headers may be NULL. body with ctype NULL = "application/sdp".
  * A final answer ends the sip_in (do not use it again). */

@@ -1,0 +1,180 @@
+/* Inside alg/sip only: what its files share, with Sofia's types. Main thread. */
+#pragma once
+
+#define NTA_AGENT_MAGIC_T void
+#define NTA_LEG_MAGIC_T void
+#define NTA_INCOMING_MAGIC_T void
+#define NTA_OUTGOING_MAGIC_T void
+#define SU_ROOT_MAGIC_T void
+#define SU_WAKEUP_ARG_T void
+
+#include <sofia-sip/nta.h>
+#include <sofia-sip/nta_tport.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_status.h>
+#include <sofia-sip/sip_tag.h>
+#include <sofia-sip/sip_util.h>
+#include <sofia-sip/su_wait.h>
+#include <sofia-sip/tport.h>
+
+#undef sip_request /* Sofia's accessor macro; the name is ours (sip.h) */
+int nta_msg_ackbye(nta_agent_t *agent, msg_t *msg); /* exported by Sofia, declared in none of its headers */
+
+#include "alg/sip/reg.h"
+#include "alg/sip/sip.h"
+#include "alg/sip/sip_limits.h"
+
+struct bridge;
+struct wire;
+
+struct agent { /* one nta agent a side: a message of one side can never meet a transaction of the other */
+    struct sip *sip;
+    enum sip_side side;
+    nta_agent_t *nta;
+    nta_leg_t *leg; /* takes what is outside of dialogs */
+};
+
+struct sip {
+    su_root_t *root;
+    su_wait_t wait;     /* the uv loop's descriptor inside the root */
+    int wait_index;
+    uv_loop_t *loop;
+    struct sip_h h;
+    struct agent agents[2];
+    struct bridge *bridge;
+    struct reg *reg;    /* set by reg_new */
+    struct wire *wire;  /* NULL: nothing is traced */
+    struct trace *trace;
+    char *host, *name, *next_hop, *agent_name;
+    bool resolve_routes;
+    uint16_t port;
+    int64_t bad_seen;   /* of the agents' own counters */
+    struct sip_in *ins;
+    struct sip_out *outs;
+    struct sip_dlg *dlgs;
+    struct relay *relays;
+    count_t counts[SIP_C_N];
+};
+
+struct sip_msg {
+    struct sip *sip;
+    enum sip_side side;
+    sip_flow flow;
+    const sip_t *in;
+    su_home_t home[1]; /* texts handed out */
+};
+
+struct sip_in {
+    struct sip_in *prev, *next;
+    struct sip *sip;
+    enum sip_side side;
+    sip_flow flow;
+    nta_incoming_t *irq;
+    bool invite, final;
+    struct sip_dlg *dlg;
+    void (*cancelled)(void *arg, const char *reason);
+    void *cancelled_arg;
+    void (*ack)(void *arg, const struct sip_msg *m);
+    void *ack_arg;
+};
+
+struct sip_out {
+    struct sip_out *prev, *next;
+    struct sip *sip;
+    enum sip_side side;
+    sip_flow flow;
+    nta_outgoing_t *orq;
+    bool invite;
+    struct sip_dlg *dlg;
+    sip_response_h *cb;
+    void *arg;
+};
+
+struct sip_dlg {
+    struct sip_dlg *prev, *next;
+    struct sip *sip;
+    enum sip_side side;
+    sip_flow flow;
+    nta_leg_t *leg;
+    struct sip_dlg_h h;
+    char *contact;          /* value of our Contact */
+    char *call_id;
+    uint32_t inv_cseq;      /* of the INVITE that the next ACK is for */
+    char inv_branch[160];
+    bool inv_2xx;
+    nta_outgoing_t *ack;    /* kept: Sofia repeats it when the 2xx is repeated */
+};
+
+/* msg.c */
+void msg_open(struct sip_msg *m, struct sip *s, enum sip_side side, sip_flow flow, const sip_t *in);
+void msg_close(struct sip_msg *m);
+/* Every header field of that name, joined by ", ", in home; NULL = absent. */
+char *msg_value(su_home_t *home, const sip_t *in, const char *name);
+/* "Name: value" lines for SIPTAG_HEADER_STR, line breaks in values turned into blanks; NULL when there are none. */
+char *msg_lines(su_home_t *home, const struct sip_hdr *hdrs);
+bool msg_has(const struct sip_hdr *hdrs, const char *name);
+void msg_remove(msg_t *msg, sip_t *sip, const char *name); /* every header field of that name */
+
+/* sip.c */
+extern const char sip_allow[];
+void sip_wire_flush(struct sip *s); /* what Sofia has put on the wire goes into the trace now, before anything later */
+
+/* sip_in.c */
+struct sip_in *in_new(struct agent *a, sip_flow flow, nta_incoming_t *irq, const sip_t *sip, struct sip_dlg *dlg);
+void in_forget(struct sip *s, const struct sip_dlg *d); /* the dialog goes: no callback any more */
+void in_free_all(struct sip *s);
+/* Max-Forwards, Require, scheme: 0 = go on, else it was answered. */
+int in_screen(struct agent *a, nta_incoming_t *irq, const sip_t *sip);
+
+/* sip_out.c */
+/* The physical next hop for a message whose first Route (or Request-URI) is this; NULL = that very place. */
+url_string_t const *out_hop(const struct sip *s, const url_t *url);
+int out_start(struct sip_out **op, struct sip *s, struct sip_dlg *d, enum sip_side side, sip_flow flow, sip_response_h *cb,
+              void *arg, struct sip_out **made);
+int out_response(void *magic, nta_outgoing_t *orq, const sip_t *sip);
+void out_forget(struct sip *s, const struct sip_dlg *d);
+void out_free_all(struct sip *s);
+
+/* sip_dlg.c */
+void dlg_established(struct sip_dlg *d, const sip_t *sip, nta_outgoing_t *orq); /* a 2xx to our INVITE or UPDATE */
+void dlg_move_flow(struct sip *s, sip_flow old, sip_flow now);
+
+/* bridge.c: the browser's messages and Sofia, by one loopback connection for each WebSocket */
+int bridge_new(struct bridge **bp, struct sip *s, const struct ws_conf *conf);
+void bridge_free(struct bridge *b);
+int bridge_start(struct bridge *b, uint16_t port); /* Sofia's inner listener */
+sip_flow bridge_flow(struct bridge *b, nta_incoming_t *irq, const tport_t *tp); /* 0: not one of ours */
+tport_t *bridge_tport(struct bridge *b, sip_flow flow); /* NULL: gone */
+void bridge_close(struct bridge *b, sip_flow flow, unsigned code, const char *reason);
+bool bridge_peer(struct bridge *b, sip_flow flow, struct addr *peer, bool *tls);
+uint64_t bridge_age_ms(struct bridge *b, sip_flow flow);
+sip_flow bridge_next(struct bridge *b, sip_flow after); /* to walk over the open flows; 0 ends */
+const struct ws *bridge_ws(const struct bridge *b);
+
+/* wire.c: Sofia's own record of what it sent and received on Mw, turned into trace lines */
+int wire_new(struct wire **wp, struct trace *trace, const struct addr *local);
+void wire_free(struct wire *w);
+const char *wire_path(const struct wire *w); /* for TPTAG_DUMP */
+void wire_set_local(struct wire *w, uint16_t port);
+void wire_flush(struct wire *w);
+
+/* relay.c: REGISTER and MESSAGE go through, almost untouched */
+struct relay_h {
+    /* The copy that will be sent: edit it. 0 or a SIP status to answer instead. */
+    int (*edit)(void *arg, msg_t *msg, sip_t *sip);
+    /* The answer (internal: timeout or no transport). Edit the copy that goes back, or return another status (with
+     * *reason and *lines) to answer; 0 = as it is. Called once for the final answer, then arg is not used again. */
+    int (*answer)(void *arg, int status, const sip_t *in, msg_t *msg, sip_t *sip, const char **lines);
+    void *arg;
+};
+/* Takes irq. A request that cannot be sent is answered at once (answer() is told 503). */
+void relay_request(struct agent *from, nta_incoming_t *irq, enum sip_side to, sip_flow flow, const char *uri,
+                   const struct relay_h *h);
+void relay_free_all(struct sip *s);
+void relay_message(struct agent *from, nta_incoming_t *irq, const sip_t *sip, sip_flow flow);
+
+/* reg.c */
+void reg_register(struct reg *r, nta_incoming_t *irq, const sip_t *sip, sip_flow flow);
+void reg_flow_closed(struct reg *r, sip_flow flow);
+/* Is the topmost Route one of our Path URIs? 0 = no or good; 403: forged; 430, 480: its flow is gone. */
+int reg_route_status(const struct reg *r, const sip_t *sip);

@@ -1,0 +1,46 @@
+/* The store of registrations: pure data, no message. Inside alg/sip only. Owner: struct reg. */
+#pragma once
+
+#include "alg/sip/reg.h"
+#include "alg/sip/sip_limits.h"
+#include "common/net.h"
+
+struct binding {
+    struct reg_binding pub;      /* first member: callers hold pointers to it */
+    struct binding *prev, *next;
+    char *key;                   /* AOR and instance;reg-id, or AOR and Contact */
+    char *impu, *aor, *contact, *service_route;
+    char *impus[REG_IMPUS_MAX];
+    unsigned n_impus;
+    sip_flow last_flow;          /* the connection it had, while pub.flow is 0 */
+    msec_t expires, orphan_until; /* orphan_until: MSEC_NEVER while connected */
+    bool outbound;               /* reg-id and instance were given: RFC 5626 */
+    void *request;               /* the REGISTER as sent to the core, of reg.c */
+};
+
+struct store {
+    struct binding *list;
+    unsigned n;
+    void (*drop)(void *arg, struct binding *b); /* frees b->request */
+    void *arg;
+};
+
+struct binding_text { /* what a 200 says; copied */
+    const char *key, *aor, *contact;
+    const char *service_route; /* NULL = none */
+    const char *associated;    /* P-Associated-URI value, NULL = none */
+    sip_flow flow;
+    msec_t expires;
+    bool outbound;
+};
+
+/* Add or renew. -ENOSPC over a limit, -ENOMEM. *old_flow: the other connection it had before (0: none). */
+int store_put(struct store *s, const struct binding_text *t, struct binding **bp, sip_flow *old_flow);
+void store_del(struct store *s, struct binding *b);
+void store_clear(struct store *s);
+struct binding *store_by_key(const struct store *s, const char *key);
+struct binding *store_by_flow(const struct store *s, sip_flow flow);
+/* First "sip:user@host" of a name-addr list value; out is cut to size. False: none. */
+bool uri_first(struct sv *rest, char *out, size_t size);
+/* Same scheme, user and host, the rest ignored (TS 24.229: identities carry no parameters). */
+bool uri_same(const char *a, const char *b);

@@ -1,0 +1,276 @@
+#include "alg/sip/frame.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "alg/sip/sip_limits.h"
+
+/* RFC 3261 25.1 token */
+static bool is_token(struct sv v)
+{
+    for (size_t i = 0; i < v.n; i++) {
+        char c = v.p[i];
+        bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
+        if (!alnum && (!c || !strchr("-.!%*_+`'~", c)))
+            return false;
+    }
+    return v.n > 0;
+}
+
+bool frame_next(struct sv *rest, struct frame_line *line)
+{
+    struct sv whole = *rest;
+    struct sv first = sv_line(rest);
+    const char *colon;
+    size_t end = first.n;
+
+    *line = (struct frame_line){0};
+    if (!first.n)
+        return false;
+    while (rest->n && (rest->p[0] == ' ' || rest->p[0] == '\t')) { /* RFC 3261 7.3.1: folded */
+        struct sv more = sv_line(rest);
+
+        end = (size_t)(more.p + more.n - whole.p);
+    }
+    line->raw = (struct sv){whole.p, end};
+    colon = memchr(first.p, ':', first.n);
+    if (!colon)
+        return true;
+    line->name = sv_trim((struct sv){first.p, (size_t)(colon - first.p)});
+    line->value = sv_trim((struct sv){colon + 1, end - (size_t)(colon + 1 - first.p)});
+    return true;
+}
+
+bool frame_is(const struct frame_line *line, const char *name, char compact)
+{
+    if (compact && line->name.n == 1)
+        return (line->name.p[0] | 0x20) == compact;
+    return sv_iis(line->name, name);
+}
+
+/* "SIP/2.0/WSS host;p" -> token "WSS", rest "host;p"; blanks around the slashes are legal. */
+static int via_split(struct sv value, struct sv *token, struct sv *rest)
+{
+    struct sv name = sv_trim(sv_cut(&value, '/'));
+    struct sv version = sv_trim(sv_cut(&value, '/'));
+    struct sv tail = sv_trim(value);
+    size_t n = 0;
+
+    while (n < tail.n && !strchr(" \t\r\n", tail.p[n]))
+        n++;
+    *token = (struct sv){tail.p, n};
+    *rest = sv_trim((struct sv){tail.p + n, tail.n - n});
+    return sv_iis(name, "SIP") && sv_is(version, "2.0") && is_token(*token) && rest->n ? 0 : -EBADMSG;
+}
+
+static void put_sv(struct buf *out, struct sv v)
+{
+    buf_put(out, v.p, v.n);
+}
+
+static void put_str(struct buf *out, const char *s)
+{
+    buf_put(out, s, strlen(s));
+}
+
+static int start_line(struct sv line, struct frame_info *info)
+{
+    struct sv method = sv_word(&line);
+    struct sv uri, version;
+
+    if (sv_iis(method, "SIP/2.0")) {
+        struct sv code = sv_word(&line);
+        uint64_t v;
+
+        info->why = "bad status line";
+        return code.n == 3 && !sv_u64(code, 699, &v) && v >= 100 ? 0 : -EBADMSG;
+    }
+    uri = sv_word(&line);
+    version = sv_word(&line);
+    info->request = true;
+    info->method = method;
+    info->why = "bad request line";
+    return is_token(method) && uri.n && sv_iis(version, "SIP/2.0") && !sv_trim(line).n ? 0 : -EBADMSG;
+}
+
+static int via_in(const struct frame_line *h, struct frame_info *info, struct buf *out)
+{
+    struct sv token, rest;
+
+    if (via_split(h->value, &token, &rest) || token.n >= sizeof info->via) {
+        info->why = "bad Via";
+        return -EBADMSG;
+    }
+    sv_copy(token, info->via, sizeof info->via);
+    put_str(out, "Via: SIP/2.0/TCP ");
+    put_sv(out, rest);
+    put_str(out, "\r\n");
+    return 0;
+}
+
+/* The header part; *body is left at the body, *length holds Content-Length or SIZE_MAX. */
+static int headers_in(struct sv *body, struct frame_info *info, struct buf *out, size_t *length)
+{
+    struct frame_line h;
+    bool via = false;
+    unsigned n = 0;
+
+    while (frame_next(body, &h)) {
+        info->why = "bad header line";
+        if (!is_token(h.name) || ++n > SIP_LINES_MAX || memchr(h.raw.p, 0, h.raw.n))
+            return -EBADMSG;
+        if (frame_is(&h, "Content-Length", 'l')) {
+            uint64_t v;
+
+            info->why = "bad Content-Length";
+            if (sv_u64(h.value, SIP_MSG_MAX, &v) || (*length != SIZE_MAX && *length != v))
+                return -EBADMSG;
+            *length = (size_t)v;
+        } else if (!via && frame_is(&h, "Via", 'v')) {
+            via = true;
+            if (via_in(&h, info, out))
+                return -EBADMSG;
+        } else {
+            put_sv(out, h.raw);
+            put_str(out, "\r\n");
+        }
+    }
+    info->why = "no Via";
+    return via ? 0 : -EBADMSG;
+}
+
+int frame_in(struct sv msg, struct frame_info *info, struct buf *out)
+{
+    struct sv rest = msg;
+    struct sv first = sv_line(&rest);
+    size_t length = SIZE_MAX;
+    char text[48];
+
+    *info = (struct frame_info){0};
+    if (start_line(first, info))
+        return -EBADMSG;
+    put_sv(out, first);
+    put_str(out, "\r\n");
+    if (headers_in(&rest, info, out, &length))
+        return -EBADMSG;
+    info->why = "body shorter than Content-Length";
+    if (length != SIZE_MAX && length > rest.n)
+        return -EBADMSG;
+    if (length == SIZE_MAX)
+        length = rest.n;
+    snprintf(text, sizeof text, "Content-Length: %zu\r\n\r\n", length);
+    put_str(out, text);
+    buf_put(out, rest.p, length);
+    info->why = NULL;
+    return buf_err(out);
+}
+
+/* The topmost Via value behind the transport: sent-by and parameters, without received= and, in our own request, without
+ * the port. What follows a comma is left alone. */
+static void via_out(struct sv v, bool request, struct buf *out)
+{
+    bool quoted = false;
+    size_t at = 0;
+
+    while (at < v.n && v.p[at] != ';' && v.p[at] != ',') {
+        if (request && v.p[at] == ':' && (v.p[0] != '[' || v.p[at - 1] == ']'))
+            while (at < v.n && v.p[at] != ';' && v.p[at] != ',')
+                at++;
+        else
+            buf_u8(out, (uint8_t)v.p[at++]);
+    }
+    while (at < v.n && v.p[at] != ',') {
+        size_t end = at + 1;
+        struct sv param;
+
+        while (end < v.n && (quoted || (v.p[end] != ';' && v.p[end] != ','))) {
+            if (v.p[end] == '"')
+                quoted = !quoted;
+            end++;
+        }
+        param = sv_trim((struct sv){v.p + at + 1, end - at - 1});
+        if (!sv_istarts(param, "received=")) {
+            buf_u8(out, ';');
+            put_sv(out, param);
+        }
+        at = end;
+    }
+    buf_put(out, v.p + at, v.n - at);
+}
+
+int frame_out(struct sv msg, const char *token, struct buf *out)
+{
+    struct sv rest = msg;
+    struct sv first = sv_line(&rest);
+    struct frame_line h;
+    bool via = false;
+
+    put_sv(out, first);
+    put_str(out, "\r\n");
+    while (frame_next(&rest, &h)) {
+        struct sv old, tail;
+
+        if (!via && frame_is(&h, "Via", 'v') && !via_split(h.value, &old, &tail)) {
+            via = true;
+            put_str(out, "Via: SIP/2.0/");
+            put_str(out, token);
+            put_str(out, " ");
+            via_out(tail, !sv_istarts(first, "SIP/2.0 "), out);
+        } else {
+            put_sv(out, h.raw);
+        }
+        put_str(out, "\r\n");
+    }
+    put_str(out, "\r\n");
+    put_sv(out, rest);
+    return via ? buf_err(out) : -EBADMSG;
+}
+
+int frame_reply(struct sv msg, int status, const char *reason, struct buf *out)
+{
+    static const struct {
+        const char *name;
+        char compact;
+    } need[] = {{"Via", 'v'}, {"From", 'f'}, {"To", 't'}, {"Call-ID", 'i'}, {"CSeq", 0}};
+    struct sv rest = msg;
+    struct sv first = sv_line(&rest);
+    struct frame_line h;
+    unsigned seen = 0, n = 0;
+    char line[160];
+
+    if (sv_istarts(first, "SIP/2.0") || sv_starts(first, "ACK ") || !first.n)
+        return -EBADMSG;
+    snprintf(line, sizeof line, "SIP/2.0 %d %s\r\n", status, reason);
+    put_str(out, line);
+    while (frame_next(&rest, &h) && ++n <= SIP_LINES_MAX) {
+        for (unsigned i = 0; i < ARRAY_LEN(need); i++) {
+            if (!frame_is(&h, need[i].name, need[i].compact) || (i && (seen & (1u << i))))
+                continue;
+            seen |= 1u << i;
+            put_sv(out, h.raw);
+            put_str(out, "\r\n");
+        }
+    }
+    put_str(out, "Content-Length: 0\r\n\r\n");
+    return seen == (1u << ARRAY_LEN(need)) - 1 ? buf_err(out) : -EBADMSG;
+}
+
+long frame_length(struct sv stream)
+{
+    struct sv rest = stream, head;
+    const char *end = memmem(stream.p, stream.n, "\r\n\r\n", 4);
+    struct frame_line h;
+    uint64_t length = 0;
+
+    if (!end)
+        return stream.n > SIP_MSG_MAX ? -EBADMSG : 0;
+    head = (struct sv){stream.p, (size_t)(end + 2 - stream.p)};
+    rest = head;
+    sv_line(&rest);
+    while (frame_next(&rest, &h))
+        if (frame_is(&h, "Content-Length", 'l') && sv_u64(h.value, SIP_MSG_MAX * 2, &length))
+            return -EBADMSG;
+    length += head.n + 2;
+    return length <= stream.n ? (long)length : 0;
+}

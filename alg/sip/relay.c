@@ -1,0 +1,231 @@
+/* REGISTER and MESSAGE: passed on as they are but for what the border asks (sip-sdp: B2BUA shape, 2.3). */
+#include <stdlib.h>
+
+#include <utlist.h>
+
+#include "alg/sip/agent.h"
+#include "alg/sip/route.h"
+#include "common/log.h"
+
+struct relay {
+    struct relay *prev, *next;
+    struct sip *sip;
+    nta_incoming_t *irq;
+    nta_outgoing_t *orq;
+    struct relay_h h;
+};
+
+static void relay_free(struct relay *r)
+{
+    DL_DELETE(r->sip->relays, r);
+    if (r->orq)
+        nta_outgoing_destroy(r->orq);
+    nta_incoming_destroy(r->irq);
+    free(r);
+}
+
+void relay_free_all(struct sip *s)
+{
+    while (s->relays) {
+        const char *lines = NULL;
+
+        s->relays->h.answer(s->relays->h.arg, 503, NULL, NULL, NULL, &lines);
+        relay_free(s->relays);
+    }
+}
+
+static void relay_answer(struct relay *r, int status, const sip_t *in)
+{
+    msg_t *from = in ? nta_outgoing_getresponse(r->orq) : NULL;
+    msg_t *back = from ? msg_dup(from) : NULL;
+    sip_t *sip = back ? sip_object(back) : NULL;
+    const char *lines = NULL;
+    int other;
+
+    if (sip)
+        msg_remove(back, sip, "Via"), msg_remove(back, sip, "Record-Route");
+    other = r->h.answer(r->h.arg, status, sip ? in : NULL, back, sip, &lines);
+    if (!other && !sip)
+        other = status;
+    if (!other && nta_incoming_complete_response(r->irq, back, status, in->sip_status->st_phrase, TAG_END()) >= 0) {
+        nta_incoming_mreply(r->irq, back);
+        back = NULL;
+    } else {
+        other = other ? other : 500;
+        nta_incoming_treply(r->irq, other, sip_status_phrase(other), TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
+                            SIPTAG_SERVER_STR(r->sip->agent_name), TAG_END());
+    }
+    if (back)
+        msg_destroy(back);
+    if (from)
+        msg_destroy(from);
+    sip_wire_flush(r->sip);
+    relay_free(r);
+}
+
+static int on_answer(void *magic, nta_outgoing_t *orq, const sip_t *sip)
+{
+    struct relay *r = magic;
+    int status = sip ? sip->sip_status->st_status : nta_outgoing_status(orq);
+
+    sip_wire_flush(r->sip);
+    count_add(&r->sip->counts[SIP_C_IN], 1);
+    if (status >= 200)
+        relay_answer(r, status, sip && !nta_sip_is_internal(sip) ? sip : NULL);
+    return 0;
+}
+
+static int relay_copy(struct relay *r, const char *uri, msg_t **out)
+{
+    msg_t *in = nta_incoming_getrequest(r->irq);
+    msg_t *msg = in ? msg_dup(in) : NULL;
+    sip_t *sip = msg ? sip_object(msg) : NULL;
+    sip_request_t *rq;
+    int status = 500;
+
+    if (in)
+        msg_destroy(in);
+    if (!sip)
+        return status;
+    route_forward(msg, sip);
+    if (uri) {
+        rq = sip_request_create(msg_home(msg), sip->sip_request->rq_method, sip->sip_request->rq_method_name,
+                                (url_string_t const *)uri, NULL);
+        if (!rq || msg_header_replace(msg, (msg_pub_t *)sip, (msg_header_t *)sip->sip_request, (msg_header_t *)rq) < 0)
+            goto out;
+    }
+    status = r->h.edit(r->h.arg, msg, sip);
+out:
+    if (status)
+        msg_destroy(msg);
+    else
+        *out = msg;
+    return status;
+}
+
+void relay_request(struct agent *from, nta_incoming_t *irq, enum sip_side to, sip_flow flow, const char *uri,
+                   const struct relay_h *h)
+{
+    struct sip *s = from->sip;
+    struct relay *r = calloc(1, sizeof *r);
+    tport_t *tp = to == SIP_W2 ? bridge_tport(s->bridge, flow) : NULL;
+    const char *lines = NULL;
+    msg_t *msg = NULL;
+    int status;
+
+    if (!r) {
+        h->answer(h->arg, 503, NULL, NULL, NULL, &lines);
+        nta_incoming_destroy(irq);
+        return;
+    }
+    r->sip = s;
+    r->irq = irq;
+    r->h = *h;
+    DL_APPEND(s->relays, r);
+    status = to == SIP_W2 && !tp ? 480 : relay_copy(r, uri, &msg);
+    if (!status) {
+        const sip_t *sip = sip_object(msg);
+        url_string_t const *hop = tp ? NULL : out_hop(s, sip->sip_route ? sip->sip_route->r_url : NULL);
+
+        r->orq = nta_outgoing_mcreate(s->agents[to].nta, on_answer, r, hop, msg, TAG_IF(tp, NTATAG_TPORT(tp)), TAG_END());
+        if (!r->orq) {
+            msg_destroy(msg);
+            status = 503;
+        }
+    }
+    count_add(&s->counts[SIP_C_RELAYED], 1);
+    sip_wire_flush(s);
+    if (status)
+        relay_answer(r, status, NULL);
+}
+
+/* --- MESSAGE (RFC 3428) --- */
+
+struct message {
+    struct sip *sip;
+    enum sip_side to;
+    char *identity, *route; /* towards the core */
+};
+
+static int message_edit(void *arg, msg_t *msg, sip_t *sip)
+{
+    struct message *m = arg;
+
+    if (m->to == SIP_W2) {
+        route_strip_to_wic(msg, sip);
+        return 0;
+    }
+    route_strip_from_wic(msg, sip);
+    msg_remove(msg, sip, "P-Preferred-Identity");
+    msg_remove(msg, sip, "Authorization"); /* a web token must not leave (RFC 8898) */
+    route_add(msg, sip, "P-Asserted-Identity", m->identity);
+    route_add(msg, sip, "P-Charging-Vector", route_charging(msg_home(msg), m->sip->host, m->sip->name));
+    if (m->route)
+        sip_add_make(msg, sip, sip_route_class, m->route);
+    return 0;
+}
+
+static int message_answer(void *arg, int status, const sip_t *in, msg_t *msg, sip_t *sip, const char **lines)
+{
+    struct message *m = arg;
+
+    (void)status;
+    (void)in;
+    (void)lines;
+    if (sip && m->to == SIP_MW)
+        route_strip_to_wic(msg, sip);
+    free(m->identity);
+    free(m->route);
+    free(m);
+    return 0;
+}
+
+static int message_to_core(struct message *m, const sip_t *sip, sip_flow flow)
+{
+    const struct reg_binding *b = reg_by_flow(m->sip->reg, flow);
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    const char *preferred = msg_value(home, sip, "P-Preferred-Identity");
+    char *from = url_as_string(home, sip->sip_from->a_url);
+    const char *id = b ? reg_identity(b, preferred ? preferred : from) : NULL;
+    char *text = id ? su_sprintf(home, "<%s>", id) : NULL;
+
+    m->identity = text ? strdup(text) : NULL;
+    m->route = b && b->service_route ? strdup(b->service_route) : NULL;
+    su_home_deinit(home);
+    return m->identity ? 0 : 403;
+}
+
+void relay_message(struct agent *from, nta_incoming_t *irq, const sip_t *sip, sip_flow flow)
+{
+    struct message *m = calloc(1, sizeof *m);
+    struct relay_h h = {message_edit, message_answer, m};
+    const struct reg_binding *b[1];
+    struct sip_msg view;
+    int status = m ? 0 : 500;
+
+    if (m && from->side == SIP_W2) {
+        m->sip = from->sip;
+        m->to = SIP_MW;
+        status = message_to_core(m, sip, flow);
+        if (!status) {
+            relay_request(from, irq, SIP_MW, 0, NULL, &h);
+            return;
+        }
+    } else if (m) {
+        m->sip = from->sip;
+        m->to = SIP_W2;
+        msg_open(&view, from->sip, SIP_MW, 0, sip);
+        status = reg_by_request(from->sip->reg, &view, b, 1) ? 0 : 404;
+        msg_close(&view);
+        if (!status && !b[0]->flow)
+            status = 480;
+        if (!status) {
+            relay_request(from, irq, SIP_W2, b[0]->flow, b[0]->contact, &h);
+            return;
+        }
+    }
+    if (m)
+        free(m->identity), free(m->route), free(m);
+    nta_incoming_treply(irq, status, sip_status_phrase(status), TAG_END());
+    nta_incoming_destroy(irq);
+}

@@ -1,0 +1,341 @@
+/* The two nta agents, what comes to them outside of dialogs, and the thread's main loop: Sofia's root outside, the uv
+ * loop as one descriptor in it. */
+#include "alg/sip/sip.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <sofia-sip/su_log.h>
+#include <sofia-sip/tport_tag.h>
+
+#include "alg/sip/agent.h"
+#include "alg/sip/ws.h"
+#include "common/log.h"
+
+const char sip_allow[] = "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS, MESSAGE";
+
+const struct count_def sip_counters[SIP_C_N] = {
+    [SIP_C_MW_BAD] = {"alg_sip_core_bad_total", "malformed messages from the core", false},
+    [SIP_C_W2_BAD] = {"alg_sip_wic_bad_total", "malformed messages from browsers", false},
+    [SIP_C_FOREIGN] = {"alg_sip_inner_foreign_total", "connections to the inner listener that were not ours", false},
+    [SIP_C_UNREGISTERED] = {"alg_sip_unregistered_total", "requests refused: the browser is not registered", false},
+    [SIP_C_IN] = {"alg_sip_in_total", "requests and responses taken", false},
+    [SIP_C_OUT] = {"alg_sip_out_total", "requests and responses made", false},
+    [SIP_C_RELAYED] = {"alg_sip_relayed_total", "REGISTER and MESSAGE passed on", false},
+};
+
+void sip_wire_flush(struct sip *s)
+{
+    wire_flush(s->wire);
+}
+
+static int answer(struct agent *a, nta_incoming_t *irq, int status, const char *lines)
+{
+    nta_incoming_treply(irq, status, sip_status_phrase(status), TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
+                        SIPTAG_SERVER_STR(a->sip->agent_name), TAG_END());
+    nta_incoming_destroy(irq);
+    count_add(&a->sip->counts[SIP_C_OUT], 1);
+    sip_wire_flush(a->sip);
+    return 0;
+}
+
+static int answer_method(struct agent *a, nta_incoming_t *irq, const sip_t *sip)
+{
+    static const char *const known[] = {"UPDATE", "INFO", "PRACK", "NOTIFY", "SUBSCRIBE", "REFER", "PUBLISH", "REGISTER"};
+    char lines[160];
+
+    snprintf(lines, sizeof lines, "Allow: %s", sip_allow);
+    for (unsigned i = 0; i < ARRAY_LEN(known); i++)
+        if (!strcmp(known[i], sip->sip_request->rq_method_name))
+            return answer(a, irq, 405, lines);
+    return answer(a, irq, 501, lines);
+}
+
+static int answer_options(struct agent *a, nta_incoming_t *irq)
+{
+    char lines[320];
+
+    snprintf(lines, sizeof lines, "Allow: %s\r\nAccept: application/sdp\r\nSupported: path, outbound", sip_allow);
+    return answer(a, irq, 200, lines);
+}
+
+static int give_up(struct agent *a, nta_incoming_t *irq, const sip_t *sip, sip_flow flow)
+{
+    struct sip *s = a->sip;
+    struct sip_in *in = in_new(a, flow, irq, sip, NULL);
+    struct sip_msg m;
+
+    if (!in)
+        return answer(a, irq, 500, NULL);
+    msg_open(&m, s, a->side, flow, sip);
+    s->h.request(s->h.arg, in, &m);
+    msg_close(&m);
+    sip_wire_flush(s);
+    return 0;
+}
+
+/* A request that no dialog knows. */
+static int judge(struct agent *a, nta_incoming_t *irq, const sip_t *sip, sip_flow flow)
+{
+    sip_method_t method = sip->sip_request->rq_method;
+    struct sip *s = a->sip;
+    int status;
+
+    if (sip->sip_to->a_tag || method == sip_method_cancel || method == sip_method_bye)
+        return answer(a, irq, 481, NULL);
+    if (in_screen(a, irq, sip))
+        return 0;
+    if (method == sip_method_options)
+        return answer_options(a, irq);
+    if (a->side == SIP_W2 && method == sip_method_register && s->reg) {
+        reg_register(s->reg, irq, sip, flow);
+        return 0;
+    }
+    if (method != sip_method_invite && method != sip_method_message)
+        return answer_method(a, irq, sip);
+    if (!s->reg)
+        return answer(a, irq, 503, NULL);
+    if (a->side == SIP_W2 && !reg_by_flow(s->reg, flow)) {
+        count_add(&s->counts[SIP_C_UNREGISTERED], 1);
+        return answer(a, irq, 403, NULL);
+    }
+    status = a->side == SIP_MW ? reg_route_status(s->reg, sip) : 0;
+    if (status)
+        return answer(a, irq, status, NULL);
+    if (method == sip_method_message) {
+        relay_message(a, irq, sip, flow);
+        sip_wire_flush(s);
+        return 0;
+    }
+    return give_up(a, irq, sip, flow);
+}
+
+static int on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip)
+{
+    struct agent *a = magic;
+    sip_flow flow = 0;
+
+    (void)leg;
+    sip_wire_flush(a->sip);
+    count_add(&a->sip->counts[SIP_C_IN], 1);
+    if (a->side == SIP_W2 && !(flow = bridge_flow(a->sip->bridge, irq, NULL))) {
+        nta_incoming_destroy(irq);
+        return 0;
+    }
+    if (sip->sip_request->rq_method == sip_method_ack) { /* of nothing we know */
+        nta_incoming_destroy(irq);
+        return 0;
+    }
+    return judge(a, irq, sip, flow);
+}
+
+/* --- start --- */
+
+static void log_sofia(void *stream, char const *fmt, va_list ap)
+{
+    char line[400];
+
+    (void)stream;
+    if (!log_on(LOG_DEBUG))
+        return;
+    vsnprintf(line, sizeof line, fmt, ap);
+    line[strcspn(line, "\r\n")] = 0;
+    log_debug("sofia", "msg=\"%s\"", line);
+}
+
+static uint16_t bound_port(nta_agent_t *nta)
+{
+    const tport_t *tp = tport_primaries(nta_agent_tports(nta));
+
+    return tp ? (uint16_t)atoi(tport_name(tp)->tpn_port) : 0;
+}
+
+static int agent_start(struct agent *a, struct sip *s, enum sip_side side, const char *url, const struct sip_conf *conf)
+{
+    const char *dump = side == SIP_MW && s->wire ? wire_path(s->wire) : NULL;
+
+    a->sip = s;
+    a->side = side;
+    a->nta = nta_agent_create(s->root, (url_string_t *)url, NULL, NULL, NTATAG_UA(1), NTATAG_SERVER_RPORT(side == SIP_MW),
+                              NTATAG_MAXSIZE(SIP_MSG_MAX + SIP_FRAME_ROOM), NTATAG_MERGE_482(side == SIP_MW),
+                              NTATAG_USE_NAPTR(0), NTATAG_EXTRA_100(0), TAG_IF(conf->t1_ms, NTATAG_SIP_T1(conf->t1_ms)),
+                              TAG_IF(conf->t1_ms, NTATAG_SIP_T1X64(conf->t1_ms * 64)),
+                              TAG_IF(dump, TPTAG_DUMP(dump)), TAG_END());
+    if (!a->nta)
+        return -EADDRINUSE;
+    a->leg = nta_leg_tcreate(a->nta, on_request, a, NTATAG_NO_DIALOG(1), TAG_END());
+    return a->leg ? 0 : -ENOMEM;
+}
+
+static int start_core(struct sip *s, const struct sip_conf *conf)
+{
+    char bind[ADDR_STRLEN], url[400], port[8] = "*";
+    int err;
+
+    if (addr_port(&conf->listen))
+        snprintf(port, sizeof port, "%u", addr_port(&conf->listen));
+    addr_host(&conf->listen, bind);
+    if (conf->trace && (err = wire_new(&s->wire, conf->trace, &conf->listen)))
+        return err;
+    if (addr_is_v6(&conf->listen))
+        snprintf(url, sizeof url, "sip:%s:%s;maddr=[%s]", s->host, port, bind);
+    else
+        snprintf(url, sizeof url, "sip:%s:%s;maddr=%s", s->host, port, bind);
+    err = agent_start(&s->agents[SIP_MW], s, SIP_MW, url, conf);
+    if (err)
+        return err;
+    s->port = bound_port(s->agents[SIP_MW].nta);
+    if (s->wire)
+        wire_set_local(s->wire, s->port);
+    return 0;
+}
+
+static int start_web(struct sip *s, const struct sip_conf *conf)
+{
+    char url[400];
+    int err;
+
+    snprintf(url, sizeof url, "sip:%s:*;transport=tcp;maddr=127.0.0.1", s->name);
+    err = agent_start(&s->agents[SIP_W2], s, SIP_W2, url, conf);
+    if (!err)
+        err = bridge_new(&s->bridge, s, conf->ws);
+    if (!err)
+        err = bridge_start(s->bridge, bound_port(s->agents[SIP_W2].nta));
+    return err;
+}
+
+static int on_uv(void *magic, su_wait_t *wait, void *arg)
+{
+    struct sip *s = arg;
+
+    (void)magic;
+    (void)wait;
+    uv_run(s->loop, UV_RUN_NOWAIT);
+    return 0;
+}
+
+static int nest(struct sip *s)
+{
+    if (su_wait_create(&s->wait, uv_backend_fd(s->loop), SU_WAIT_IN))
+        return -ENOMEM;
+    s->wait_index = su_root_register(s->root, &s->wait, on_uv, s, 0);
+    return s->wait_index < 0 ? -ENOMEM : 0;
+}
+
+static int copy_conf(struct sip *s, const struct sip_conf *conf)
+{
+    char host[ADDR_STRLEN], text[ADDR_STRLEN + 2];
+
+    addr_host(&conf->listen, host);
+    snprintf(text, sizeof text, addr_is_v6(&conf->listen) ? "[%s]" : "%s", host);
+    s->host = strdup(conf->host && *conf->host ? conf->host : text);
+    s->name = strdup(conf->name);
+    s->next_hop = strdup(conf->next_hop);
+    s->agent_name = strdup(conf->agent ? conf->agent : "openiq-alg/" OPENIQ_VERSION);
+    s->resolve_routes = conf->resolve_routes;
+    s->trace = conf->trace;
+    return s->host && s->name && s->next_hop && s->agent_name ? 0 : -ENOMEM;
+}
+
+int sip_new(struct sip **sp, uv_loop_t *loop, const struct sip_conf *conf, const struct sip_h *h)
+{
+    struct sip *s = calloc(1, sizeof *s);
+    int err;
+
+    if (!s)
+        return -ENOMEM;
+    s->loop = loop;
+    s->h = *h;
+    s->wait_index = -1;
+    su_init();
+    su_log_redirect(NULL, log_sofia, NULL);
+    s->root = su_root_create(NULL);
+    err = s->root ? copy_conf(s, conf) : -ENOMEM;
+    if (!err)
+        err = nest(s);
+    if (!err)
+        err = start_core(s, conf);
+    if (!err)
+        err = start_web(s, conf);
+    if (err)
+        sip_free(s);
+    else
+        *sp = s;
+    return err;
+}
+
+void sip_free(struct sip *s)
+{
+    if (!s)
+        return;
+    bridge_free(s->bridge);
+    relay_free_all(s);
+    while (s->dlgs)
+        sip_dlg_free(s->dlgs);
+    out_free_all(s);
+    in_free_all(s);
+    for (unsigned i = 0; i < 2; i++) {
+        if (s->agents[i].leg)
+            nta_leg_destroy(s->agents[i].leg);
+        if (s->agents[i].nta)
+            nta_agent_destroy(s->agents[i].nta);
+    }
+    wire_flush(s->wire);
+    if (s->wait_index > 0)
+        su_root_deregister(s->root, s->wait_index);
+    if (s->root)
+        su_root_destroy(s->root);
+    su_deinit();
+    wire_free(s->wire);
+    free(s->host);
+    free(s->name);
+    free(s->next_hop);
+    free(s->agent_name);
+    free(s);
+}
+
+/* Sofia answers malformed messages by itself (RFC 3261 21.4.1); we say so once for each. */
+static void count_bad(struct sip *s)
+{
+    usize_t bad = 0;
+
+    nta_agent_get_stats(s->agents[SIP_MW].nta, NTATAG_S_BAD_MESSAGE_REF(bad), TAG_END());
+    for (; s->bad_seen < (int64_t)bad; s->bad_seen++) {
+        count_add(&s->counts[SIP_C_MW_BAD], 1);
+        log_warn("sip", "side=mw msg=\"malformed message from the core\"");
+    }
+}
+
+void sip_turn(struct sip *s, unsigned max_ms)
+{
+    int wait;
+
+    uv_run(s->loop, UV_RUN_NOWAIT);
+    wait = uv_backend_timeout(s->loop);
+    if (wait < 0 || (unsigned)wait > max_ms)
+        wait = (int)max_ms;
+    su_root_step(s->root, wait);
+    sip_wire_flush(s);
+    count_bad(s);
+}
+
+uint16_t sip_port(const struct sip *s)
+{
+    return s->port;
+}
+
+uint16_t sip_ws_port(const struct sip *s, unsigned listen)
+{
+    return ws_port(bridge_ws(s->bridge), listen);
+}
+
+const count_t *sip_counts(const struct sip *s)
+{
+    return s->counts;
+}
+
+const count_t *sip_ws_counts(const struct sip *s)
+{
+    return ws_counts(bridge_ws(s->bridge));
+}

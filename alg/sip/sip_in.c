@@ -1,0 +1,193 @@
+/* Server transactions: requests that wait for an answer (RFC 3261 8.2, 17.2). */
+#include <errno.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include <utlist.h>
+
+#include "alg/sip/agent.h"
+#include "common/log.h"
+
+static void in_free(struct sip_in *in)
+{
+    DL_DELETE(in->sip->ins, in);
+    nta_incoming_destroy(in->irq);
+    free(in);
+}
+
+static void in_acked(struct sip_in *in, const sip_t *sip)
+{
+    void (*ack)(void *arg, const struct sip_msg *m) = in->ack;
+    void *arg = in->ack_arg;
+    struct sip *s = in->sip;
+    enum sip_side side = in->side;
+    sip_flow flow = in->flow;
+    struct sip_msg m;
+
+    if (!in->final) { /* the transaction died before its answer: its transport is gone */
+        in->ack = NULL;
+        return;
+    }
+    in_free(in);
+    if (!ack)
+        return;
+    if (!sip) {
+        ack(arg, NULL);
+        return;
+    }
+    msg_open(&m, s, side, flow, sip);
+    ack(arg, &m);
+    msg_close(&m);
+}
+
+static int on_ack_cancel(void *magic, nta_incoming_t *irq, const sip_t *sip)
+{
+    struct sip_in *in = magic;
+
+    (void)irq;
+    sip_wire_flush(in->sip);
+    if (sip && sip->sip_request->rq_method == sip_method_cancel) {
+        su_home_t home[1] = {SU_HOME_INIT(home)};
+        void (*cancelled)(void *arg, const char *reason) = in->cancelled;
+
+        in->cancelled = NULL;
+        if (cancelled)
+            cancelled(in->cancelled_arg, msg_value(home, sip, "Reason"));
+        su_home_deinit(home);
+        return 0; /* Sofia answers 487 when the callback did not */
+    }
+    in_acked(in, sip);
+    return 0;
+}
+
+struct sip_in *in_new(struct agent *a, sip_flow flow, nta_incoming_t *irq, const sip_t *sip, struct sip_dlg *dlg)
+{
+    struct sip_in *in = calloc(1, sizeof *in);
+
+    if (!in)
+        return NULL;
+    in->sip = a->sip;
+    in->side = a->side;
+    in->flow = flow;
+    in->irq = irq;
+    in->invite = sip->sip_request->rq_method == sip_method_invite;
+    in->dlg = dlg;
+    DL_APPEND(a->sip->ins, in);
+    nta_incoming_bind(irq, on_ack_cancel, in);
+    return in;
+}
+
+void sip_in_on_cancel(struct sip_in *in, void (*cancelled)(void *arg, const char *reason_header), void *arg)
+{
+    in->cancelled = cancelled;
+    in->cancelled_arg = arg;
+}
+
+void sip_in_on_ack(struct sip_in *in, void (*ack)(void *arg, const struct sip_msg *m), void *arg)
+{
+    in->ack = ack;
+    in->ack_arg = arg;
+}
+
+int sip_reply(struct sip_in *in, int status, const char *reason, const struct sip_hdr *hdrs, struct sv body, const char *ctype)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    struct sip *s = in->sip;
+    const char *lines = msg_lines(home, hdrs);
+    sip_payload_t *payload = body.n ? sip_payload_create(home, body.p, (isize_t)body.n) : NULL;
+    bool ours = in->dlg && in->invite && status > 100 && status < 300 && !msg_has(hdrs, "Contact");
+    bool ok2xx = in->invite && status >= 200 && status < 300;
+    int err;
+
+    if (in->final || status < 100 || status > 699) {
+        su_home_deinit(home);
+        return -EINVAL;
+    }
+    if (!reason)
+        reason = sip_status_phrase(status);
+    err = nta_incoming_treply(in->irq, status, reason ? reason : "Unknown",
+                              TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
+                              TAG_IF(ours, SIPTAG_CONTACT_STR(in->dlg ? in->dlg->contact : NULL)),
+                              TAG_IF((ok2xx || status == 405) && !msg_has(hdrs, "Allow"), SIPTAG_ALLOW_STR(sip_allow)),
+                              TAG_IF(!msg_has(hdrs, "Server"), SIPTAG_SERVER_STR(s->agent_name)),
+                              TAG_IF(payload, SIPTAG_CONTENT_TYPE_STR(ctype ? ctype : "application/sdp")),
+                              TAG_IF(payload, SIPTAG_PAYLOAD(payload)), TAG_END());
+    count_add(&s->counts[SIP_C_OUT], 1);
+    if (status >= 200) {
+        in->final = true;
+        if (!ok2xx)
+            in_free(in);
+    }
+    su_home_deinit(home);
+    sip_wire_flush(s);
+    return err ? -EIO : 0;
+}
+
+void in_forget(struct sip *s, const struct sip_dlg *d)
+{
+    struct sip_in *in, *tmp;
+
+    DL_FOREACH_SAFE(s->ins, in, tmp) {
+        if (in->dlg != d)
+            continue;
+        in->dlg = NULL;
+        in->cancelled = NULL;
+        in->ack = NULL;
+        if (in->final) /* a 2xx that waits for its ACK: Sofia goes on repeating it */
+            in_free(in);
+    }
+}
+
+void in_free_all(struct sip *s)
+{
+    while (s->ins)
+        in_free(s->ins);
+}
+
+/* RFC 3261 8.2.2.3. Only REGISTER may require something: what is passed on to the registrar. */
+static bool is_understood(const char *tag, bool reg)
+{
+    static const char *const registering[] = {"path", "outbound", "gruu"};
+
+    for (unsigned i = 0; reg && i < ARRAY_LEN(registering); i++)
+        if (!strcasecmp(registering[i], tag))
+            return true;
+    return false;
+}
+
+static char *unsupported(su_home_t *home, const sip_t *sip)
+{
+    bool reg = sip->sip_request->rq_method == sip_method_register;
+    char *all = NULL;
+
+    for (const sip_require_t *r = sip->sip_require; r; r = r->k_next)
+        for (unsigned i = 0; r->k_items && r->k_items[i]; i++)
+            if (!is_understood(r->k_items[i], reg))
+                all = all ? su_sprintf(home, "%s, %s", all, r->k_items[i]) : su_strdup(home, r->k_items[i]);
+    return all;
+}
+
+int in_screen(struct agent *a, nta_incoming_t *irq, const sip_t *sip)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    const url_t *url = sip->sip_request->rq_url;
+    char *bad = unsupported(home, sip);
+    int status = 0;
+
+    if (sip->sip_max_forwards && sip->sip_max_forwards->mf_count == 0)
+        status = 483;
+    else if (url->url_type != url_sip && url->url_type != url_sips && url->url_type != url_tel &&
+             strcasecmp(url->url_scheme ? url->url_scheme : "", "urn") != 0)
+        status = 416;
+    else if (bad)
+        status = 420;
+    if (status) {
+        log_info("sip", "side=%s msg=\"refused\" method=%s status=%d", a->side == SIP_W2 ? "w2" : "mw",
+                 sip->sip_request->rq_method_name, status);
+        nta_incoming_treply(irq, status, sip_status_phrase(status), TAG_IF(bad, SIPTAG_UNSUPPORTED_STR(bad)),
+                            SIPTAG_SERVER_STR(a->sip->agent_name), TAG_END());
+        nta_incoming_destroy(irq);
+    }
+    su_home_deinit(home);
+    return status;
+}

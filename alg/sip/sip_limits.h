@@ -1,0 +1,14 @@
+/* Every limit of the SIP side in one table: what the network may make us spend. */
+#pragma once
+
+#define SIP_MSG_MAX (64 * 1024)       /* bytes of one SIP message, W2 and Mw */
+#define SIP_LINES_MAX 200             /* header lines of one message from a browser */
+#define SIP_VALUE_MAX 4096            /* bytes of one header value that is kept beyond its message */
+#define SIP_FRAME_ROOM 512            /* what rewriting may add to a message */
+#define WS_OUT_HIGH (512 * 1024)      /* bytes queued towards a slow browser: stop reading from Sofia */
+#define WS_OUT_LOW (64 * 1024)
+#define WS_IN_HIGH (512 * 1024)       /* bytes queued towards Sofia: stop reading from the browser */
+#define REG_BINDINGS_MAX 20000        /* bindings in all */
+#define REG_PER_AOR_MAX 10            /* flows of one user */
+#define REG_IMPUS_MAX 32              /* identities kept of one P-Associated-URI */
+#define REG_EXPIRES_MAX 600000        /* seconds, TS 24.229 5.1.1.2 */

@@ -1,0 +1,59 @@
+/* WebSocket server of W2 (RFC 6455, RFC 7118): WS and WSS listeners, subprotocol `sip`, Origin check, whole messages in
+ * and out, pings, limits. Knows frames, not SIP. The only file that knows libwebsockets.
+ * Owner: struct sip. Main thread; runs on the caller's libuv loop. */
+#pragma once
+
+#include <uv.h>
+
+#include "alg/sip/sip.h"
+#include "common/count.h"
+#include "common/net.h"
+
+struct ws;
+
+#define WS_LISTEN_MAX 4
+
+struct ws_listen {
+    struct addr addr; /* port 0: any, see ws_port */
+    bool tls;
+};
+
+struct ws_conf {
+    struct ws_listen listen[WS_LISTEN_MAX];
+    unsigned n_listen;
+    const char *cert, *key;       /* PEM files; NULL or "": made by cert_make in state_dir */
+    const char *state_dir;
+    const char *const *origins;   /* scheme://host[:port], exact; "*" = any (laboratory) */
+    unsigned n_origins;
+    bool origin_missing_ok;       /* native clients send none */
+    unsigned max_conns, max_per_addr;
+    unsigned max_msg;             /* bytes: more is answered by close 1009 */
+    unsigned ping_s;              /* closed after two pings without a pong */
+};
+
+struct ws_h {
+    void (*opened)(void *arg, sip_flow flow, const struct addr *peer, bool tls);
+    void (*message)(void *arg, sip_flow flow, struct sv text);
+    void (*closed)(void *arg, sip_flow flow);
+    void (*drained)(void *arg, sip_flow flow); /* what was queued for it went below WS_OUT_LOW */
+    void *arg;
+};
+
+enum ws_counter { WS_C_CONNS, WS_C_ACCEPTED, WS_C_ORIGIN, WS_C_HANDSHAKE, WS_C_LIMIT, WS_C_TOO_BIG, WS_C_NO_PONG, WS_C_IN, WS_C_OUT,
+                  WS_C_N };
+extern const struct count_def ws_counters[WS_C_N];
+
+int ws_new(struct ws **wp, uv_loop_t *loop, const struct ws_conf *conf, const struct ws_h *h);
+/* Closes every connection (1001). Runs the loop until its handles are gone, at most a second. */
+void ws_free(struct ws *w);
+uint16_t ws_port(const struct ws *w, unsigned listen);
+const count_t *ws_counts(const struct ws *w);
+
+/* Queued; text is sent as a text frame when it is UTF-8, binary else. -ENOTCONN, -ENOMEM. */
+int ws_send(struct ws *w, sip_flow flow, struct sv text);
+size_t ws_queued(const struct ws *w, sip_flow flow);      /* bytes not yet written */
+void ws_pause(struct ws *w, sip_flow flow, bool pause);   /* stop or go on reading */
+void ws_close(struct ws *w, sip_flow flow, unsigned code, const char *reason); /* after what is queued; closed() follows */
+
+/* ws_cert.c: a self-signed P-256 pair for `name` in dir (made if it is not there), paths into cert and key; 0600. */
+int ws_cert_make(const char *dir, const char *name, char *cert, char *key, size_t size);
