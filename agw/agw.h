@@ -1,0 +1,30 @@
+/* struct agw: everything of the one process, wired in main.c. Control thread only. */
+#pragma once
+
+#include <uv.h>
+
+#include "agw/conf.h"
+#include "agw/ctl/cert.h"
+#include "agw/ctl/mg.h"
+#include "agw/data/data.h"
+#include "agw/media/worker.h"
+#include "common/ops.h"
+#include "common/trace.h"
+
+struct agw {
+    struct agw_conf conf;
+    uv_loop_t loop;
+    uv_signal_t term, intr;
+    struct inbox *inbox;                 /* from workers and data to control */
+    struct cert *cert;
+    struct data *data;
+    struct worker *workers[CTL_WORKERS];
+    struct inbox *inboxes[CTL_WORKERS];  /* of the workers */
+    unsigned n_workers;
+    struct realm_conf realms[CTL_REALMS];
+    struct mg *mg;
+    struct ops *ops;
+    struct trace *trace;
+    char mid[80];
+    bool stopping, clean;
+};

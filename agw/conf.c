@@ -1,0 +1,282 @@
+/* agw's configuration keys. */
+#include "agw/conf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agw/ctl/limits.h"
+
+/* --- values --- */
+
+int agw_conf_udp(const char *text, struct addr *out)
+{
+    struct sv rest = sv_from(text), host;
+    char name[256], *colon;
+    uint32_t port;
+
+    if (!sv_istarts(rest, "udp:"))
+        return -EINVAL;
+    rest.p += 4;
+    rest.n -= 4;
+    if (addr_parse_hostport(out, rest, 0) == 0)
+        return addr_port(out) ? 0 : -EINVAL;
+    if (sv_copy(rest, name, sizeof name) >= sizeof name || !(colon = strrchr(name, ':')))
+        return -EINVAL;
+    *colon = '\0';
+    host = sv_from(name);
+    if (!host.n || sv_u32(sv_from(colon + 1), UINT16_MAX, &port) || port == 0)
+        return -EINVAL;
+    return addr_resolve(out, name, (uint16_t)port);
+}
+
+int agw_conf_ports(const char *text, uint16_t *lo, uint16_t *hi)
+{
+    struct sv rest = sv_from(text), first = sv_cut(&rest, '-');
+    uint32_t a, b;
+
+    if (sv_u32(sv_trim(first), UINT16_MAX - 1, &a) || sv_u32(sv_trim(rest), UINT16_MAX - 1, &b) || a < 1024 || a > b)
+        return -EINVAL;
+    *lo = (uint16_t)a;
+    *hi = (uint16_t)b;
+    return 0;
+}
+
+static int check_udp(const char *value, char *why, size_t size)
+{
+    struct addr a;
+
+    if (agw_conf_udp(value, &a) == 0)
+        return 0;
+    snprintf(why, size, "udp:HOST:PORT, for example udp:127.0.0.1:2944");
+    return -EINVAL;
+}
+
+static int check_hostport(const char *value, char *why, size_t size)
+{
+    struct addr a;
+
+    if (!*value || addr_parse_hostport(&a, sv_from(value), 0) == 0)
+        return 0;
+    snprintf(why, size, "ADDRESS:PORT, for example 127.0.0.1:9102, or \"\" for none");
+    return -EINVAL;
+}
+
+static int check_address(const char *value, char *why, size_t size)
+{
+    struct addr a;
+
+    if (addr_parse(&a, sv_from(value), 0) == 0 && !addr_is_any(&a))
+        return 0;
+    snprintf(why, size, "a numeric address of this host, for example 192.0.2.20");
+    return -EINVAL;
+}
+
+static int check_address6(const char *value, char *why, size_t size)
+{
+    struct addr a;
+
+    if (!*value || (addr_parse(&a, sv_from(value), 0) == 0 && addr_is_v6(&a) && !addr_is_any(&a)))
+        return 0;
+    snprintf(why, size, "a numeric IPv6 address of this host, or \"\" for none");
+    return -EINVAL;
+}
+
+static int check_ports(const char *value, char *why, size_t size)
+{
+    uint16_t lo, hi;
+
+    if (agw_conf_ports(value, &lo, &hi) == 0)
+        return 0;
+    snprintf(why, size, "LOW-HIGH from 1024 to 65534, for example 40000-44999");
+    return -EINVAL;
+}
+
+/* A level of a TerminationID (H.248.1 annex B), lower case as those ids fold case. */
+static int check_interface(const char *value, char *why, size_t size)
+{
+    size_t n = strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+    if (n > 0 && n <= CTL_INTERFACE_LEN && !value[n])
+        return 0;
+    snprintf(why, size, "1 to %d of a-z 0-9 _, for example core", CTL_INTERFACE_LEN);
+    return -EINVAL;
+}
+
+static int check_name(const char *value, char *why, size_t size)
+{
+    size_t n = strlen(value);
+
+    if (n > 0 && n < 64 && !strpbrk(value, " \t\"{}"))
+        return 0;
+    snprintf(why, size, "1 to 63 characters without blanks, quotes and braces");
+    return -EINVAL;
+}
+
+static int check_word(const char *value, const char *const *words, char *why, size_t size)
+{
+    struct buf b = buf_over(why, size - 1);
+
+    for (unsigned i = 0; words[i]; i++) {
+        if (strcmp(value, words[i]) == 0)
+            return 0;
+        buf_printf(&b, "%s%s", i ? " or " : "", words[i]);
+    }
+    why[b.len < size ? b.len : size - 1] = '\0';
+    return -EINVAL;
+}
+
+static int check_log(const char *value, char *why, size_t size)
+{
+    static const char *const words[] = {"debug", "info", "warn", "error", NULL};
+
+    return check_word(value, words, why, size);
+}
+
+static int check_encoding(const char *value, char *why, size_t size)
+{
+    static const char *const words[] = {"pretty", "compact", NULL};
+
+    return check_word(value, words, why, size);
+}
+
+/* --- keys --- */
+
+#define STR(k, f, d, c, h) {.name = k, .type = CONF_STR, .offset = offsetof(struct agw_conf, f), .def = d, .check = c, .help = h}
+#define INT(k, f, d, lo, hi, h) \
+    {.name = k, .type = CONF_INT, .offset = offsetof(struct agw_conf, f), .def = d, .min = lo, .max = hi, .help = h}
+#define ROW(k, d, c, h) \
+    {.name = #k, .type = CONF_STR, .offset = offsetof(struct agw_realm_row, k), .def = d, .check = c, .help = h}
+
+static const struct conf_key realm_keys[] = {
+    ROW(name, "core.example.net", check_name, "IP realm, as the controller names it (ipdc/realm)"),
+    ROW(interface, "core", check_interface, "third level of the TerminationIDs: ip/1/core/7"),
+    ROW(address, "127.0.0.1", check_address, "local address of all endpoints of the realm"),
+    ROW(address6, "\"\"", check_address6, "a second one of IPv6; empty: none"),
+    ROW(ports, "45000-49999", check_ports, "local ports, UDP and TCP"),
+    ROW(peer, "core", check_name, "name of the other side in traces"),
+    {.name = "any_source", .type = CONF_BOOL, .offset = offsetof(struct agw_realm_row, any_source), .def = "false",
+     .help = "take TCP connections from other addresses than the signalled one"},
+    {.name = NULL},
+};
+
+static const struct conf_key keys[] = {
+    STR("mid", mid, "agw1.example.net", check_name, "own message identifier: a domain name"),
+    {.name = "mgc", .type = CONF_STRS, .offset = offsetof(struct agw_conf, mgc), .def = "[\"udp:127.0.0.1:2944\"]",
+     .check = check_udp, .help = "controllers (alg) in order of preference, at most 8: udp:HOST:PORT"},
+    STR("listen", listen, "udp:127.0.0.1:2946", check_udp, "own H.248 address: udp:HOST:PORT"),
+    STR("profile", profile, "openiq", check_name, "profile name in ServiceChange"),
+    INT("profile_version", profile_version, "1", 1, 99, "its version"),
+    INT("version", version, "2", 1, 3, "H.248 protocol version offered"),
+    STR("encoding", encoding, "pretty", check_encoding, "long tokens and lines (pretty) or short tokens (compact)"),
+    {.name = "realms", .type = CONF_TABLE, .offset = offsetof(struct agw_conf, realms),
+     .def = "[{name: core.example.net, interface: core, address: 127.0.0.1, ports: 45000-49999, peer: core}, "
+            "{name: access.example.net, interface: access, address: 127.0.0.1, ports: 40000-44999, peer: wic}]",
+     .row = realm_keys, .row_size = sizeof(struct agw_realm_row), .help = "IP realms; the first is the default"},
+    INT("workers", workers, "0", 0, CTL_WORKERS, "packet threads; 0 = number of cores - 1, at least 1"),
+    INT("max_contexts", max_contexts, "10000", 1, CTL_CONTEXTS_MAX, "contexts at a time; more: error 412"),
+    INT("max_terminations", max_terminations, "8", 1, CTL_TERMS_MAX, "terminations of a context; more: error 434"),
+    INT("orphan_timeout", orphan_timeout, "120000", 0, 86400000,
+        "contexts are released after so long without a controller, ms; 0 = never"),
+    INT("sctp_port", sctp_port, "5000", 1, 65535, "a=sctp-port of data channels"),
+    INT("max_message_size", max_message_size, "262144", 1024, CTL_MESSAGE_SIZE_MAX, "a=max-message-size, octets"),
+    INT("ice_timeout", ice_timeout, "30000", 1000, 600000, "a peer without ICE checks is lost after, ms"),
+    INT("dtls_timeout", dtls_timeout, "30000", 1000, 600000, "a DTLS handshake is given up after, ms"),
+    INT("sctp_timeout", sctp_timeout, "30000", 1000, 600000, "an SCTP association that is not up is given up after, ms"),
+    INT("tcp_timeout", tcp_timeout, "10000", 500, 600000, "a TCP connect is given up after, ms"),
+    INT("queue_size", queue_size, "262144", 65536, 16777216, "octets waiting for a slow side before its source is stopped"),
+    INT("retransmit", retransmit, "500", 50, 10000, "first repeat of a request, ms (H.248.1 D.1)"),
+    INT("retransmit_max", retransmit_max, "4000", 100, 60000, "longest pause between repeats, ms"),
+    INT("sends_max", sends_max, "7", 1, 20, "a request is sent at most so often"),
+    INT("request_timeout", request_timeout, "25000", 500, 120000, "a request without a reply is given up after, ms (T-MAX)"),
+    INT("long_timer", long_timer, "30000", 1000, 300000, "replies are kept for repeats, ms (LONG-TIMER)"),
+    INT("provisional", provisional, "2000", 100, 60000, "Pending is sent for a request unanswered for, ms"),
+    INT("pending_limit", pending_limit, "5", 1, 100, "Pendings taken for one request"),
+    INT("register_pause", register_pause, "500", 100, 60000, "first pause between registration rounds, ms"),
+    INT("register_pause_max", register_pause_max, "10000", 100, 600000, "longest one, ms"),
+    INT("silence", silence, "35000", 0, 3600000, "a controller that says nothing is lost after, ms; 0 = never"),
+    STR("ops", ops, "127.0.0.1:9102", check_hostport, "address of /health and /metrics; empty: none"),
+    STR("log", log, "info", check_log, "least level that is logged: debug, info, warn, error"),
+    {.name = NULL},
+};
+
+/* --- rules across keys --- */
+
+static int check_realm_pair(const struct agw_realm_row *a, const struct agw_realm_row *b, char *err, size_t size)
+{
+    uint16_t alo, ahi, blo, bhi;
+
+    if (strcmp(a->interface, b->interface) == 0 || strcasecmp(a->name, b->name) == 0) {
+        snprintf(err, size, "realms: %s stands twice; write another name and interface", a->name);
+        return -EINVAL;
+    }
+    agw_conf_ports(a->ports, &alo, &ahi);
+    agw_conf_ports(b->ports, &blo, &bhi);
+    if (alo <= bhi && blo <= ahi &&
+        (strcmp(a->address, b->address) == 0 || (*a->address6 && strcmp(a->address6, b->address6) == 0))) {
+        snprintf(err, size, "realms: %s and %s share ports of %s; write ranges that do not overlap", a->name, b->name,
+                 a->address);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int check_all(const struct agw_conf *c, char *err, size_t size)
+{
+    const struct agw_realm_row *r = c->realms.v;
+
+    if (c->mgc.n == 0 || c->mgc.n > 8) {
+        snprintf(err, size, "mgc: %u controllers; write 1 to 8", c->mgc.n);
+        return -EINVAL;
+    }
+    if (c->realms.n == 0 || c->realms.n > CTL_REALMS) {
+        snprintf(err, size, "realms: %u rows; write 1 to %d", c->realms.n, CTL_REALMS);
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < c->realms.n; i++) {
+        for (unsigned k = 0; k < i; k++) {
+            int bad = check_realm_pair(&r[k], &r[i], err, size);
+
+            if (bad)
+                return bad;
+        }
+    }
+    return 0;
+}
+
+int agw_conf_load(struct agw_conf *c, const char *path, char *err, size_t errsize)
+{
+    int bad;
+
+    memset(c, 0, sizeof *c);
+    bad = conf_load(keys, path, c, err, errsize);
+    if (bad)
+        return bad;
+    bad = check_all(c, err, errsize);
+    if (bad)
+        agw_conf_free(c);
+    return bad;
+}
+
+void agw_conf_free(struct agw_conf *c)
+{
+    conf_free(keys, c);
+    memset(c, 0, sizeof *c);
+}
+
+void agw_conf_help(struct buf *out)
+{
+    conf_help(keys, out);
+}
+
+unsigned agw_conf_workers(const struct agw_conf *c)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (c->workers)
+        return (unsigned)c->workers;
+    if (cores <= 2)
+        return 1;
+    return cores - 1 > CTL_WORKERS ? CTL_WORKERS : (unsigned)(cores - 1);
+}

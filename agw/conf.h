@@ -1,0 +1,32 @@
+/* Configuration of agw: one table, printed by --help-conf. Text belongs to the struct (agw_conf_free). Start-up only. */
+#pragma once
+
+#include "common/conf.h"
+#include "common/net.h"
+
+struct agw_realm_row {
+    char *name, *interface, *address, *address6, *ports, *peer;
+    bool any_source;
+};
+
+struct agw_conf {
+    char *mid, *listen, *profile, *encoding, *log, *ops;
+    struct conf_strs mgc;
+    struct conf_rows realms; /* struct agw_realm_row */
+    int64_t profile_version, version, workers;
+    int64_t max_contexts, max_terminations, orphan_timeout, sctp_port, max_message_size;
+    int64_t ice_timeout, dtls_timeout, tcp_timeout, sctp_timeout, queue_size;
+    int64_t retransmit, retransmit_max, sends_max, request_timeout, long_timer, provisional, pending_limit;
+    int64_t register_pause, register_pause_max, silence;
+};
+
+/* path NULL: defaults. 0, or -errno with the reason in err. Everything was checked: the readers below cannot fail then. */
+int agw_conf_load(struct agw_conf *c, const char *path, char *err, size_t errsize);
+void agw_conf_free(struct agw_conf *c);
+void agw_conf_help(struct buf *out);
+
+/* "udp:HOST:PORT" -> address (a name is resolved). 0, -EINVAL, -errno of the resolver. */
+int agw_conf_udp(const char *text, struct addr *out);
+/* "40000-44999". 0, -EINVAL. */
+int agw_conf_ports(const char *text, uint16_t *lo, uint16_t *hi);
+unsigned agw_conf_workers(const struct agw_conf *c); /* 0 = cores - 1, at least 1 */

@@ -1,0 +1,346 @@
+/* agw: the eIMS-AGW of openiq. Wiring only. */
+#include "agw/agw.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+#define HELP_CONF_MAX 65536
+#define BUS_QUEUE 4096 /* control takes control posts only; the bound is for data posts */
+
+static const char usage[] =
+    "agw - media gateway for WebRTC data channels (TS 23.334 eIMS-AGW), controlled by H.248\n"
+    "usage: agw [-c FILE] [--trace DIR]\n"
+    "  -c, --conf FILE    configuration (YAML); without it the defaults work on loopback\n"
+    "  --check-conf FILE  check a configuration and exit: 0 good, 1 bad\n"
+    "  --help-conf        print every key with its default and meaning\n"
+    "  --trace DIR        write every message to DIR/agw.trace and DIR/agw.pcap\n"
+    "  --help, --version\n";
+
+/* --- what the configuration means --- */
+
+static enum log_level level_of(const char *word)
+{
+    static const char *const words[] = {[LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn"};
+
+    for (unsigned i = 0; i < ARRAY_LEN(words); i++) {
+        if (strcmp(word, words[i]) == 0)
+            return (enum log_level)i;
+    }
+    return LOG_ERROR;
+}
+
+static int realms_set(struct agw *g)
+{
+    const struct agw_realm_row *rows = g->conf.realms.v;
+
+    for (unsigned i = 0; i < g->conf.realms.n; i++) {
+        struct realm_conf *r = &g->realms[i];
+
+        *r = (struct realm_conf){.name = rows[i].name, .interface = rows[i].interface, .peer = rows[i].peer,
+                                 .has_addr6 = rows[i].address6[0] != '\0', .any_source = rows[i].any_source};
+        if (addr_parse(&r->addr, sv_from(rows[i].address), 0) || agw_conf_ports(rows[i].ports, &r->port_lo, &r->port_hi) ||
+            (r->has_addr6 && addr_parse(&r->addr6, sv_from(rows[i].address6), 0)))
+            return -EINVAL;
+    }
+    return 0;
+}
+
+static int assoc_set(struct agw *g, struct assoc_conf *a)
+{
+    const struct agw_conf *c = &g->conf;
+    int err = 0;
+
+    assoc_conf_default(a, ASSOC_MG);
+    snprintf(g->mid, sizeof g->mid, "%s", c->mid);
+    a->trans.mid = (struct h248_mid){.kind = H248_MID_DOMAIN, .name = sv_from(g->mid)};
+    a->trans.version = a->version = (unsigned)c->version;
+    a->trans.style = strcmp(c->encoding, "compact") == 0 ? H248_COMPACT : H248_PRETTY;
+    a->trans.first_retransmit = (unsigned)c->retransmit;
+    a->trans.max_retransmit = (unsigned)c->retransmit_max;
+    a->trans.max_sends = (unsigned)c->sends_max;
+    a->trans.t_max = (unsigned)c->request_timeout;
+    a->trans.long_timer = (unsigned)c->long_timer;
+    a->trans.provisional = (unsigned)c->provisional;
+    a->trans.pending_limit = (unsigned)c->pending_limit;
+    a->profile = sv_from(c->profile);
+    a->profile_version = (unsigned)c->profile_version;
+    a->retry_first = (unsigned)c->register_pause;
+    a->retry_max = (unsigned)c->register_pause_max;
+    a->silence = (unsigned)c->silence;
+    for (unsigned i = 0; i < c->mgc.n && !err; i++)
+        err = agw_conf_udp(c->mgc.v[i], &a->mgc[a->n_mgc++]);
+    return err;
+}
+
+static int mg_open(struct agw *g)
+{
+    const struct agw_conf *c = &g->conf;
+    struct mg_conf m = {.inbox = g->inbox, .trace = g->trace};
+    int err = agw_conf_udp(c->listen, &m.local);
+
+    if (!err)
+        err = assoc_set(g, &m.assoc);
+    if (!err)
+        err = realms_set(g);
+    if (err)
+        return err;
+    m.assoc.trans.mid.has_port = true;
+    m.assoc.trans.mid.port = addr_port(&m.local);
+    m.ctl = (struct ctl_conf){
+        .realms = g->realms,
+        .n_realms = c->realms.n,
+        .max_contexts = (unsigned)c->max_contexts,
+        .max_terms = (unsigned)c->max_terminations,
+        .orphan_ms = (uint32_t)c->orphan_timeout,
+        .sctp_port = (uint16_t)c->sctp_port,
+        .max_message = (uint32_t)c->max_message_size,
+        .root = {.mg_execution = 500, .mgc_execution = 1000, .provisional = (uint32_t)c->provisional,
+                 .pending_limit = (uint32_t)c->pending_limit},
+        .cert = g->cert,
+        .data = data_inbox(g->data),
+        .workers = g->inboxes,
+        .n_workers = g->n_workers,
+    };
+    return mg_new(&g->mg, &g->loop, &m);
+}
+
+static int threads_open(struct agw *g)
+{
+    const struct agw_conf *c = &g->conf;
+    const unsigned n = agw_conf_workers(c);
+    struct data_conf d = {.ctl = g->inbox, .workers = g->inboxes, .n_workers = n, .tcp_connect_ms = (unsigned)c->tcp_timeout,
+                          .sctp_init_ms = (unsigned)c->sctp_timeout, .queue_max = (size_t)c->queue_size, .trace = g->trace};
+    int err = data_new(&g->data, &d);
+
+    for (unsigned i = 0; i < n && !err; i++) {
+        struct worker_conf w = {.index = i, .ctl = g->inbox, .data = data_inbox(g->data),
+                                .cert_der = g->cert->der, .cert_len = g->cert->der_len,
+                                .key_der = g->cert->key, .key_len = g->cert->key_len,
+                                .ice_timeout_ms = (unsigned)c->ice_timeout, .dtls_timeout_ms = (unsigned)c->dtls_timeout,
+                                .trace = g->trace};
+
+        err = worker_new(&g->workers[i], &w);
+        if (err)
+            break;
+        g->inboxes[i] = worker_inbox(g->workers[i]);
+        g->n_workers++;
+    }
+    return err;
+}
+
+/* --- operations --- */
+
+static bool on_health(void *arg, struct buf *why)
+{
+    struct agw *g = arg;
+
+    if (g->stopping)
+        buf_str(why, "stopping");
+    else if (!mg_is_registered(g->mg))
+        buf_str(why, "not registered with a controller");
+    else
+        return true;
+    return false;
+}
+
+static void on_metrics(void *arg, struct buf *out)
+{
+    struct agw *g = arg;
+    count_t sum[WORKER_C_N];
+
+    for (unsigned k = 0; k < WORKER_C_N; k++)
+        atomic_init(&sum[k], 0);
+    for (unsigned i = 0; i < g->n_workers; i++) {
+        const count_t *one = worker_counts(g->workers[i]);
+
+        for (unsigned k = 0; k < WORKER_C_N; k++)
+            count_add(&sum[k], count_get(&one[k]));
+    }
+    mg_metrics(g->mg, out);
+    count_print(worker_counters, sum, WORKER_C_N, out);
+    count_print(data_counters, data_counts(g->data), DATA_C_N, out);
+}
+
+static int ops_open(struct agw *g)
+{
+    const struct ops_h h = {on_health, on_metrics, g};
+    struct addr a;
+
+    if (!g->conf.ops[0])
+        return 0;
+    if (addr_parse_hostport(&a, sv_from(g->conf.ops), 0))
+        return -EINVAL;
+    return ops_new(&g->ops, &g->loop, &a, &h);
+}
+
+/* --- end --- */
+
+static void on_stopped(void *arg, bool clean)
+{
+    struct agw *g = arg;
+
+    g->clean = clean;
+    uv_stop(&g->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct agw *g = handle->data;
+
+    if (g->stopping)
+        return;
+    g->stopping = true;
+    log_info("agw", "msg=\"stopping\" signal=%d", signum);
+    mg_stop(g->mg, on_stopped, g);
+}
+
+static int signals_open(struct agw *g)
+{
+    g->term.data = g->intr.data = g;
+    signal(SIGPIPE, SIG_IGN);
+    uv_signal_init(&g->loop, &g->term);
+    uv_signal_init(&g->loop, &g->intr);
+    if (uv_signal_start(&g->term, on_signal, SIGTERM) || uv_signal_start(&g->intr, on_signal, SIGINT))
+        return -EIO;
+    return 0;
+}
+
+static void agw_close(struct agw *g)
+{
+    ops_free(g->ops);
+    mg_free(g->mg);
+    if (g->term.data) {
+        uv_close((uv_handle_t *)&g->term, NULL);
+        uv_close((uv_handle_t *)&g->intr, NULL);
+    }
+    uv_run(&g->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&g->loop);
+    /* Every endpoint is closed: workers and data have nothing to say to each other any more. */
+    for (unsigned i = 0; i < g->n_workers; i++)
+        worker_free(g->workers[i]);
+    data_free(g->data);
+    inbox_free(g->inbox, bus_drop);
+    cert_free(g->cert);
+    trace_close(g->trace);
+    agw_conf_free(&g->conf);
+}
+
+static int serve(struct agw *g, const char *trace_dir)
+{
+    char at[ADDR_STRLEN];
+    const char *what = "trace";
+    int err = trace_dir ? trace_open(&g->trace, trace_dir, "agw") : 0;
+
+    uv_loop_init(&g->loop);
+    if (!err)
+        what = "memory", err = inbox_new(&g->inbox, BUS_QUEUE);
+    if (!err)
+        what = "certificate", err = cert_new(&g->cert, "agw");
+    if (!err)
+        what = "threads", err = threads_open(g);
+    if (!err)
+        what = "listen", err = mg_open(g);
+    if (!err)
+        what = "ops", err = ops_open(g);
+    if (!err)
+        what = "signals", err = signals_open(g);
+    if (err) {
+        log_error("agw", "msg=\"cannot start\" what=%s why=\"%s\"", what, strerror(-err));
+        agw_close(g);
+        return 1;
+    }
+    mg_start(g->mg);
+    log_info("agw", "msg=\"started\" version=%s mid=%s h248=%s workers=%u", OPENIQ_VERSION, g->mid,
+             addr_str(mg_addr(g->mg), at), g->n_workers);
+    uv_run(&g->loop, UV_RUN_DEFAULT);
+    if (!g->clean) {
+        log_error("agw", "msg=\"endpoints did not close\"");
+        _exit(1); /* other threads still use what agw_close would free */
+    }
+    agw_close(g);
+    log_info("agw", "msg=\"stopped\"");
+    return 0;
+}
+
+/* --- command line --- */
+
+static int print_help_conf(void)
+{
+    char *text = malloc(HELP_CONF_MAX);
+    struct buf b = buf_over(text, text ? HELP_CONF_MAX : 0);
+
+    agw_conf_help(&b);
+    if (text && !buf_err(&b))
+        fwrite(text, 1, b.len, stdout);
+    free(text);
+    return text && !b.overflow ? 0 : 1;
+}
+
+static int check_conf(const char *path)
+{
+    struct agw_conf c;
+    char why[512] = "";
+    int err = agw_conf_load(&c, path, why, sizeof why);
+
+    if (err) {
+        fprintf(stderr, "%s\n", why);
+        return 1;
+    }
+    agw_conf_free(&c);
+    printf("%s: good\n", path);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"conf", required_argument, NULL, 'c'},  {"check-conf", required_argument, NULL, 'k'},
+        {"help-conf", no_argument, NULL, 'H'},   {"trace", required_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *path = NULL, *trace_dir = NULL;
+    static struct agw agw;
+    char why[512] = "";
+    int opt;
+
+    while ((opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (opt) {
+        case 'c':
+            path = optarg;
+            break;
+        case 'k':
+            return check_conf(optarg);
+        case 'H':
+            return print_help_conf();
+        case 't':
+            trace_dir = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return 0;
+        case 'v':
+            puts("agw " OPENIQ_VERSION);
+            return 0;
+        default:
+            fputs(usage, stderr);
+            return 2;
+        }
+    }
+    if (optind < argc) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    if (agw_conf_load(&agw.conf, path, why, sizeof why)) {
+        fprintf(stderr, "%s\n", why);
+        return 1;
+    }
+    log_init(level_of(agw.conf.log));
+    return serve(&agw, trace_dir);
+}
