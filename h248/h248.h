@@ -354,7 +354,8 @@ bool h248_mid_equal(const struct h248_mid *a, const struct h248_mid *b); /* name
 /* --- compare (cmp.c): structure, not text; order free where H.248.1 frees it --- */
 
 /* Does `got` have what `want` asks? 1 yes, 0 no with the first difference in why ("Context.Add[ip/1].Stream 2.Local: ...").
- * exact: nothing more may be there. match: called for each pair of leaf texts (NULL: case rules of the grammar). */
+ * exact: nothing more may be there; only then the header (version, identifier) is compared too. match: called for each
+ * pair of leaf texts and numbers (as text; contexts as "-" "$" "*"); NULL: case rules of the grammar. */
 struct h248_cmp {
     bool exact;
     bool (*match)(void *arg, struct sv want, struct sv got);
