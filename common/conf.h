@@ -1,4 +1,4 @@
-/* Configuration: YAML through libcyaml, one table per binary. --help-conf and the README print the table,
+/* Configuration: YAML through libyaml, one table per binary. --help-conf and the README print the table,
  * --check-conf says file:line, key, reason and what to write instead. Start-up only, main thread. */
 #pragma once
 
@@ -26,8 +26,9 @@ struct conf_key {
     const char *name;
     enum conf_type type;
     size_t offset;        /* of the field in the caller's struct */
-    const char *def;      /* default as YAML text: "5", "true", "[\"a\", \"b\"]", "[{name: access, ...}]" */
-    int64_t min, max;     /* CONF_INT only */
+    const char *def;      /* default as YAML text: "5", "true", "[\"a\", \"b\"]", "[{name: access, ...}]"; a CONF_STR
+                           * is taken as it stands. NULL: none, the field stays zero */
+    int64_t min, max;     /* CONF_INT only; both 0: any number */
     const char *help;     /* one line: meaning and unit */
     const struct conf_key *row; /* CONF_TABLE: keys of one row, ends with name NULL */
     size_t row_size;            /* CONF_TABLE */
