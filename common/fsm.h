@@ -40,6 +40,7 @@ struct fsm {
     int state;
     char tag[64];     /* for the log: "call=7" */
     void *owner;
+    void (*closed)(struct fsm *f); /* set by fsm_fini */
     uv_timer_t timer; /* closed by fsm_fini; its memory must live until the loop ran once more */
 };
 
