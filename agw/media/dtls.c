@@ -15,7 +15,7 @@
 struct dtls_ctx {
     SSL_CTX *ssl;
     BIO_METHOD *bio; /* one datagram in, a struct tx out */
-    unsigned rto_ms;
+    unsigned mtu, rto_ms;
 };
 
 struct dtls {
@@ -65,7 +65,8 @@ static int bio_read(BIO *bio, char *p, int size)
 
 static long bio_ctrl(BIO *bio, int cmd, long num, void *p)
 {
-    (void)bio;
+    const struct dtls *d = BIO_get_data(bio);
+
     (void)num;
     (void)p;
     switch (cmd) {
@@ -74,7 +75,7 @@ static long bio_ctrl(BIO *bio, int cmd, long num, void *p)
         return 1;
     case BIO_CTRL_DGRAM_QUERY_MTU:
     case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
-        return MEDIA_DTLS_MTU;
+        return (long)d->ctx->mtu;
     default:
         return 0;
     }
@@ -150,7 +151,7 @@ int dtls_ctx_new(struct dtls_ctx **ctxp, const uint8_t *cert_der, size_t cert_le
 
     if (!ctx)
         return -ENOMEM;
-    ctx->rto_ms = MEDIA_DTLS_RTO_MS;
+    dtls_ctx_set_link(ctx, MEDIA_DTLS_MTU, MEDIA_DTLS_RTO_MS);
     ctx->ssl = SSL_CTX_new(DTLS_method());
     ctx->bio = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "datagram");
     if (!ctx->ssl || !ctx->bio)
@@ -179,9 +180,10 @@ void dtls_ctx_free(struct dtls_ctx *ctx)
     free(ctx);
 }
 
-void dtls_ctx_set_rto(struct dtls_ctx *ctx, unsigned ms)
+void dtls_ctx_set_link(struct dtls_ctx *ctx, unsigned mtu, unsigned rto_ms)
 {
-    ctx->rto_ms = ms;
+    ctx->mtu = mtu;
+    ctx->rto_ms = rto_ms;
 }
 
 /* --- connection --- */
@@ -216,7 +218,7 @@ int dtls_new(struct dtls **dp, struct dtls_ctx *ctx, bool client, msec_t timeout
     BIO_set_init(bio, 1);
     SSL_set_bio(d->ssl, bio, bio);
     SSL_set_app_data(d->ssl, d);
-    SSL_set_mtu(d->ssl, MEDIA_DTLS_MTU);
+    SSL_set_mtu(d->ssl, (long)ctx->mtu);
     DTLS_set_timer_cb(d->ssl, on_timer);
     if (client)
         SSL_set_connect_state(d->ssl);

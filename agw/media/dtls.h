@@ -39,5 +39,6 @@ int dtls_write(struct dtls *d, const void *p, size_t n, struct tx *tx); /* one r
 void dtls_close(struct dtls *d, struct tx *tx); /* close_notify */
 msec_t dtls_deadline(const struct dtls *d, msec_t now);
 void dtls_tick(struct dtls *d, msec_t now, struct tx *tx);
-/* Test peers: a first retransmission time other than MEDIA_DTLS_RTO_MS. */
-void dtls_ctx_set_rto(struct dtls_ctx *ctx, unsigned ms);
+/* For connections made from now on: octets of a handshake datagram (256 or more), first retransmission. Defaults:
+ * MEDIA_DTLS_MTU, MEDIA_DTLS_RTO_MS. */
+void dtls_ctx_set_link(struct dtls_ctx *ctx, unsigned mtu, unsigned rto_ms);

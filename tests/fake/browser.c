@@ -396,7 +396,7 @@ static int new_identity(struct browser *b, char *fingerprint)
     if (!err)
         err = dtls_ctx_new(&ctx, cert->der, cert->der_len, cert->key, cert->key_len);
     if (!err) {
-        dtls_ctx_set_rto(ctx, 50); /* as libwebrtc */
+        dtls_ctx_set_link(ctx, MEDIA_DTLS_MTU, 50); /* as libwebrtc */
         dtls_ctx_free(b->ctx);
         b->ctx = ctx;
         if (fingerprint)
