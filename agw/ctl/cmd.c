@@ -2,6 +2,7 @@
 #include "agw/ctl/cmd.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "agw/ctl/audit.h"
 #include "agw/ctl/event.h"
@@ -258,15 +259,34 @@ static int run(struct cmd_call *call)
     return err ? err : v->run(call);
 }
 
+#define CONTEXT_TEXT 12
+
+/* A context as the grammar writes it. */
+static const char *context_text(uint32_t id, char out[CONTEXT_TEXT])
+{
+    switch (id) {
+    case H248_CTX_NULL:
+        return "-";
+    case H248_CTX_CHOOSE:
+        return "$";
+    case H248_CTX_ALL:
+        return "*";
+    default:
+        snprintf(out, CONTEXT_TEXT, "%u", id);
+        return out;
+    }
+}
+
 /* The error of a command stands in its reply, under the TerminationID as it was asked. */
 static int refuse(struct cmd_call *call)
 {
     uint32_t context = call->ctx ? call->ctx->id : call->context;
     struct h248_cmd *out = cmd_reply(call, context, termid_of(call->cmd));
+    char text[CONTEXT_TEXT];
 
     count_add(&call->ctl->counts[CTL_C_REFUSED], 1);
-    log_warn("ctl", "ctx=%u cmd=%s term=%.*s error=%u why=\"%s\"", context, h248_verb_name(call->cmd->verb),
-             SV_ARG(termid_of(call->cmd)), call->fault.code, call->fault.text);
+    log_warn("ctl", "ctx=%s cmd=%s term=%.*s error=%u why=\"%s\"", context_text(context, text),
+             h248_verb_name(call->cmd->verb), SV_ARG(termid_of(call->cmd)), call->fault.code, call->fault.text);
     return out ? h248_cmd_error(call->a, out, call->fault.code, call->fault.text) : -ENOMEM;
 }
 
@@ -275,11 +295,13 @@ static int refuse(struct cmd_call *call)
 static int action_error(struct cmd_call *call, unsigned code, const char *text)
 {
     struct h248_action *out = call->out ? call->out : h248_action_new(call->a, call->reply, call->context);
+    char num[CONTEXT_TEXT];
 
     if (!out)
         return -ENOMEM;
     out->error = h248_error_new(call->a, code, text);
-    log_warn("ctl", "ctx=%u error=%u", call->context, code);
+    count_add(&call->ctl->counts[CTL_C_REFUSED], 1);
+    log_warn("ctl", "ctx=%s error=%u why=\"%s\"", context_text(call->context, num), code, h248_err_text(code));
     return out->error ? 0 : -ENOMEM;
 }
 

@@ -1,0 +1,880 @@
+/* Control module without threads and sockets of its own peers: H.248 texts in, replies and bus messages out.
+ * The messages are those of the Iq profile's examples (TS 23.334 6.2.10.6.2 steps 2 to 13 and what follows). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <errno.h>
+
+#include "agw/ctl/cmd.h"
+#include "agw/ctl/ctx.h"
+#include "agw/ctl/stream.h"
+#include "agw/ctl/term.h"
+
+#define TEXT_MAX 8192
+#define SEEN_MAX 64
+
+struct rig {
+    struct ctl *ctl;
+    struct cert *cert;
+    struct realm_conf realms[2];
+    struct inbox *worker, *data;
+    struct inbox *workers[1];
+    struct bus_msg *to_worker[SEEN_MAX], *to_data[SEEN_MAX]; /* since the last run */
+    unsigned n_worker, n_data;
+    struct arena *arena;
+    struct h248_msg *reply;
+    char text[TEXT_MAX];       /* the reply, encoded */
+    msec_t now;
+    /* requests of the gateway */
+    char sent[TEXT_MAX];
+    unsigned n_sent;
+    int send_err;
+    trans_reply_h *cb;
+    void *cb_arg;
+};
+
+static const struct h248_mid MID = {.kind = H248_MID_DOMAIN, .name = {"agw1.example.net", 16}, .has_port = true, .port = 2944};
+
+static int on_request(void *arg, int (*build)(struct arena *a, struct h248_txn *txn, void *arg), void *build_arg,
+                      trans_reply_h *cb, void *cb_arg)
+{
+    struct rig *r = arg;
+    struct arena *a = arena_new(H248_ARENA_MAX);
+    struct h248_msg *m = h248_msg_new(a, 2, &MID);
+    struct h248_txn *t = h248_txn_new(a, m, H248_REQUEST, 9001);
+    struct buf b = buf_over(r->sent, sizeof r->sent - 1);
+
+    if (r->send_err) {
+        arena_free(a);
+        return r->send_err;
+    }
+    assert_int_equal(build(a, t, build_arg), 0);
+    assert_int_equal(h248_encode(m, H248_COMPACT, &b), 0);
+    r->sent[b.len] = '\0';
+    r->n_sent++;
+    r->cb = cb;
+    r->cb_arg = cb_arg;
+    arena_free(a);
+    return 0;
+}
+
+static unsigned drain(struct inbox *in, struct bus_msg **out)
+{
+    struct inbox_item *it = inbox_take(in), *next;
+    unsigned n = 0;
+
+    for (; it; it = next) {
+        next = it->next;
+        assert_true(n < SEEN_MAX);
+        out[n++] = (struct bus_msg *)it;
+    }
+    return n;
+}
+
+static void forget(struct rig *r)
+{
+    while (r->n_worker)
+        bus_drop(&r->to_worker[--r->n_worker]->item);
+    while (r->n_data)
+        bus_drop(&r->to_data[--r->n_data]->item);
+}
+
+static void look(struct rig *r)
+{
+    forget(r);
+    r->n_worker = drain(r->worker, r->to_worker);
+    r->n_data = drain(r->data, r->to_data);
+}
+
+static int setup_limits(void **state, unsigned contexts, unsigned terms, uint16_t ports)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    struct ctl_conf conf = {.max_contexts = contexts, .max_terms = terms, .orphan_ms = 1000, .sctp_port = 5000,
+                            .max_message = 262144, .n_realms = 2, .n_workers = 1,
+                            .root = {500, 1000, 2000, 5}};
+    const struct ctl_h h = {on_request, r};
+
+    assert_int_equal(cert_new(&r->cert, "agw1.example.net"), 0);
+    assert_int_equal(inbox_new(&r->worker, 64), 0);
+    assert_int_equal(inbox_new(&r->data, 64), 0);
+    r->workers[0] = r->worker;
+    r->realms[0] = (struct realm_conf){.name = "core.example.net", .interface = "core", .peer = "core", .port_lo = 21000,
+                                       .port_hi = (uint16_t)(21000 + ports - 1)};
+    r->realms[1] = (struct realm_conf){.name = "access.example.net", .interface = "access", .peer = "wic",
+                                       .port_lo = 22000, .port_hi = (uint16_t)(22000 + ports - 1)};
+    addr_parse(&r->realms[0].addr, SV("127.0.0.1"), 0);
+    r->realms[1].addr = r->realms[0].addr;
+    conf.realms = r->realms;
+    conf.cert = r->cert;
+    conf.workers = r->workers;
+    conf.data = r->data;
+    r->now = 1000000;
+    assert_int_equal(ctl_new(&r->ctl, &conf, &h), 0);
+    *state = r;
+    return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_limits(state, 100, 3, 200);
+}
+
+static int setup_small(void **state)
+{
+    return setup_limits(state, 1, 2, 1);
+}
+
+static int teardown(void **state)
+{
+    struct rig *r = *state;
+
+    ctl_free(r->ctl);
+    forget(r);
+    inbox_free(r->worker, bus_drop);
+    inbox_free(r->data, bus_drop);
+    cert_free(r->cert);
+    arena_free(r->arena);
+    free(r);
+    return 0;
+}
+
+/* One transaction through decode, cmd_run, encode and decode again: r->reply is what a controller reads. */
+static const struct h248_txn *run(struct rig *r, const char *actions)
+{
+    struct arena *a = arena_new(H248_ARENA_MAX);
+    char in[TEXT_MAX];
+    struct h248_msg *req, *out;
+    struct h248_fault fault;
+    struct h248_txn *t;
+    struct buf b = buf_over(r->text, sizeof r->text - 1);
+
+    snprintf(in, sizeof in, "MEGACO/2 <alg1.example.net>:2944\nTransaction = 1001 { %s }", actions);
+    if (h248_decode(a, sv_from(in), &req, &fault))
+        fail_msg("request: %u:%u %s", fault.line, fault.column, fault.why);
+    out = h248_msg_new(a, 2, &MID);
+    t = h248_txn_new(a, out, H248_REPLY, 1001);
+    assert_int_equal(cmd_run(r->ctl, a, req->txns, t, r->now), 0);
+    assert_int_equal(h248_encode(out, H248_PRETTY, &b), 0);
+    r->text[b.len] = '\0';
+    arena_free(a);
+    arena_free(r->arena);
+    r->arena = arena_new(H248_ARENA_MAX);
+    if (h248_decode(r->arena, sv_from(r->text), &r->reply, &fault))
+        fail_msg("reply: %u:%u %s in\n%s", fault.line, fault.column, fault.why, r->text);
+    look(r);
+    return r->reply->txns;
+}
+
+/* The error of the reply: action level, or of the last command. */
+static unsigned error_of(const struct h248_txn *t)
+{
+    const struct h248_action *ac = t->actions ? t->actions->prev : NULL;
+    const struct h248_desc *d;
+
+    if (t->error)
+        return t->error->code;
+    if (!ac)
+        return 0;
+    if (ac->error)
+        return ac->error->code;
+    d = ac->cmds ? h248_desc_find(ac->cmds->prev->descs, H248_D_ERROR) : NULL;
+    return d ? d->u.error.code : 0;
+}
+
+static void expect_error(struct rig *r, const char *actions, unsigned code)
+{
+    const struct h248_txn *t = run(r, actions);
+
+    if (error_of(t) != code)
+        fail_msg("wanted %u, got\n%s\nfor\n%s", code, r->text, actions);
+    assert_int_equal(r->n_worker, 0);
+}
+
+static struct bus_msg *find(struct bus_msg **list, unsigned n, enum bus_kind kind)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (list[i]->kind == kind)
+            return list[i];
+    }
+    return NULL;
+}
+
+static struct bus_msg *data_got(const struct rig *r, enum bus_kind kind)
+{
+    return find((struct bus_msg **)r->to_data, r->n_data, kind);
+}
+
+static struct bus_msg *worker_got(const struct rig *r, enum bus_kind kind)
+{
+    return find((struct bus_msg **)r->to_worker, r->n_worker, kind);
+}
+
+static struct sdp *local_of(struct rig *r, const struct h248_txn *t, uint16_t stream)
+{
+    const struct h248_desc *d = h248_desc_find(t->actions->cmds->descs, H248_D_MEDIA);
+    const struct h248_stream *s = d ? h248_stream_find(&d->u.media, stream) : NULL;
+    struct sdp *sdp;
+    struct sdp_err err;
+
+    assert_non_null(s);
+    assert_true(s->local.present);
+    assert_false(s->remote.present);
+    assert_int_equal(sdp_parse(r->arena, s->local.text, SDP_H248, &sdp, &err), 0);
+    return sdp;
+}
+
+static void assert_text(struct sv got, const char *want)
+{
+    if (!sv_is(got, want))
+        fail_msg("got %.*s, wanted %s", SV_ARG(got), want);
+}
+
+#define FP "AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99"
+
+static const char ADD_T2[] =
+    "Context = $ { Add = ip/$/core/$ { Media { Stream = 2 { LocalControl { Mode = Inactive, ipdc/realm = "
+    "\"core.example.net\" }, Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } }, Events = 2001 { hangterm/thb { timerx = "
+    "3600 } } } }";
+static const char MODIFY_T2[] =
+    "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { LocalControl { Mode = SendReceive }, Remote {\nv=0\nc=IN IP4 "
+    "192.0.2.99\nm=message 2855 TCP -\n} } } } }";
+
+#define T1_REMOTE                                                                                                        \
+    "Remote {\nv=0\nc=IN IP4 198.51.100.10\nm=application 50000 UDP/DTLS/SCTP webrtc-datachannel\na=ice-ufrag:aZ3x\n"       \
+    "a=ice-pwd:0123456789abcdefghijkl\na=sctp-port:5001\na=max-message-size:65536\na=fingerprint:sha-256 " FP "\n}"
+#define T1_LOCAL                                                                                                         \
+    "Local {\nv=0\nc=IN IP4 $\nm=application $ UDP/DTLS/SCTP webrtc-datachannel\na=ice-ufrag:$\na=ice-pwd:$\n"             \
+    "a=candidate:$\na=sctp-port:$\na=max-message-size:$\na=fingerprint:sha-256 $\n}"
+#define ADD_T1_GROUP(group, deagg, streams)                                                                              \
+    "Context = 1 { Add = ip/$/access/$ { Media { TerminationState { mgroup/groupse = [" group "] }, Stream = 1 { "          \
+    "LocalControl { Mode = SendReceive, ipdc/realm = \"access.example.net\", mgroup/strdeagg = [" deagg "] }, " T1_LOCAL    \
+    ", " T1_REMOTE " }, " streams " }, Events = 2003 { hangterm/thb { timerx = 3600 }, tlsbsc/BNCChange { Stream = 1 } }, " \
+    "Signals { tlsbsc/EstBNC { Stream = 1 } } } }"
+#define CHANNEL(stream, sid) "Stream = " stream " { LocalControl { Mode = SendReceive, sctpbcc/sctpid = " sid " } }"
+
+static const char ADD_T1[] = ADD_T1_GROUP("\"SCTP 2\"", "2", CHANNEL("2", "0"));
+static const char RELEASE[] = "Context = 1 { W-Subtract = * { Audit { } } }";
+
+static void call_up(struct rig *r)
+{
+    assert_int_equal(error_of(run(r, ADD_T2)), 0);
+    assert_int_equal(error_of(run(r, MODIFY_T2)), 0);
+    assert_int_equal(error_of(run(r, ADD_T1)), 0);
+}
+
+/* What the other threads do with a close. */
+static void closed(struct rig *r, bus_id id)
+{
+    struct bus_msg *m = bus_new(BUS_CLOSED);
+
+    m->u.stats.id = id;
+    ctl_bus(r->ctl, m, r->now);
+}
+
+static void close_all(struct rig *r)
+{
+    for (unsigned i = 0; i < r->n_data; i++) {
+        if (r->to_data[i]->kind == BUS_CLOSE)
+            closed(r, r->to_data[i]->u.id);
+    }
+    for (unsigned i = 0; i < r->n_worker; i++) {
+        if (r->to_worker[i]->kind == BUS_SEP_CLOSE)
+            closed(r, r->to_worker[i]->u.id);
+    }
+}
+
+static void event(struct rig *r, bus_id id, enum bus_what what)
+{
+    struct bus_msg *m = bus_new(BUS_EVENT);
+
+    m->u.event = (struct bus_event){.id = id, .what = what, .text = "test"};
+    ctl_bus(r->ctl, m, r->now);
+}
+
+/* --- steps 2 to 13 --- */
+
+static void test_reserve(void **state)
+{
+    struct rig *r = *state;
+    const struct h248_txn *t = run(r, ADD_T2);
+    struct sdp *sdp = local_of(r, t, 2);
+    const struct bus_msg *tcp = data_got(r, BUS_TCP_OPEN), *gate = data_got(r, BUS_GATE);
+
+    assert_int_equal(t->actions->context, 1);
+    assert_text(t->actions->cmds->terms->text, "ip/1/core/1");
+    assert_text(sdp->conn.addr, "127.0.0.1");
+    assert_non_null(tcp);
+    assert_true(tcp->u.tcp.fd >= 0);
+    assert_int_equal(sdp->media->port, addr_port(&tcp->u.tcp.local));
+    assert_true(sdp->media->port >= 21000 && sdp->media->port < 21200);
+    assert_text(sdp->media->proto, "TCP");
+    assert_text(sdp->media->fmts, "-");
+    assert_false(tcp->u.tcp.has_remote);
+    assert_int_equal(tcp->u.tcp.role, BUS_TCP_UNDECIDED);
+    assert_non_null(gate);
+    assert_false(gate->u.gate.in || gate->u.gate.out);
+    assert_int_equal(r->n_worker, 0);
+}
+
+static void test_configure(void **state)
+{
+    struct rig *r = *state;
+    const struct h248_txn *t;
+    const struct bus_msg *tcp, *gate;
+    char host[ADDR_STRLEN];
+
+    run(r, ADD_T2);
+    t = run(r, MODIFY_T2);
+    assert_int_equal(error_of(t), 0);
+    assert_null(t->actions->cmds->descs); /* nothing was under-specified: TS 29.334 5.8.2 */
+    tcp = data_got(r, BUS_TCP_REMOTE);
+    gate = data_got(r, BUS_GATE);
+    assert_non_null(tcp);
+    assert_true(tcp->u.tcp.has_remote);
+    assert_string_equal(addr_str(&tcp->u.tcp.remote, host), "192.0.2.99:2855");
+    assert_int_equal(tcp->u.tcp.role, BUS_TCP_PASSIVE);
+    assert_true(gate && gate->u.gate.in && gate->u.gate.out);
+    assert_null(data_got(r, BUS_TCP_OPEN));
+}
+
+static void test_group(void **state)
+{
+    struct rig *r = *state;
+    const struct h248_txn *t;
+    const struct bus_msg *assoc, *sep, *chan, *join;
+    struct sdp *sdp;
+    char fp[200];
+
+    run(r, ADD_T2);
+    run(r, MODIFY_T2);
+    t = run(r, ADD_T1);
+    sdp = local_of(r, t, 1);
+    assert_text(t->actions->cmds->terms->text, "ip/1/access/2");
+    assert_null(h248_stream_find(&h248_desc_find(t->actions->cmds->descs, H248_D_MEDIA)->u.media, 2));
+    snprintf(fp, sizeof fp, "sha-256 %s", r->cert->fingerprint);
+    assert_text(sdp_attr_find(sdp->media->attrs, "fingerprint")->value, fp);
+    assert_text(sdp_attr_find(sdp->media->attrs, "sctp-port")->value, "5000");
+    assert_text(sdp_attr_find(sdp->media->attrs, "max-message-size")->value, "262144");
+    assoc = data_got(r, BUS_ASSOC_OPEN);
+    chan = data_got(r, BUS_CHAN_OPEN);
+    join = data_got(r, BUS_JOIN);
+    sep = worker_got(r, BUS_SEP_OPEN);
+    assert_true(assoc && chan && join && sep);
+    assert_ptr_equal(r->to_data[0], assoc); /* before the transport and the channel: agw/bus.h */
+    assert_int_equal(assoc->u.assoc.id, sep->u.sep.id);
+    assert_int_equal(assoc->u.assoc.remote_port, 5001);
+    assert_int_equal(assoc->u.assoc.remote_max, 65536);
+    assert_int_equal(chan->u.chan.assoc, assoc->u.assoc.id);
+    assert_int_equal(chan->u.chan.sid, 0);
+    assert_true(chan->u.chan.negotiated);
+    assert_int_equal(join->u.join.chan, chan->u.chan.id);
+    assert_true(sep->u.sep.ice && sep->u.sep.establish);
+    assert_int_equal(sep->u.sep.role, BUS_DTLS_CLIENT);
+    assert_string_equal(sep->u.sep.remote_ufrag, "aZ3x");
+    assert_string_equal(sep->u.sep.fp_hash, "sha-256");
+    assert_int_equal(sep->u.sep.fp_len, 32);
+    assert_int_equal(sep->u.sep.fp[31], 0x99);
+    assert_text(sdp_attr_find(sdp->media->attrs, "ice-ufrag")->value, sep->u.sep.ufrag);
+    assert_text(sdp_attr_find(sdp->media->attrs, "ice-pwd")->value, sep->u.sep.pwd);
+    assert_true(strlen(sep->u.sep.pwd) >= 22);
+    assert_int_equal(addr_port(&sep->u.sep.local), sdp->media->port);
+}
+
+static void test_release(void **state)
+{
+    struct rig *r = *state;
+    const struct h248_txn *t;
+    unsigned closes = 0;
+
+    call_up(r);
+    t = run(r, RELEASE);
+    assert_int_equal(error_of(t), 0);
+    assert_int_equal(t->actions->context, 1);
+    assert_text(t->actions->cmds->terms->text, "*");
+    assert_null(t->actions->cmds->next);
+    assert_null(t->actions->cmds->descs);
+    assert_non_null(worker_got(r, BUS_SEP_CLOSE));
+    for (unsigned i = 0; i < r->n_data; i++)
+        closes += r->to_data[i]->kind == BUS_CLOSE;
+    assert_int_equal(closes, 3); /* association, channel, TCP */
+    assert_false(ctl_is_idle(r->ctl));
+    close_all(r);
+    assert_true(ctl_is_idle(r->ctl));
+    for (unsigned i = 0; i < CTL_C_ENDPOINTS + 1; i++)
+        assert_int_equal(count_get(&r->ctl->counts[i]), 0);
+    expect_error(r, RELEASE, 411);
+}
+
+static void test_release_each(void **state)
+{
+    struct rig *r = *state;
+    const struct h248_txn *t;
+
+    call_up(r);
+    t = run(r, "Context = 1 { Subtract = ip/1/core/*, Subtract = ip/1/access/2 { Audit { } } }");
+    assert_int_equal(error_of(t), 0);
+    assert_text(t->actions->cmds->terms->text, "ip/1/core/1");
+    assert_text(t->actions->cmds->next->terms->text, "ip/1/access/2");
+    close_all(r);
+    assert_true(ctl_is_idle(r->ctl));
+}
+
+/* A port is used again only after its socket is closed. */
+static void test_port_rests(void **state)
+{
+    struct rig *r = *state; /* one port only */
+
+    assert_int_equal(error_of(run(r, ADD_T2)), 0);
+    assert_int_equal(error_of(run(r, RELEASE)), 0);
+    expect_error(r, ADD_T2, 510);
+    closed(r, 1);
+    assert_true(ctl_is_idle(r->ctl));
+    assert_int_equal(error_of(run(r, ADD_T2)), 0);
+}
+
+/* --- refusals leave nothing behind --- */
+
+static void test_refusals(void **state)
+{
+    struct rig *r = *state;
+    static const struct {
+        unsigned code;
+        const char *text;
+    } rows[] = {
+        {411, "Context = 99 { Subtract = * }"},
+        {421, "Context = $ { Subtract = * }"},
+        {421, "Context = - { Add = $ }"},
+        {430, "Context = 1 { Modify = ip/1/core/77 { Media { LocalControl { Mode = Inactive } } } }"},
+        {431, "Context = 1 { Subtract = ip/1/nowhere/* }"},
+        {410, "Context = 1 { Subtract = ip/$/core/$ }"},
+        {443, "Context = 1 { Move = ip/1/core/1 }"},
+        {443, "Context = - { AuditCapability = ROOT { Audit { } } }"},
+        {430, "Context = 1 { Add = ip/$/nowhere/$ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } } }"},
+        {449, "Context = 1 { Add = $ { Media { Stream = 1 { LocalControl { ipdc/realm = \"x\" }, Local {\nv=0\nc=IN IP4 "
+              "$\nm=message $ TCP -\n} } } } }"},
+        {473, "Context = 1 { Add = ip/$/core/$ { Media { Stream = 1 { LocalControl { ipdc/realm = \"access.example.net\" }, "
+              "Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } } } }"},
+        {449, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP6 $\nm=message $ TCP -\n} } } }"},
+        {449, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 192.0.2.1\nm=message $ TCP -\n} } } }"},
+        {515, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=audio $ RTP/AVP 0\n} } } }"},
+        {441, "Context = 1 { Add = $ { Media { LocalControl { Mode = Inactive } } } }"},
+        {472, "Context = 1 { Add = $ }"},
+        {474, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message 70000 TCP -\n} } } }"},
+        {517, "Context = 1 { Add = $ { Media { LocalControl { Mode = Loopback } } } }"},
+        {440, "Context = 1 { Add = $ { Media { LocalControl { nosuch/thing = 1 } } } }"},
+        {501, "Context = 1 { Add = $ { Media { LocalControl { tman/pol = ON }, Local {\nv=0\nc=IN IP4 $\nm=message $ TCP "
+              "-\n} } } }"},
+        {512, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} }, Events = 1 { adid/ipstop { "
+              "dt = 5 } } } }"},
+        {513, "Context = 1 { Add = $ { Media { Stream = 2 { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } }, Signals { "
+              "tlsbsc/EstBNC { Stream = 2 } } } }"},
+        {489, ADD_T1_GROUP("\"SCTP 3\"", "2", CHANNEL("2", "0"))},
+        {489, ADD_T1_GROUP("\"SCTP 2\"", "2,3", CHANNEL("2", "0"))},
+        {489, ADD_T1_GROUP("\"SCTP 2 3\"", "2,3", CHANNEL("2", "0") ", " CHANNEL("3", "0"))},
+        {501, "Context = 1 { W-Modify = * { Media { LocalControl { Mode = Inactive } } } }"},
+        {501, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { LocalControl { ds/dscp = 10 } } } } }"},
+        {449, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { Remote {\nv=0\nc=IN IP4 $\nm=message 9 TCP -\n} } } "
+              "} }"},
+        {435, "Context = 1 { AuditValue = ROOT { Audit { } } }"},
+        {444, "Context = 1 { AuditValue = ip/1/core/1 { Audit { DigitMap } } }"},
+    };
+    unsigned left;
+
+    assert_int_equal(error_of(run(r, ADD_T2)), 0);
+    left = port_left(r->ctl->realms[0].tcp[0]) + port_left(r->ctl->realms[1].udp[0]);
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        expect_error(r, rows[i].text, rows[i].code);
+        assert_int_equal(r->n_data, 0);
+        assert_int_equal(count_get(&r->ctl->counts[CTL_C_TERMS]), 1);
+        assert_int_equal(count_get(&r->ctl->counts[CTL_C_STREAMS]), 1);
+        assert_int_equal(count_get(&r->ctl->counts[CTL_C_ENDPOINTS]), 1);
+        assert_int_equal(port_left(r->ctl->realms[0].tcp[0]) + port_left(r->ctl->realms[1].udp[0]), left);
+    }
+}
+
+static void test_no_context_left(void **state)
+{
+    struct rig *r = *state;
+
+    expect_error(r, "Context = $ { Add = $ { Media { LocalControl { ipdc/realm = \"x\" } } } }", 449);
+    assert_text(r->reply->txns->actions->cmds->terms->text, "$");
+    assert_int_equal(r->reply->txns->actions->context, H248_CTX_CHOOSE);
+    assert_true(ctl_is_idle(r->ctl));
+}
+
+static void test_limits(void **state)
+{
+    struct rig *r = *state; /* one context, two terminations, one port a realm */
+    static const char access[] =
+        "Context = 1 { Add = ip/$/access/$ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } } }";
+
+    assert_int_equal(error_of(run(r, ADD_T2)), 0);
+    expect_error(r, ADD_T2, 412);
+    expect_error(r, "Context = 1 { Add = ip/$/core/$ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } } }", 510);
+    assert_int_equal(error_of(run(r, access)), 0);
+    expect_error(r, access, 434);
+}
+
+static void test_435(void **state)
+{
+    struct rig *r = *state;
+
+    run(r, ADD_T2);
+    run(r, ADD_T2);
+    expect_error(r, "Context = 2 { Subtract = ip/1/core/1 }", 435);
+    assert_int_equal(count_get(&r->ctl->counts[CTL_C_CONTEXTS]), 2);
+}
+
+/* The first failure ends the transaction; what went before stands; O- goes on. */
+static void test_stop(void **state)
+{
+    struct rig *r = *state;
+    const struct h248_txn *t;
+
+    run(r, ADD_T2);
+    t = run(r, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { LocalControl { Mode = SendOnly } } } }, "
+               "Subtract = ip/1/core/9, Subtract = * }, Context = 1 { Subtract = * }");
+    assert_int_equal(error_of(t), 430);
+    assert_null(t->actions->next);
+    assert_null(t->actions->cmds->next->next);
+    assert_true(data_got(r, BUS_GATE)->u.gate.out);
+    assert_false(data_got(r, BUS_GATE)->u.gate.in);
+    t = run(r, "Context = 1 { O-Subtract = ip/1/core/9, Subtract = ip/1/core/1 }");
+    assert_int_equal(error_of(t), 0);
+    assert_non_null(h248_desc_find(t->actions->cmds->descs, H248_D_ERROR));
+    assert_int_equal(count_get(&r->ctl->counts[CTL_C_CONTEXTS]), 0);
+}
+
+/* --- a second channel comes and goes --- */
+
+static const char ADD_S3_T2[] =
+    "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 3 { LocalControl { Mode = SendReceive }, Local {\nv=0\nc=IN IP4 "
+    "$\nm=message $ TCP -\n} } } } }";
+static const char ADD_S3_T1[] =
+    "Context = 1 { Modify = ip/1/access/2 { Media { TerminationState { mgroup/groupse = [\"SCTP 2 3\"] }, Stream = 1 { "
+    "LocalControl { mgroup/strdeagg = [2, 3] } }, " CHANNEL("3", "2") " } } }";
+static const char DEL_S3_T1[] =
+    "Context = 1 { Modify = ip/1/access/2 { Media { TerminationState { mgroup/groupse = [\"SCTP 2\"] }, Stream = 1 { "
+    "LocalControl { mgroup/strdeagg = [2] } } } } }";
+
+static void test_second_channel(void **state)
+{
+    struct rig *r = *state;
+    const struct bus_msg *chan, *join;
+    bus_id id;
+
+    call_up(r);
+    assert_int_equal(error_of(run(r, ADD_S3_T2)), 0);
+    assert_non_null(data_got(r, BUS_TCP_OPEN));
+    assert_int_equal(error_of(run(r, ADD_S3_T1)), 0);
+    chan = data_got(r, BUS_CHAN_OPEN);
+    join = data_got(r, BUS_JOIN);
+    assert_true(chan && join);
+    assert_int_equal(chan->u.chan.sid, 2);
+    assert_int_equal(join->u.join.chan, chan->u.chan.id);
+    assert_int_equal(r->n_worker, 0);
+    id = chan->u.chan.id;
+
+    /* the channel is reset, then removed: TS 23.334 6.2.22.2 */
+    assert_int_equal(error_of(run(r, "Context = 1 { Modify = ip/1/access/2 { Events = 7 { sctpreset/done { Stream = 3 } }, "
+                                     "Signals { sctpreset/reset { Stream = 3, sid = 2 } } } }")), 0);
+    assert_non_null(data_got(r, BUS_CHAN_RESET));
+    assert_int_equal(data_got(r, BUS_CHAN_RESET)->u.id, id);
+    event(r, id, BUS_EV_CHAN_RESET_DONE);
+    assert_int_equal(r->n_sent, 1);
+    assert_non_null(strstr(r->sent, "sctpreset/done"));
+    assert_non_null(strstr(r->sent, "=7{"));
+    r->cb(r->cb_arg, TRANS_CLOSED, NULL);
+
+    assert_int_equal(error_of(run(r, DEL_S3_T1)), 0);
+    assert_non_null(data_got(r, BUS_CLOSE));
+    assert_int_equal(data_got(r, BUS_CLOSE)->u.id, id);
+    assert_int_equal(error_of(run(r, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 3 { Local { }, Remote { } } } } }")),
+                     0);
+    assert_non_null(data_got(r, BUS_CLOSE));
+    assert_int_equal(count_get(&r->ctl->counts[CTL_C_STREAMS]), 3);
+}
+
+static void test_modify_checks_merged(void **state)
+{
+    struct rig *r = *state;
+
+    call_up(r);
+    expect_error(r, "Context = 1 { Modify = ip/1/access/2 { Media { Stream = 1 { LocalControl { mgroup/strdeagg = [2, 3] } } "
+                    "} } }", 489);
+    expect_error(r, "Context = 1 { Modify = ip/1/access/2 { Media { " CHANNEL("3", "4") " } } }", 489);
+    assert_int_equal(count_get(&r->ctl->counts[CTL_C_STREAMS]), 3);
+}
+
+/* --- DTLS role --- */
+
+#define ADD_T1_SERVER                                                                                                    \
+    "Context = $ { Add = ip/$/access/$ { Media { TerminationState { mgroup/groupse = [\"SCTP 2\"] }, Stream = 1 { "         \
+    "LocalControl { Mode = SendReceive, mgroup/strdeagg = [2] }, " T1_LOCAL " }, " CHANNEL("2", "0") " } } }"
+
+static void test_dtls_role(void **state)
+{
+    struct rig *r = *state;
+    const struct bus_msg *sep;
+
+    assert_int_equal(error_of(run(r, ADD_T1_SERVER)), 0);
+    assert_int_equal(worker_got(r, BUS_SEP_OPEN)->u.sep.role, BUS_DTLS_NONE);
+    assert_false(worker_got(r, BUS_SEP_OPEN)->u.sep.has_remote);
+    assert_int_equal(error_of(run(r, "Context = 1 { Modify = ip/1/access/1 { Media { Stream = 1 { " T1_REMOTE " } } } }")), 0);
+    sep = worker_got(r, BUS_SEP_REMOTE);
+    assert_int_equal(sep->u.sep.role, BUS_DTLS_SERVER);
+    assert_string_equal(sep->u.sep.ufrag, ""); /* unchanged */
+    assert_int_equal(data_got(r, BUS_ASSOC_REMOTE)->u.assoc.remote_port, 5001);
+    assert_int_equal(error_of(run(r, "Context = 1 { Modify = ip/1/access/1 { Signals { tlsbsc/EstBNC { Stream = 1 } } } }")), 0);
+    sep = worker_got(r, BUS_SEP_REMOTE);
+    assert_int_equal(sep->u.sep.role, BUS_DTLS_CLIENT);
+    assert_true(sep->u.sep.establish);
+}
+
+static void test_tcp_role(void **state)
+{
+    struct rig *r = *state;
+
+    run(r, ADD_T2);
+    run(r, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { Remote {\nv=0\nc=IN IP4 192.0.2.99\nm=message 2855 TCP "
+           "-\na=setup:passive\n} } } } }");
+    assert_int_equal(data_got(r, BUS_TCP_REMOTE)->u.tcp.role, BUS_TCP_ACTIVE);
+    run(r, "Context = $ { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP/MSRP *\na=setup:passive\n} } } }");
+    assert_int_equal(data_got(r, BUS_TCP_OPEN)->u.tcp.role, BUS_TCP_PASSIVE);
+}
+
+/* --- events --- */
+
+static void test_dtls_failure(void **state)
+{
+    struct rig *r = *state;
+    bus_id id;
+
+    run(r, ADD_T2);
+    run(r, MODIFY_T2);
+    run(r, ADD_T1);
+    id = worker_got(r, BUS_SEP_OPEN)->u.sep.id;
+    event(r, id, BUS_EV_ICE_UP);
+    event(r, id, BUS_EV_TCP_CLOSED); /* not armed */
+    assert_int_equal(r->n_sent, 0);
+    event(r, id, BUS_EV_DTLS_FAILED);
+    assert_int_equal(r->n_sent, 1);
+    assert_non_null(strstr(r->sent, "C=1{N=ip/1/access/2{OE=2003{"));
+    assert_non_null(strstr(r->sent, "tlsbsc/BNCChange"));
+    assert_non_null(strstr(r->sent, "Type=Failed"));
+    r->cb(r->cb_arg, TRANS_TIMEOUT, NULL);
+    assert_int_equal(count_get(&r->ctl->counts[CTL_C_TERMS]), 2);
+    run(r, RELEASE);
+    event(r, id, BUS_EV_DTLS_FAILED); /* late */
+    assert_int_equal(r->n_sent, 1);
+}
+
+static void reply_with(struct rig *r, unsigned code)
+{
+    struct arena *a = arena_new(H248_ARENA_MAX);
+    struct h248_txn *t = h248_txn_new(a, h248_msg_new(a, 2, &MID), H248_REPLY, 9001);
+    struct h248_cmd *c = h248_cmd_new(a, h248_action_new(a, t, 1), H248_NOTIFY, SV("ip/1/core/1"));
+
+    if (code)
+        h248_cmd_error(a, c, code, NULL);
+    r->cb(r->cb_arg, TRANS_REPLY, t);
+    arena_free(a);
+}
+
+static void test_heartbeat(void **state)
+{
+    struct rig *r = *state;
+
+    run(r, ADD_T2);
+    r->now += 3599999;
+    ctl_tick(r->ctl, r->now);
+    assert_int_equal(r->n_sent, 0);
+    r->now += 1;
+    ctl_tick(r->ctl, r->now);
+    assert_int_equal(r->n_sent, 1);
+    assert_non_null(strstr(r->sent, "OE=2001{"));
+    assert_non_null(strstr(r->sent, "hangterm/thb"));
+    reply_with(r, 0);
+    assert_int_equal(count_get(&r->ctl->counts[CTL_C_TERMS]), 1);
+    r->now += 3600000;
+    ctl_tick(r->ctl, r->now);
+    assert_int_equal(r->n_sent, 2);
+    reply_with(r, 411); /* the controller knows nothing of it: H.248.36 */
+    look(r);
+    assert_int_equal(count_get(&r->ctl->counts[CTL_C_CONTEXTS]), 0);
+    assert_non_null(data_got(r, BUS_CLOSE));
+    r->now += 3600000;
+    ctl_tick(r->ctl, r->now);
+    assert_int_equal(r->n_sent, 2);
+}
+
+static void test_events_replaced(void **state)
+{
+    struct rig *r = *state;
+
+    run(r, ADD_T2);
+    run(r, "Context = 1 { Modify = ip/1/core/1 { Events = 9 { g/cause } } }");
+    r->now += 7200000;
+    ctl_tick(r->ctl, r->now);
+    assert_int_equal(r->n_sent, 0);
+    event(r, 1, BUS_EV_TCP_FAILED);
+    assert_int_equal(r->n_sent, 1);
+    assert_non_null(strstr(r->sent, "OE=9{"));
+    assert_non_null(strstr(r->sent, "g/cause{Generalcause=FT}"));
+    reply_with(r, 0);
+    run(r, "Context = 1 { Modify = ip/1/core/1 { Events } }");
+    event(r, 1, BUS_EV_TCP_FAILED);
+    assert_int_equal(r->n_sent, 1);
+}
+
+static void test_notify_unsent(void **state)
+{
+    struct rig *r = *state;
+
+    run(r, ADD_T2);
+    r->send_err = -ENOTCONN;
+    r->now += 3600000;
+    ctl_tick(r->ctl, r->now);
+    assert_int_equal(count_get(&r->ctl->counts[CTL_C_NOTIFY_LOST]), 1);
+    assert_int_equal(r->ctl->notifying, 0);
+}
+
+static void test_ito(void **state)
+{
+    struct rig *r = *state;
+
+    assert_int_equal(error_of(run(r, "Context = - { Modify = ROOT { Events = 3003 { it/ito { mit = 3000 } } } }")), 0);
+    r->now += 29000;
+    ctl_heard(r->ctl, r->now);
+    r->now += 29999;
+    ctl_tick(r->ctl, r->now);
+    assert_int_equal(r->n_sent, 0);
+    r->now += 1;
+    ctl_tick(r->ctl, r->now);
+    assert_int_equal(r->n_sent, 1);
+    assert_non_null(strstr(r->sent, "C=-{N=ROOT{OE=3003{"));
+    reply_with(r, 0);
+}
+
+static void test_orphans(void **state)
+{
+    struct rig *r = *state;
+
+    call_up(r);
+    ctl_down(r->ctl, r->now);
+    r->now += 999;
+    ctl_tick(r->ctl, r->now);
+    assert_int_equal(count_get(&r->ctl->counts[CTL_C_CONTEXTS]), 1);
+    ctl_up(r->ctl, r->now);
+    r->now += 5000;
+    ctl_tick(r->ctl, r->now);
+    assert_int_equal(count_get(&r->ctl->counts[CTL_C_CONTEXTS]), 1);
+    ctl_down(r->ctl, r->now);
+    r->now += 1000;
+    ctl_tick(r->ctl, r->now);
+    assert_int_equal(count_get(&r->ctl->counts[CTL_C_CONTEXTS]), 0);
+}
+
+/* --- audit --- */
+
+static void test_audit_root(void **state)
+{
+    struct rig *r = *state;
+    const struct h248_txn *t = run(r, "Context = - { AuditValue = ROOT { Audit { } } }");
+    const struct h248_desc *d;
+
+    assert_text(t->actions->cmds->terms->text, "ROOT");
+    assert_null(t->actions->cmds->descs);
+    t = run(r, "Context = - { AuditValue = ROOT { Audit { Media, Packages } } }");
+    d = h248_desc_find(t->actions->cmds->descs, H248_D_MEDIA);
+    assert_non_null(d);
+    assert_int_equal(d->u.media.state.service, H248_SS_IN);
+    assert_text(h248_parm_find(d->u.media.state.props, "root/maxNumberOfContexts")->values->text, "100");
+    d = h248_desc_find(t->actions->cmds->descs, H248_D_PACKAGES);
+    assert_non_null(d);
+    assert_non_null(d->u.packages);
+    t = run(r, "Context = - { AuditValue = ROOT { Audit { Media { TerminationState { root/maxTerminationsPerContext } } } } }");
+    d = h248_desc_find(t->actions->cmds->descs, H248_D_MEDIA);
+    assert_non_null(d);
+    assert_null(h248_parm_find(d->u.media.state.props, "root/maxNumberOfContexts"));
+    assert_text(h248_parm_find(d->u.media.state.props, "root/maxTerminationsPerContext")->values->text, "3");
+}
+
+static void test_audit_term(void **state)
+{
+    struct rig *r = *state;
+    const struct h248_txn *t;
+    const struct h248_desc *d;
+    const struct h248_stream *s;
+
+    call_up(r);
+    t = run(r, "Context = 1 { AuditValue = ip/1/access/2 { Audit { Media, Events, Signals, Statistics } } }");
+    d = h248_desc_find(t->actions->cmds->descs, H248_D_MEDIA);
+    s = h248_stream_find(&d->u.media, 1);
+    assert_true(s && s->local.present && s->remote.present);
+    assert_int_equal(s->control.mode, H248_MODE_SENDRECV);
+    assert_non_null(h248_parm_find(d->u.media.state.props, "mgroup/groupse"));
+    d = h248_desc_find(t->actions->cmds->descs, H248_D_EVENTS);
+    assert_int_equal(d->u.events.request_id, 2003);
+    t = run(r, "Context = * { AuditValue = ip/1/core/1 { Audit { } } }");
+    assert_int_equal(t->actions->context, 1);
+    run(r, ADD_T2);
+    t = run(r, "Context = * { AuditValue = * { Audit { } } }");
+    assert_int_equal(t->actions->context, 1);
+    assert_text(t->actions->cmds->next->terms->text, "ip/1/access/2");
+    assert_int_equal(t->actions->next->context, 2);
+    t = run(r, "Context = * { Subtract = * }");
+    assert_int_equal(error_of(t), 0);
+    assert_int_equal(count_get(&r->ctl->counts[CTL_C_CONTEXTS]), 0);
+}
+
+static void test_context_props(void **state)
+{
+    struct rig *r = *state;
+    const struct h248_txn *t;
+
+    run(r, "Context = $ { Priority = 10, Emergency, Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } } }");
+    assert_int_equal(ctx_find(r->ctl, 1)->priority, 10);
+    assert_true(ctx_find(r->ctl, 1)->emergency);
+    t = run(r, "Context = 1 { ContextAudit { Priority } }");
+    assert_true(t->actions->has_priority);
+    assert_int_equal(t->actions->priority, 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_reserve, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_configure, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_group, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_release, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_release_each, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_port_rests, setup_small, teardown),
+        cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_context_left, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_limits, setup_small, teardown),
+        cmocka_unit_test_setup_teardown(test_435, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_second_channel, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_modify_checks_merged, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_dtls_role, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_tcp_role, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_dtls_failure, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_heartbeat, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_events_replaced, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notify_unsent, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ito, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_orphans, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_audit_root, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_audit_term, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_context_props, setup, teardown),
+    };
+
+    return cmocka_run_group_tests_name("agw_cmd", tests, NULL, NULL);
+}
