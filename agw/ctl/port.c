@@ -78,25 +78,16 @@ void port_pool_free(struct port_pool *p)
     free(p);
 }
 
-/* Any port: odd ones first, so that even ones stay for those who need them (RFC 3550 11). */
-static struct queue *queue_for(struct port_pool *p, enum port_parity parity)
+/* The first of this queue that nobody else on this host holds. The fd, -ENOSPC, or another -errno. */
+static int take_from(struct port_pool *p, struct queue *q, struct addr *local)
 {
-    if (parity == PORT_ANY && p->queues[1].n)
-        return &p->queues[1];
-    return &p->queues[0];
-}
+    unsigned tries = q->n < CTL_PORT_TRIES ? q->n : CTL_PORT_TRIES;
 
-int port_take(struct port_pool *p, enum port_parity parity, struct addr *local)
-{
-    for (unsigned i = 0; i < CTL_PORT_TRIES; i++) {
-        struct queue *q = queue_for(p, parity);
+    while (tries-- > 0) {
         struct addr a = p->addr;
-        uint16_t port;
+        uint16_t port = take_first(p, q);
         int fd;
 
-        if (!q->n)
-            return -ENOSPC;
-        port = take_first(p, q);
         addr_set_port(&a, port);
         fd = p->kind == PORT_UDP ? net_udp(&a) : net_tcp_listen(&a, CTL_TCP_BACKLOG);
         if (fd >= 0) {
@@ -104,11 +95,18 @@ int port_take(struct port_pool *p, enum port_parity parity, struct addr *local)
             return fd;
         }
         put_last(p, port);
-        /* somebody else on this host has it: the next one */
         if (fd != -EADDRINUSE && fd != -EACCES)
             return fd;
     }
     return -ENOSPC;
+}
+
+int port_take(struct port_pool *p, enum port_parity parity, struct addr *local)
+{
+    /* Any port: odd ones first, so that even ones stay for those who need them (RFC 3550 11). */
+    int fd = parity == PORT_ANY ? take_from(p, &p->queues[1], local) : -ENOSPC;
+
+    return fd == -ENOSPC ? take_from(p, &p->queues[0], local) : fd;
 }
 
 void port_give(struct port_pool *p, uint16_t port)
