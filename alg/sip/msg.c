@@ -47,19 +47,40 @@ static char *field_text(su_home_t *home, const msg_header_t *h)
     return text;
 }
 
-static const msg_header_t *first_header(const sip_t *in)
+/* A parsed message is an array of slots, one a header class; a copied one has no other order. */
+struct walk {
+    msg_header_t *const *slot, *const *end;
+    msg_header_t *next;
+};
+
+static struct walk walk_start(const sip_t *in)
 {
-    if (in->sip_request)
-        return (const msg_header_t *)in->sip_request;
-    return (const msg_header_t *)in->sip_status;
+    const msg_pub_t *pub = (const msg_pub_t *)in;
+
+    if (!in)
+        return (struct walk){0};
+    return (struct walk){&pub->msg_request, (msg_header_t *const *)((const char *)pub + pub->msg_size), NULL};
+}
+
+static msg_header_t *walk_next(struct walk *w)
+{
+    msg_header_t *h;
+
+    while (!w->next && w->slot < w->end)
+        w->next = *w->slot++;
+    h = w->next;
+    if (h)
+        w->next = h->sh_next;
+    return h;
 }
 
 char *msg_value(su_home_t *home, const sip_t *in, const char *name)
 {
+    struct walk w = walk_start(in);
+    const msg_header_t *h;
     char *all = NULL;
-    unsigned n = 0;
 
-    for (const msg_header_t *h = in ? first_header(in) : NULL; h && n < SIP_LINES_MAX * 8; h = h->sh_succ) {
+    while ((h = walk_next(&w))) {
         char *one;
 
         if (!is_named(h, name) || !(one = field_text(home, h)))
@@ -68,7 +89,6 @@ char *msg_value(su_home_t *home, const sip_t *in, const char *name)
             if (*c == '\r' || *c == '\n')
                 *c = ' ';
         all = all ? su_sprintf(home, "%s, %s", all, one) : one;
-        n++;
     }
     return all;
 }
@@ -98,16 +118,12 @@ char *msg_lines(su_home_t *home, const struct sip_hdr *hdrs)
 
 void msg_remove(msg_t *msg, sip_t *sip, const char *name)
 {
-    const msg_header_t *h = first_header(sip);
-    unsigned n = 0;
+    struct walk w = walk_start(sip);
+    msg_header_t *h;
 
-    while (h && n++ < SIP_LINES_MAX * 8) {
-        const msg_header_t *next = h->sh_succ;
-
+    while ((h = walk_next(&w)))
         if (is_named(h, name))
-            msg_header_remove(msg, (msg_pub_t *)sip, (msg_header_t *)h);
-        h = next;
-    }
+            msg_header_remove(msg, (msg_pub_t *)sip, h);
 }
 
 static const char *url_text(const struct sip_msg *m, const url_t *url)

@@ -247,6 +247,8 @@ static int on_data(struct conn *c, const void *p, size_t n)
         return 0;
     count_add(&w->counts[WS_C_IN], 1);
     c->in.n = 0;
+    if (!lws_frame_is_binary(c->wsi) && !enc_is_utf8(c->in.p, need)) /* RFC 6455 8.1 */
+        return shut(c, LWS_CLOSE_STATUS_INVALID_PAYLOAD, "not UTF-8");
     w->h.message(w->h.arg, c->id, (struct sv){c->in.p, need});
     return 0;
 }
@@ -425,7 +427,7 @@ static int add_vhost(struct ws *w, unsigned i)
     info.protocols = protocols;
     info.keepalive_timeout = 30;
     info.timeout_secs = 20;
-    info.options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
+    info.options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
     if (!addr_is_v6(&l->addr))
         info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
     if (l->tls) {

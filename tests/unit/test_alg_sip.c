@@ -1,0 +1,782 @@
+/* The SIP side on loopback sockets: a bare WebSocket client as the browser, a bare UDP socket as the core. Every wait is
+ * a bounded number of turns of the main loop. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <poll.h>
+
+#include "alg/sip/reg.h"
+#include "alg/sip/ws.h"
+#include "common/log.h"
+
+#define ORIGIN "http://127.0.0.1:8000"
+
+struct rig {
+    uv_loop_t loop;
+    struct sip *sip;
+    struct reg *reg;
+    int core;
+    struct addr core_addr, alg_addr;
+    char last[65536];    /* what the core got last */
+    int browser;
+    char text[70000];    /* what the browser got last */
+    unsigned char in[140000];
+    size_t n_in;
+    /* what call/ would see */
+    unsigned requests, closed, responses, cancelled, acked, in_dialog;
+    int status;
+    struct sip_in *pending;
+    struct sip_dlg *dlg;
+    struct sip_out *out;
+    sip_flow flow;
+    char method[32], uri[256], body[256];
+    struct sip_dlg_h dh;
+};
+
+static void on_dlg(void *arg, struct sip_dlg *d, struct sip_in *in, const struct sip_msg *m)
+{
+    struct rig *r = arg;
+
+    (void)d;
+    r->in_dialog++;
+    snprintf(r->method, sizeof r->method, "%s", sip_msg_method(m));
+    assert_int_equal(sip_reply(in, 200, NULL, NULL, SV_NONE, NULL), 0);
+}
+
+static void on_request(void *arg, struct sip_in *in, const struct sip_msg *m)
+{
+    struct rig *r = arg;
+    struct sv body = sip_msg_body(m);
+
+    r->requests++;
+    snprintf(r->method, sizeof r->method, "%s", sip_msg_method(m));
+    snprintf(r->uri, sizeof r->uri, "%s", sip_msg_uri(m));
+    sv_copy(body, r->body, sizeof r->body);
+    r->flow = sip_msg_flow(m);
+    r->pending = in;
+    r->dh = (struct sip_dlg_h){on_dlg, r};
+    assert_int_equal(sip_dlg_accept(&r->dlg, r->sip, in, m, &r->dh), 0);
+}
+
+static void on_closed(void *arg, sip_flow flow)
+{
+    struct rig *r = arg;
+
+    (void)flow;
+    r->closed++;
+}
+
+static void turn(struct rig *r)
+{
+    sip_turn(r->sip, 10);
+}
+
+static struct addr loopback(uint16_t port)
+{
+    struct addr a;
+
+    memset(&a, 0, sizeof a);
+    assert_int_equal(addr_parse(&a, SV("127.0.0.1"), port), 0);
+    return a;
+}
+
+static void rig_start(struct rig *r, unsigned max_msg)
+{
+    static const char *const origins[] = {ORIGIN};
+    struct ws_conf ws = {.listen = {{loopback(0), false}}, .n_listen = 1, .state_dir = "/nonexistent", .origins = origins,
+                         .n_origins = 1, .max_conns = 10, .max_per_addr = 3, .max_msg = max_msg, .ping_s = 25};
+    struct reg_conf rc = {.domain = "home.example.net", .orphan_s = 32};
+    struct sip_h h = {.request = on_request, .flow_closed = on_closed, .arg = r};
+    struct sip_conf sc = {.listen = loopback(0), .name = "alg1.example.net", .t1_ms = 20, .ws = &ws};
+    char hop[64];
+
+    log_init(getenv("TEST_DEBUG") ? LOG_DEBUG : LOG_ERROR);
+    memset(r, 0, sizeof *r);
+    uv_loop_init(&r->loop);
+    r->core_addr = loopback(0);
+    r->core = net_udp(&r->core_addr);
+    assert_true(r->core >= 0);
+    snprintf(hop, sizeof hop, "sip:127.0.0.1:%u;transport=udp", addr_port(&r->core_addr));
+    sc.next_hop = hop;
+    assert_int_equal(sip_new(&r->sip, &r->loop, &sc, &h), 0);
+    assert_int_equal(reg_new(&r->reg, r->sip, &rc), 0);
+    r->alg_addr = loopback(sip_port(r->sip));
+    r->browser = -1;
+}
+
+static void rig_stop(struct rig *r)
+{
+    if (r->dlg)
+        sip_dlg_free(r->dlg);
+    if (r->browser >= 0)
+        close(r->browser);
+    close(r->core);
+    reg_free(r->reg);
+    sip_free(r->sip);
+    for (int i = 0; i < 100 && uv_loop_alive(&r->loop); i++)
+        uv_run(&r->loop, UV_RUN_NOWAIT);
+    assert_int_equal(uv_loop_close(&r->loop), 0); /* every handle was closed */
+}
+
+/* --- the core --- */
+
+static bool core_has(struct rig *r)
+{
+    ssize_t n = recv(r->core, r->last, sizeof r->last - 1, MSG_DONTWAIT);
+
+    if (n <= 0)
+        return false;
+    r->last[n] = 0;
+    return true;
+}
+
+static void core_wait(struct rig *r, const char *start)
+{
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end;) {
+        turn(r);
+        while (core_has(r))
+            if (!strncmp(r->last, start, strlen(start)))
+                return;
+    }
+    fail_msg("the core did not get %s; last: %s", start, r->last);
+}
+
+static void core_send(struct rig *r, const char *text)
+{
+    assert_true(sendto(r->core, text, strlen(text), 0, &r->alg_addr.u.sa, addr_len(&r->alg_addr)) > 0);
+}
+
+/* The value of the first header field of that name in text. */
+static const char *header(const char *text, const char *name)
+{
+    static char out[2048];
+    char want[64];
+    const char *at;
+    size_t n;
+
+    snprintf(want, sizeof want, "\r\n%s: ", name);
+    at = strstr(text, want);
+    if (!at)
+        return "";
+    at += strlen(want);
+    n = strcspn(at, "\r\n");
+    snprintf(out, sizeof out, "%.*s", (int)n, at);
+    return out;
+}
+
+static void core_answer(struct rig *r, const char *start, const char *more, const char *body)
+{
+    char text[8192], via[512], from[256], to[256], id[256], cseq[64];
+
+    snprintf(via, sizeof via, "%s", header(r->last, "Via"));
+    snprintf(from, sizeof from, "%s", header(r->last, "From"));
+    snprintf(to, sizeof to, "%s", header(r->last, "To"));
+    snprintf(id, sizeof id, "%s", header(r->last, "Call-ID"));
+    snprintf(cseq, sizeof cseq, "%s", header(r->last, "CSeq"));
+    snprintf(text, sizeof text, "SIP/2.0 %s\r\nVia: %s\r\nFrom: %s\r\nTo: %s%s\r\nCall-ID: %s\r\nCSeq: %s\r\n%sContent-Length: %zu\r\n\r\n%s",
+             start, via, from, to, strstr(to, "tag=") ? "" : ";tag=core1", id, cseq, more, strlen(body), body);
+    core_send(r, text);
+}
+
+/* --- the browser --- */
+
+static int dial(struct rig *r, const char *origin, const char *protocol)
+{
+    struct addr to = loopback(sip_ws_port(r->sip, 0));
+    char req[512];
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, &to.u.sa, addr_len(&to)), 0);
+    snprintf(req, sizeof req,
+             "GET /sip HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s%s%s"
+             "Sec-WebSocket-Protocol: %s\r\n\r\n",
+             origin ? "Origin: " : "", origin ? origin : "", origin ? "\r\n" : "", protocol);
+    assert_int_equal(send(fd, req, strlen(req), 0), (ssize_t)strlen(req));
+    return fd;
+}
+
+static size_t fill(struct rig *r, int fd)
+{
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end;) {
+        ssize_t n = recv(fd, r->in + r->n_in, sizeof r->in - r->n_in - 1, MSG_DONTWAIT);
+
+        if (n >= 0) {
+            r->n_in += (size_t)n;
+            r->in[r->n_in] = 0;
+            return (size_t)n;
+        }
+        turn(r);
+    }
+    return 0;
+}
+
+static void upgrade(struct rig *r)
+{
+    r->browser = dial(r, ORIGIN, "sip");
+    while (!strstr((char *)r->in, "\r\n\r\n"))
+        assert_true(fill(r, r->browser) > 0);
+    assert_non_null(strstr((char *)r->in, " 101 "));
+    r->n_in = 0;
+}
+
+static void frame(struct rig *r, unsigned char first, const char *p, size_t n)
+{
+    static unsigned char out[150000];
+    size_t at = 0;
+
+    out[at++] = first;
+    if (n < 126) {
+        out[at++] = (unsigned char)(0x80 | n);
+    } else if (n < 65536) {
+        out[at++] = 0x80 | 126;
+        out[at++] = (unsigned char)(n >> 8);
+        out[at++] = (unsigned char)n;
+    } else {
+        out[at++] = 0x80 | 127;
+        for (int i = 7; i >= 0; i--)
+            out[at++] = (unsigned char)((uint64_t)n >> (8 * i));
+    }
+    memset(out + at, 0, 4); /* a mask of zero is a mask */
+    at += 4;
+    memcpy(out + at, p, n);
+    at += n;
+    for (size_t sent = 0; sent < at;) {
+        ssize_t k = send(r->browser, out + sent, at - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (k > 0)
+            sent += (size_t)k;
+        else
+            turn(r);
+    }
+}
+
+static void say(struct rig *r, const char *text)
+{
+    frame(r, 0x81, text, strlen(text));
+}
+
+/* The next frame; its opcode. The payload is in r->text. */
+static int hear(struct rig *r)
+{
+    for (;;) {
+        size_t n, head = 2;
+
+        if (r->n_in >= 2) {
+            n = r->in[1] & 0x7f;
+            if (n == 126 && r->n_in >= 4) {
+                n = (size_t)r->in[2] << 8 | r->in[3];
+                head = 4;
+            }
+            if (r->n_in >= head + n && (r->in[1] & 0x7f) != 127) {
+                int op = r->in[0] & 15;
+
+                memcpy(r->text, r->in + head, n);
+                r->text[n] = 0;
+                r->n_in -= head + n;
+                memmove(r->in, r->in + head + n, r->n_in);
+                return op;
+            }
+        }
+        if (!fill(r, r->browser))
+            return -1;
+    }
+}
+
+static void hear_sip(struct rig *r, const char *start)
+{
+    int op;
+
+    do {
+        op = hear(r);
+        assert_in_range(op, 1, 2);
+    } while (!strncmp(r->text, "SIP/2.0 100", 11) && strncmp(start, "SIP/2.0 100", 11) != 0);
+    if (strncmp(r->text, start, strlen(start)) != 0)
+        fail_msg("expected %s, got %s", start, r->text);
+}
+
+#define REGISTER(cseq, extra) \
+    "REGISTER sip:home.example.net SIP/2.0\r\nVia: SIP/2.0/WS abcdefghijkl.invalid;branch=z9hG4bK" cseq "\r\nMax-Forwards: 69\r\n" \
+    "To: <sip:alice@home.example.net>\r\nFrom: <sip:alice@home.example.net>;tag=w1\r\nCall-ID: reg1\r\nCSeq: " cseq " REGISTER\r\n" \
+    "Contact: <sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws>;+sip.ice;reg-id=1;+sip.instance=\"<urn:uuid:1111>\";expires=600\r\n" \
+    "P-Asserted-Identity: <sip:boss@home.example.net>\r\nExpires: 600\r\nSupported: path,gruu,outbound\r\n" extra "Content-Length: 0\r\n\r\n"
+
+static void enroll(struct rig *r)
+{
+    upgrade(r);
+    say(r, REGISTER("1", ""));
+    core_wait(r, "REGISTER ");
+    core_answer(r, "200 OK",
+                "Contact: <sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws>;+sip.instance=\"<urn:uuid:1111>\";reg-id=1;expires=300\r\n"
+                "P-Associated-URI: <sip:alice@home.example.net>, <tel:+15550100>\r\n", "");
+    hear_sip(r, "SIP/2.0 200");
+}
+
+/* --- tests --- */
+
+static void test_handshake(void **state)
+{
+    static const struct {
+        const char *origin, *protocol, *want;
+    } rows[] = {
+        {ORIGIN, "sip", " 101 "},       {ORIGIN, "chat, sip", " 101 "}, {"http://evil.example", "sip", " 403 "},
+        {ORIGIN "/x", "sip", " 403 "},  {NULL, "sip", " 403 "},         {ORIGIN, "chat", " 400 "},
+    };
+    struct rig *r = calloc(1, sizeof *r);
+
+    (void)state;
+    rig_start(r, 65536);
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        int fd = dial(r, rows[i].origin, rows[i].protocol);
+
+        r->n_in = 0;
+        memset(r->in, 0, 64);
+        while (!strstr((char *)r->in, "\r\n\r\n"))
+            assert_true(fill(r, fd) > 0);
+        if (!strstr((char *)r->in, rows[i].want))
+            fail_msg("row %u: %s", i, (char *)r->in);
+        if (!strcmp(rows[i].want, " 101 "))
+            assert_non_null(strcasestr((char *)r->in, "sec-websocket-protocol: sip\r\n"));
+        close(fd);
+        for (int k = 0; k < 5; k++)
+            turn(r);
+    }
+    rig_stop(r);
+    free(r);
+}
+
+static void test_register(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    const struct reg_binding *b;
+
+    (void)state;
+    rig_start(r, 65536);
+    upgrade(r);
+    say(r, REGISTER("1", ""));
+    core_wait(r, "REGISTER sip:home.example.net SIP/2.0");
+    assert_string_equal(header(r->last, "Call-ID"), "reg1");
+    assert_string_equal(header(r->last, "Max-Forwards"), "68");
+    assert_string_equal(header(r->last, "Require"), "path");
+    assert_non_null(strstr(header(r->last, "Path"), ";lr;ob>"));
+    assert_null(strstr(r->last, "boss"));
+    assert_null(strstr(r->last, "SIP/2.0/WS"));
+    assert_string_equal(header(r->last, "P-Visited-Network-ID"), "\"home.example.net\"");
+    assert_non_null(strstr(r->last, "q1w2e3r4@abcdefghijkl.invalid"));
+    core_answer(r, "401 Unauthorized",
+                "WWW-Authenticate: Digest realm=\"home.example.net\", nonce=\"n1\", algorithm=MD5, ik=\"00\", ck=\"11\", qop=\"auth\"\r\n", "");
+    hear_sip(r, "SIP/2.0 401");
+    assert_null(strstr(r->text, "ck="));
+    assert_null(strstr(r->text, "ik="));
+    assert_non_null(strstr(r->text, "nonce=\"n1\""));
+    assert_string_equal(header(r->text, "Via"), "SIP/2.0/WS abcdefghijkl.invalid;branch=z9hG4bK1");
+    say(r, REGISTER("2", "Authorization: Digest username=\"alice\", realm=\"home.example.net\", nonce=\"n1\", uri=\"sip:home.example.net\", response=\"aa\"\r\n"));
+    core_wait(r, "REGISTER ");
+    assert_non_null(strstr(header(r->last, "Authorization"), "response=\"aa\""));
+    core_answer(r, "200 OK",
+                "Contact: <sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws>;+sip.instance=\"<urn:uuid:1111>\";reg-id=1;expires=300, <sip:other@192.0.2.1>;expires=9\r\n"
+                "Service-Route: <sip:orig@127.0.0.1:5999;lr>\r\nPath: <sip:x@y;lr>\r\n"
+                "P-Associated-URI: <sip:alice@home.example.net>, <tel:+15550100>\r\n", "");
+    hear_sip(r, "SIP/2.0 200");
+    assert_string_equal(header(r->text, "Service-Route"), "");
+    assert_string_equal(header(r->text, "Path"), "");
+    assert_non_null(strstr(header(r->text, "Contact"), "<sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws>"));
+    assert_non_null(strstr(header(r->text, "Contact"), "expires=300"));
+    assert_null(strstr(header(r->text, "Contact"), "other"));
+    b = reg_by_flow(r->reg, 1);
+    assert_non_null(b);
+    assert_string_equal(b->aor, "sip:alice@home.example.net");
+    assert_string_equal(b->service_route, "<sip:orig@127.0.0.1:5999;lr>");
+    assert_string_equal(reg_identity(b, "\"A\" <tel:+15550100>"), "tel:+15550100");
+    assert_string_equal(reg_identity(b, "sip:mallory@home.example.net"), "sip:alice@home.example.net");
+    close(r->browser);
+    r->browser = -1;
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->closed;)
+        turn(r);
+    assert_int_equal(r->closed, 1);
+    assert_null(reg_by_flow(r->reg, 1));
+    rig_stop(r);
+    free(r);
+}
+
+static void test_register_refused(void **state)
+{
+    static const struct {
+        const char *core, *more, *wic;
+    } rows[] = {
+        {"423 Interval Too Brief", "Min-Expires: 900\r\n", "SIP/2.0 423"}, {"403 Forbidden", "", "SIP/2.0 403"},
+        {"420 Bad Extension", "Unsupported: path\r\n", "SIP/2.0 500"},      {"500 Oops", "", "SIP/2.0 503"},
+        {"504 Server Time-out", "", "SIP/2.0 504"},                         {"407 Proxy", "Proxy-Authenticate: Digest realm=\"a\", nonce=\"b\"\r\n", "SIP/2.0 407"},
+    };
+    struct rig *r = calloc(1, sizeof *r);
+    char text[2048];
+
+    (void)state;
+    rig_start(r, 65536);
+    upgrade(r);
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        snprintf(text, sizeof text,
+                 "REGISTER sip:h SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bK%u\r\nMax-Forwards: 70\r\nTo: <sip:a@h>\r\n"
+                 "From: <sip:a@h>;tag=1\r\nCall-ID: c\r\nCSeq: %u REGISTER\r\nContact: <sip:a@a.invalid;transport=ws>\r\n\r\n", i, i + 1);
+        say(r, text);
+        core_wait(r, "REGISTER ");
+        assert_null(strstr(header(r->last, "Path"), ";ob"));
+        core_answer(r, rows[i].core, rows[i].more, "");
+        hear_sip(r, rows[i].wic);
+        if (i == 0)
+            assert_string_equal(header(r->text, "Min-Expires"), "900");
+        if (!strncmp(rows[i].wic, "SIP/2.0 503", 11))
+            assert_true(atoi(header(r->text, "Retry-After")) >= 5);
+        assert_null(reg_by_flow(r->reg, 1));
+    }
+    rig_stop(r);
+    free(r);
+}
+
+#define INVITE_WIC \
+    "INVITE sip:bob@home.example.net SIP/2.0\r\nVia: SIP/2.0/WS abcdefghijkl.invalid;branch=z9hG4bK77\r\nMax-Forwards: 69\r\n" \
+    "To: <sip:bob@home.example.net>\r\nFrom: <sip:alice@home.example.net>;tag=w9\r\nCall-ID: inv1\r\nCSeq: 5 INVITE\r\n" \
+    "Contact: <sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws;ob>\r\nContent-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n"
+
+static void on_ack(void *arg, const struct sip_msg *m)
+{
+    struct rig *r = arg;
+
+    if (m)
+        r->acked++;
+}
+
+static void on_cancel(void *arg, const char *reason)
+{
+    struct rig *r = arg;
+
+    (void)reason;
+    r->cancelled++;
+    assert_int_equal(sip_reply(r->pending, 487, NULL, NULL, SV_NONE, NULL), 0);
+}
+
+static void test_invite_from_wic(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    char to[256], text[1024];
+
+    (void)state;
+    rig_start(r, 65536);
+    enroll(r);
+    say(r, INVITE_WIC);
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->requests;)
+        turn(r);
+    assert_int_equal(r->requests, 1);
+    assert_string_equal(r->method, "INVITE");
+    assert_string_equal(r->body, "v=0\r\n");
+    assert_int_equal(r->flow, 1);
+    assert_int_equal(sip_reply(r->pending, 180, NULL, NULL, SV_NONE, NULL), 0);
+    hear_sip(r, "SIP/2.0 180 Ringing");
+    sip_in_on_ack(r->pending, on_ack, r);
+    assert_int_equal(sip_reply(r->pending, 200, NULL, NULL, SV("v=1\r\n"), NULL), 0);
+    hear_sip(r, "SIP/2.0 200 OK");
+    assert_string_equal(header(r->text, "Via"), "SIP/2.0/WS abcdefghijkl.invalid;branch=z9hG4bK77");
+    assert_non_null(strstr(header(r->text, "Contact"), "@alg1.example.net;transport=ws>"));
+    assert_non_null(strstr(r->text, "\r\n\r\nv=1\r\n"));
+    snprintf(to, sizeof to, "%s", header(r->text, "To"));
+    snprintf(text, sizeof text,
+             "ACK sip:x@alg1.example.net;transport=ws SIP/2.0\r\nVia: SIP/2.0/WS abcdefghijkl.invalid;branch=z9hG4bK78\r\nMax-Forwards: 69\r\n"
+             "To: %s\r\nFrom: <sip:alice@home.example.net>;tag=w9\r\nCall-ID: inv1\r\nCSeq: 5 ACK\r\n\r\n", to);
+    say(r, text);
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->acked;)
+        turn(r);
+    assert_int_equal(r->acked, 1);
+    snprintf(text, sizeof text,
+             "BYE sip:x@alg1.example.net;transport=ws SIP/2.0\r\nVia: SIP/2.0/WS abcdefghijkl.invalid;branch=z9hG4bK79\r\nMax-Forwards: 69\r\n"
+             "To: %s\r\nFrom: <sip:alice@home.example.net>;tag=w9\r\nCall-ID: inv1\r\nCSeq: 6 BYE\r\n\r\n", to);
+    say(r, text);
+    hear_sip(r, "SIP/2.0 200 OK");
+    assert_int_equal(r->in_dialog, 1);
+    rig_stop(r);
+    free(r);
+}
+
+static void test_cancel_from_wic(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+
+    (void)state;
+    rig_start(r, 65536);
+    enroll(r);
+    say(r, INVITE_WIC);
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->requests;)
+        turn(r);
+    sip_in_on_cancel(r->pending, on_cancel, r);
+    say(r, "CANCEL sip:bob@home.example.net SIP/2.0\r\nVia: SIP/2.0/WS abcdefghijkl.invalid;branch=z9hG4bK77\r\nMax-Forwards: 69\r\n"
+           "To: <sip:bob@home.example.net>\r\nFrom: <sip:alice@home.example.net>;tag=w9\r\nCall-ID: inv1\r\nCSeq: 5 CANCEL\r\n\r\n");
+    hear_sip(r, "SIP/2.0 200");
+    assert_string_equal(header(r->text, "CSeq"), "5 CANCEL");
+    hear_sip(r, "SIP/2.0 487");
+    assert_int_equal(r->cancelled, 1);
+    rig_stop(r);
+    free(r);
+}
+
+static void on_response(void *arg, struct sip_out *out, int status, const struct sip_msg *m)
+{
+    struct rig *r = arg;
+
+    (void)out;
+    (void)m;
+    r->responses++;
+    r->status = status;
+}
+
+static void test_invite_to_wic(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    struct sip_target to = {.side = SIP_W2, .flow = 1, .uri = "sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws",
+                            .from = "<sip:bob@home.example.net>", .to = "<sip:alice@home.example.net>"};
+    char text[2048], via[512], from[256], id[256];
+
+    (void)state;
+    rig_start(r, 65536);
+    enroll(r);
+    r->dh = (struct sip_dlg_h){on_dlg, r};
+    assert_int_equal(sip_invite(&r->dlg, &r->out, r->sip, &to, NULL, SV("v=0\r\n"), &r->dh, on_response, r), 0);
+    hear_sip(r, "INVITE sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws SIP/2.0");
+    snprintf(via, sizeof via, "%s", header(r->text, "Via"));
+    assert_int_equal(strncmp(via, "SIP/2.0/WS alg1.example.net;", 28), 0);
+    snprintf(from, sizeof from, "%s", header(r->text, "From"));
+    snprintf(id, sizeof id, "%s", header(r->text, "Call-ID"));
+    snprintf(text, sizeof text,
+             "SIP/2.0 200 OK\r\nVia: %s\r\nTo: <sip:alice@home.example.net>;tag=wic\r\nFrom: %s\r\nCall-ID: %s\r\nCSeq: %s\r\n"
+             "Contact: <sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws>\r\nContent-Length: 0\r\n\r\n", via, from, id, header(r->text, "CSeq"));
+    say(r, text);
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->responses;)
+        turn(r);
+    assert_int_equal(r->status, 200);
+    assert_int_equal(sip_ack(r->dlg, NULL, SV_NONE), 0);
+    hear_sip(r, "ACK sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws");
+    say(r, text); /* the 2xx again: the ACK again */
+    hear_sip(r, "ACK ");
+    assert_int_equal(r->responses, 1);
+    assert_int_equal(sip_dlg_request(r->dlg, NULL, "BYE", NULL, SV_NONE, NULL, NULL, NULL), 0);
+    sip_dlg_free(r->dlg);
+    r->dlg = NULL;
+    hear_sip(r, "BYE ");
+    rig_stop(r);
+    free(r);
+}
+
+static void test_core_side(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    struct sip_target to = {.side = SIP_MW, .uri = "sip:bob@home.example.net", .from = "<sip:alice@home.example.net>",
+                            .to = "<sip:bob@home.example.net>"};
+
+    (void)state;
+    rig_start(r, 65536);
+    enroll(r);
+    r->dh = (struct sip_dlg_h){on_dlg, r};
+    assert_int_equal(sip_invite(&r->dlg, &r->out, r->sip, &to, NULL, SV("v=0\r\n"), &r->dh, on_response, r), 0);
+    core_wait(r, "INVITE sip:bob@home.example.net SIP/2.0");
+    core_answer(r, "200 OK", "Contact: <sip:bob@127.0.0.1:1>\r\nRecord-Route: <sip:name.example.net;lr>\r\n", "v=2\r\n");
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->responses;)
+        turn(r);
+    assert_int_equal(r->status, 200);
+    assert_int_equal(sip_ack(r->dlg, NULL, SV_NONE), 0);
+    core_wait(r, "ACK sip:bob@127.0.0.1:1 SIP/2.0");
+    assert_string_equal(header(r->last, "Route"), "<sip:name.example.net;lr>");
+    rig_stop(r);
+    free(r);
+}
+
+static void test_core_cancel(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    struct sip_target to = {.side = SIP_MW, .uri = "sip:bob@home.example.net", .from = "<sip:alice@home.example.net>",
+                            .to = "<sip:bob@home.example.net>"};
+    char invite[4096];
+
+    (void)state;
+    rig_start(r, 65536);
+    r->dh = (struct sip_dlg_h){on_dlg, r};
+    assert_int_equal(sip_invite(&r->dlg, &r->out, r->sip, &to, NULL, SV("v=0\r\n"), &r->dh, on_response, r), 0);
+    core_wait(r, "INVITE ");
+    snprintf(invite, sizeof invite, "%.4000s", r->last);
+    assert_int_equal(sip_cancel(r->out, NULL), 0); /* waits for a provisional answer */
+    core_answer(r, "180 Ringing", "", "");
+    core_wait(r, "CANCEL ");
+    core_answer(r, "200 OK", "", "");
+    snprintf(r->last, sizeof r->last, "%s", invite);
+    core_answer(r, "487 Request Terminated", "", "");
+    core_wait(r, "ACK ");
+    assert_int_equal(r->status, 487);
+    rig_stop(r);
+    free(r);
+}
+
+static void test_core_silent(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    struct sip_target to = {.side = SIP_MW, .uri = "sip:bob@home.example.net", .from = "<sip:a@h>", .to = "<sip:b@h>"};
+
+    (void)state;
+    rig_start(r, 65536);
+    r->dh = (struct sip_dlg_h){on_dlg, r};
+    assert_int_equal(sip_invite(&r->dlg, &r->out, r->sip, &to, NULL, SV("v=0\r\n"), &r->dh, on_response, r), 0);
+    for (msec_t end = net_now_ms() + 5000; net_now_ms() < end && !r->responses;)
+        turn(r);
+    assert_int_equal(r->status, 408);
+    rig_stop(r);
+    free(r);
+}
+
+static void test_invite_from_core(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    const struct reg_binding *b;
+    char text[2048], path[256];
+
+    (void)state;
+    rig_start(r, 65536);
+    upgrade(r);
+    say(r, REGISTER("1", ""));
+    core_wait(r, "REGISTER ");
+    snprintf(path, sizeof path, "%s", header(r->last, "Path"));
+    core_answer(r, "200 OK", "Contact: <sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws>;+sip.instance=\"<urn:uuid:1111>\";reg-id=1;expires=300\r\n", "");
+    hear_sip(r, "SIP/2.0 200");
+    snprintf(text, sizeof text,
+             "INVITE sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKc1\r\nMax-Forwards: 69\r\n"
+             "Route: %s\r\nTo: <sip:alice@home.example.net>\r\nFrom: <sip:bob@home.example.net>;tag=b\r\nCall-ID: c1\r\nCSeq: 1 INVITE\r\n"
+             "Contact: <sip:bob@127.0.0.1:%u>\r\nContent-Length: 0\r\n\r\n", addr_port(&r->core_addr), path, addr_port(&r->core_addr));
+    core_send(r, text);
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->requests;)
+        turn(r);
+    assert_int_equal(r->requests, 1);
+    assert_int_equal(sip_reply(r->pending, 486, NULL, NULL, SV_NONE, NULL), 0);
+    core_wait(r, "SIP/2.0 486 Busy Here");
+    /* one character of the token changed: forged */
+    text[strlen("INVITE sip:")] = 'Q';
+    path[6] = path[6] == 'a' ? 'b' : 'a';
+    snprintf(text, sizeof text,
+             "INVITE sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKc2\r\nMax-Forwards: 69\r\n"
+             "Route: %s\r\nTo: <sip:alice@home.example.net>\r\nFrom: <sip:bob@home.example.net>;tag=b\r\nCall-ID: c2\r\nCSeq: 1 INVITE\r\n"
+             "Contact: <sip:bob@127.0.0.1:%u>\r\nContent-Length: 0\r\n\r\n", addr_port(&r->core_addr), path, addr_port(&r->core_addr));
+    core_send(r, text);
+    core_wait(r, "SIP/2.0 403");
+    b = reg_by_flow(r->reg, 1);
+    assert_non_null(b);
+    rig_stop(r);
+    free(r);
+}
+
+static void test_message_relay(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    char text[1024];
+
+    (void)state;
+    rig_start(r, 65536);
+    enroll(r);
+    say(r, "MESSAGE sip:bob@home.example.net SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bKm1\r\nMax-Forwards: 69\r\n"
+           "To: <sip:bob@home.example.net>\r\nFrom: <sip:alice@home.example.net>;tag=w9\r\nCall-ID: m1\r\nCSeq: 5 MESSAGE\r\n"
+           "P-Asserted-Identity: <sip:boss@home.example.net>\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello");
+    core_wait(r, "MESSAGE sip:bob@home.example.net SIP/2.0");
+    assert_string_equal(header(r->last, "P-Asserted-Identity"), "<sip:alice@home.example.net>");
+    assert_non_null(strstr(r->last, "\r\n\r\nhello"));
+    core_answer(r, "202 Accepted", "", "");
+    hear_sip(r, "SIP/2.0 202");
+    snprintf(text, sizeof text,
+             "MESSAGE sip:alice@home.example.net SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKm2\r\nMax-Forwards: 69\r\n"
+             "To: <sip:alice@home.example.net>\r\nFrom: <sip:bob@home.example.net>;tag=b\r\nCall-ID: m2\r\nCSeq: 1 MESSAGE\r\n"
+             "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi", addr_port(&r->core_addr));
+    core_send(r, text);
+    hear_sip(r, "MESSAGE sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws SIP/2.0");
+    rig_stop(r);
+    free(r);
+}
+
+static void test_refusals(void **state)
+{
+    static const struct {
+        const char *start, *more, *want;
+    } rows[] = {
+        {"INVITE sip:b@h SIP/2.0", "CSeq: 1 INVITE", "SIP/2.0 403"},         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS", "SIP/2.0 200"},
+        {"FOO sip:h SIP/2.0", "CSeq: 1 FOO", "SIP/2.0 501"},                 {"INFO sip:h SIP/2.0", "CSeq: 1 INFO", "SIP/2.0 405"},
+        {"BYE sip:h SIP/2.0", "CSeq: 1 BYE", "SIP/2.0 481"},                 {"OPTIONS http://h SIP/2.0", "CSeq: 1 OPTIONS", "SIP/2.0 416"},
+        {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS\r\nRequire: 100rel", "SIP/2.0 420"},
+        {"OPTIONS sip:h SIP/2.0", "CSeq: 1 INVITE", "SIP/2.0 400"},          {"OPTIONS sip:h SIP/2.0", "CSeq: x OPTIONS", "SIP/2.0 400"},
+        {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS\r\nContent-Length: 999", "SIP/2.0 400"},
+        {"OPTIONS sip:h SIP/3.0", "CSeq: 1 OPTIONS", "SIP/2.0 400"},         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS", "SIP/2.0 200"},
+    };
+    struct rig *r = calloc(1, sizeof *r);
+    char text[1024];
+
+    (void)state;
+    rig_start(r, 65536);
+    upgrade(r);
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        snprintf(text, sizeof text,
+                 "%s\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bK%u\r\nMax-Forwards: 70\r\nTo: <sip:b@h>\r\nFrom: <sip:a@h>;tag=1\r\nCall-ID: c%u\r\n%s\r\n\r\n",
+                 rows[i].start, i, i, rows[i].more);
+        say(r, text);
+        hear_sip(r, rows[i].want);
+    }
+    say(r, "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bKmf\r\nMax-Forwards: 0\r\nTo: <sip:b@h>\r\nFrom: <sip:a@h>;tag=1\r\nCall-ID: mf\r\nCSeq: 1 OPTIONS\r\n\r\n");
+    hear_sip(r, "SIP/2.0 483");
+    say(r, "complete nonsense\r\n\r\n"); /* cannot be answered; the connection goes on */
+    say(r, "\r\n\r\n");
+    assert_int_equal(hear(r), 1);
+    assert_string_equal(r->text, "\r\n");
+    rig_stop(r);
+    free(r);
+}
+
+static void test_frames(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    static char big[3000];
+    const char *opt = "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bKf\r\nMax-Forwards: 7\r\nTo: <sip:b@h>\r\n"
+                      "From: <sip:a@h>;tag=1\r\nCall-ID: f\r\nCSeq: 1 OPTIONS\r\n\r\n";
+
+    (void)state;
+    rig_start(r, 2048);
+    upgrade(r);
+    frame(r, 0x01, opt, 40); /* three fragments */
+    frame(r, 0x00, opt + 40, 40);
+    frame(r, 0x80, opt + 80, strlen(opt) - 80);
+    hear_sip(r, "SIP/2.0 200");
+    frame(r, 0x89, "ping", 4);
+    assert_int_equal(hear(r), 10);
+    assert_string_equal(r->text, "ping");
+    memset(big, 'x', sizeof big);
+    frame(r, 0x81, big, sizeof big);
+    assert_int_equal(hear(r), 8);
+    assert_int_equal((unsigned char)r->text[0] << 8 | (unsigned char)r->text[1], 1009);
+    close(r->browser);
+    r->n_in = 0;
+    memset(r->in, 0, 8);
+    upgrade(r);
+    frame(r, 0x81, "\xff\xfe", 2);
+    assert_int_equal(hear(r), 8);
+    assert_int_equal((unsigned char)r->text[0] << 8 | (unsigned char)r->text[1], 1007);
+    rig_stop(r);
+    free(r);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_handshake),       cmocka_unit_test(test_register),        cmocka_unit_test(test_register_refused),
+        cmocka_unit_test(test_invite_from_wic), cmocka_unit_test(test_cancel_from_wic), cmocka_unit_test(test_invite_to_wic),
+        cmocka_unit_test(test_core_side),       cmocka_unit_test(test_core_cancel),     cmocka_unit_test(test_core_silent),
+        cmocka_unit_test(test_invite_from_core), cmocka_unit_test(test_message_relay),  cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_frames),
+    };
+
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
