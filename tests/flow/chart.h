@@ -1,0 +1,51 @@
+/* A call-flow chart (tests/flow/README.md): header lines, then steps with their bodies. One thread. */
+#pragma once
+
+#include "common/arena.h"
+#include "tests/flow/vars.h"
+
+#define CHART_STEPS_MAX 256
+
+enum chart_kind {
+    CHART_MESSAGE, /* "4 agw -> alg h248" with a body */
+    CHART_EVENT,   /* "16 agw -> wic dtls ClientHello": media; arguments on the line */
+    CHART_ACTION,  /* "20 wic vanish" */
+    CHART_WAIT,    /* "wait 200ms" */
+    CHART_NONE,    /* "none 500ms": nothing may come */
+};
+
+struct chart_step {
+    enum chart_kind kind;
+    unsigned line;          /* in the file */
+    struct sv number;       /* "11", "15a" */
+    char from[16], to[16];  /* actors; to empty for ACTION */
+    char proto[8];          /* "sip" "h248" "ice" "dtls" "sctp" "msrp" */
+    struct sv args;         /* rest of the step line */
+    struct sv body;         /* indented lines, indentation taken off */
+    unsigned ms;            /* WAIT, NONE */
+};
+
+struct chart_let { /* let OWNER NAME = VALUE: counts only while OWNER is played */
+    struct sv owner, name, value;
+};
+
+struct chart {
+    struct sv name, source;
+    char actors[8][16];
+    unsigned n_actors;
+    struct chart_let lets[VARS_MAX];
+    unsigned n_lets;
+    struct chart_let confs[VARS_MAX]; /* conf OWNER KEY: VALUE, for the real one's configuration */
+    unsigned n_confs;
+    char only[32];          /* "real alg,agw": this chart makes sense for these only; empty = all */
+    struct chart_step steps[CHART_STEPS_MAX];
+    unsigned n_steps;
+};
+
+/* 0, or -EBADMSG with "FILE:LINE: reason" in err. Text of the chart lives in the arena. */
+int chart_load(struct arena *a, const char *path, struct chart *c, char *err, size_t size);
+bool chart_allows(const struct chart *c, const char *real);
+/* The value of key=... in a step's arguments, variables not filled. Empty: absent. */
+struct sv chart_arg(const struct chart_step *s, const char *key);
+/* The text in double quotes in a step's arguments. Empty: none. */
+struct sv chart_quoted(const struct chart_step *s);

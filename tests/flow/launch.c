@@ -1,0 +1,174 @@
+/* Starting and stopping the real ones, each with a configuration of its own in a fresh directory, on free ports. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "tests/flow/play.h"
+
+#define STOP_MS 8000
+
+static uint16_t free_port(int (*open_fn)(struct addr *))
+{
+    struct addr a;
+    int fd;
+
+    addr_parse(&a, SV("127.0.0.1"), 0);
+    fd = open_fn(&a);
+    if (fd >= 0)
+        close(fd);
+    return addr_port(&a);
+}
+
+static int tcp(struct addr *a)
+{
+    return net_tcp_listen(a, 1);
+}
+
+static void write_confs(const struct play *p, const char *owner, FILE *f)
+{
+    for (unsigned i = 0; i < p->c->n_confs; i++) {
+        if (sv_is(p->c->confs[i].owner, owner))
+            fprintf(f, "%.*s: %.*s\n", SV_ARG(p->c->confs[i].name), SV_ARG(p->c->confs[i].value));
+    }
+}
+
+static FILE *conf_open(const struct play *p, const char *name, char *path, size_t size)
+{
+    snprintf(path, size, "%s/%s.yaml", p->dir, name);
+    return fopen(path, "w");
+}
+
+static int conf_agw(const struct play *p, char *path, size_t size)
+{
+    FILE *f = conf_open(p, "agw", path, size);
+
+    if (!f)
+        return -errno;
+    fprintf(f, "mgc: [\"udp:127.0.0.1:%u\"]\nlisten: \"udp:127.0.0.1:%u\"\nops: \"127.0.0.1:%u\"\n"
+            "register_pause: 200\n", p->iq_alg, p->iq_agw, p->ops_agw);
+    write_confs(p, "agw", f);
+    return fclose(f) ? -errno : 0;
+}
+
+static int conf_alg(const struct play *p, char *path, size_t size)
+{
+    FILE *f = conf_open(p, "alg", path, size);
+
+    if (!f)
+        return -errno;
+    fprintf(f, "h248_listen: \"udp:127.0.0.1:%u\"\nsip_listen: \"127.0.0.1:%u\"\n"
+            "next_hop: \"sip:127.0.0.1:%u;transport=udp\"\nws: [\"ws:127.0.0.1:%u\"]\nops: \"127.0.0.1:%u\"\n"
+            "origins: [\"http://chart.example.net\"]\nstate_dir: \"%s\"\n", p->iq_alg, p->sip_alg, p->sip_core,
+            p->ws_alg, p->ops_alg, p->dir);
+    write_confs(p, "alg", f);
+    return fclose(f) ? -errno : 0;
+}
+
+static pid_t spawn(const struct play *p, const char *name, const char *conf)
+{
+    char bin[256], log[256];
+    pid_t pid;
+
+    snprintf(bin, sizeof bin, "%s/%s", p->bin, name);
+    snprintf(log, sizeof log, "%s/%s.log", p->dir, name);
+    pid = fork();
+    if (pid == 0) {
+        int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+        dup2(fd, 1);
+        dup2(fd, 2);
+        execl(bin, bin, "-c", conf, "--trace", p->dir, (char *)NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+int launch(struct play *p)
+{
+    char conf[256];
+    int err = 0;
+
+    p->iq_agw = p->real_agw ? free_port(net_udp) : 0;
+    if (p->real_alg && p->real_agw)
+        p->iq_alg = free_port(net_udp);
+    p->ops_alg = free_port(tcp);
+    p->ops_agw = free_port(tcp);
+    if (p->real_alg) {
+        p->iq_alg = p->iq_alg ? p->iq_alg : free_port(net_udp);
+        p->sip_alg = free_port(net_udp);
+        p->ws_alg = free_port(tcp);
+        addr_parse(&p->alg_sip, SV("127.0.0.1"), p->sip_alg);
+        err = conf_alg(p, conf, sizeof conf);
+        p->alg_pid = err ? 0 : spawn(p, "alg", conf);
+    }
+    if (!err && p->real_agw) {
+        err = conf_agw(p, conf, sizeof conf);
+        p->agw_pid = err ? 0 : spawn(p, "agw", conf);
+    }
+    return err;
+}
+
+/* 200 from /health: the gateway is registered. */
+static bool healthy(uint16_t port)
+{
+    static const char get[] = "GET /health HTTP/1.0\r\n\r\n";
+    struct addr a;
+    char answer[64] = "";
+    ssize_t n = 0;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    addr_parse(&a, SV("127.0.0.1"), port);
+    if (!connect(fd, &a.u.sa, addr_len(&a)) && write(fd, get, sizeof get - 1) > 0)
+        n = read(fd, answer, sizeof answer - 1);
+    close(fd);
+    return n > 12 && !memcmp(answer + 9, "200", 3);
+}
+
+int launch_ready(struct play *p)
+{
+    static const bool never;
+
+    for (int i = 0; i < PLAY_START_MS / 50; i++) {
+        if (healthy(p->ops_alg) && healthy(p->ops_agw))
+            return 0;
+        play_until(p, &never, 50);
+    }
+    fprintf(stderr, "alg and agw are not ready within %d ms; logs in %s\n", PLAY_START_MS, p->dir);
+    return -ETIMEDOUT;
+}
+
+static bool stop(pid_t pid, const char *name)
+{
+    int status = 0;
+
+    if (pid <= 0)
+        return true;
+    kill(pid, SIGTERM);
+    for (int i = 0; i < STOP_MS / 20; i++) {
+        if (waitpid(pid, &status, WNOHANG) == pid) {
+            if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+                return true;
+            fprintf(stderr, "%s ended with status %#x\n", name, (unsigned)status);
+            return false;
+        }
+        usleep(20000);
+    }
+    fprintf(stderr, "%s did not stop within %d ms of SIGTERM\n", name, STOP_MS);
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    return false;
+}
+
+void launch_stop(struct play *p)
+{
+    bool a = stop(p->alg_pid, "alg"), b = stop(p->agw_pid, "agw");
+
+    p->alg_pid = p->agw_pid = 0;
+    if (!a || !b)
+        p->ladder.failed++;
+}

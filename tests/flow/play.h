@@ -1,0 +1,87 @@
+/* Playing a chart: real binaries as processes, everybody else acted by this one (tests/flow/README.md).
+ * One libuv loop, one thread, one chart at a time. */
+#pragma once
+
+#include <sys/types.h>
+#include <uv.h>
+
+#include "h248/link.h"
+#include "tests/fake/browser.h"
+#include "tests/fake/wsc.h"
+#include "tests/flow/judge.h"
+#include "tests/flow/ladder.h"
+#include "tests/flow/ua.h"
+#include "tests/lab/far_msrp.h"
+
+#define PLAY_WAIT_MS 5000   /* for one message, unless the step says within=N */
+#define PLAY_START_MS 10000 /* for a real one to be ready */
+#define PLAY_MSG_MAX 65536
+
+struct play_in { /* one message from a real actor */
+    char from[16], to[16], proto[8];
+    struct sv text;
+    struct h248_txn *txn;
+    struct arena *arena;
+    int64_t t_us;
+    struct play_in *prev, *next;
+};
+
+struct play {
+    uv_loop_t loop;
+    uv_timer_t timer;
+    bool timed_out;
+    const struct chart *c;
+    unsigned at; /* step index */
+    struct vars vs;
+    struct ladder ladder;
+    struct play_in *in;
+    bool real_alg, real_agw, verbose;
+    const char *bin; /* folder of the binaries */
+
+    /* launch.c */
+    char dir[128];
+    pid_t alg_pid, agw_pid;
+    uint16_t iq_alg, iq_agw, sip_alg, sip_core, ws_alg, ops_alg, ops_agw;
+
+    /* wires.c */
+    struct ua wic, core;
+    struct wsc_lib *ws_lib;
+    struct wsc *ws;
+    bool ws_open, registered;
+    int core_fd;
+    uv_poll_t core_poll;
+    struct addr alg_sip;
+    struct link *link;          /* we are the MG, or the MGC */
+    struct assoc_peer *peer;
+    bool peer_up;
+    struct trans_in *open_request; /* as MG: alg's request that the chart answers */
+
+    /* media.c */
+    struct browser *browser;
+    bool ice_up, hello, dtls_up, dtls_failed, sctp_up, chan_reset;
+    struct far_msrp *msrp;
+};
+
+int64_t play_now_us(void);
+/* Runs the loop until *flag, or for ms. True when the flag is set. */
+bool play_until(struct play *p, const bool *flag, unsigned ms);
+void play_queue(struct play *p, const char *from, const char *to, const char *proto, struct sv text,
+                const struct h248_txn *txn);
+bool play_is_real(const struct play *p, const char *actor);
+int play_run(struct play *p, const struct chart *c, bool real_alg, bool real_agw, const char *bin);
+
+/* launch.c: 0 or -errno with a line on stderr */
+int launch(struct play *p);
+int launch_ready(struct play *p); /* both real: agw is registered with alg */
+void launch_stop(struct play *p);
+/* wires.c */
+int wires_open(struct play *p);  /* before the real ones start: our sockets */
+int wires_ready(struct play *p); /* afterwards: registrations of SIP and H.248 */
+void wires_close(struct play *p);
+int wires_send_h248(struct play *p, const struct chart_step *s, char *why, size_t size);
+/* media.c */
+int media_open(struct play *p);
+void media_close(struct play *p);
+const char *media_value(struct play *p, struct sv what, char out[VAR_VALUE]); /* of a let; NULL: not ours */
+bool media_event(struct play *p, const struct chart_step *s, char *why, size_t size);
+bool media_action(struct play *p, const struct chart_step *s, char *why, size_t size);

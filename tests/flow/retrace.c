@@ -1,0 +1,181 @@
+#include "tests/flow/retrace.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#define LINE_LIMIT 200000 /* messages of a trace that are read */
+
+static void decode(struct arena *a, struct retrace_msg *m)
+{
+    struct h248_fault fault;
+    struct h248_msg *msg = NULL;
+
+    if (!h248_decode(a, m->body, &msg, &fault) && msg)
+        m->txn = msg->txns;
+}
+
+static struct sv text_of(struct arena *a, json_t *j, const char *key)
+{
+    json_t *v = json_object_get(j, key);
+
+    return v ? arena_sv(a, (struct sv){json_string_value(v), json_string_length(v)}) : SV_NONE;
+}
+
+static int wanted(const char *proto, bool of_alg)
+{
+    bool signalling = !strcmp(proto, "sip") || !strcmp(proto, "h248");
+
+    return signalling == of_alg; /* both write H.248: one of them is enough */
+}
+
+static int load(struct arena *a, const char *path, bool of_alg, struct retrace_msg **list, char *err, size_t size)
+{
+    FILE *f = fopen(path, "r");
+    json_error_t je;
+    unsigned n = 0;
+    int ret = 0;
+
+    if (!f) {
+        ret = -errno;
+        snprintf(err, size, "%s: %s", path, strerror(errno));
+        return ret;
+    }
+    while (n++ < LINE_LIMIT) {
+        json_t *j = json_loadf(f, JSON_DISABLE_EOF_CHECK, &je);
+        struct retrace_msg *m;
+
+        if (!j)
+            break;
+        m = ARENA_NEW(a, struct retrace_msg);
+        if (m) {
+            m->t_us = json_integer_value(json_object_get(j, "t"));
+            sv_copy(text_of(a, j, "from"), m->from, sizeof m->from);
+            sv_copy(text_of(a, j, "to"), m->to, sizeof m->to);
+            sv_copy(text_of(a, j, "proto"), m->proto, sizeof m->proto);
+            m->title = text_of(a, j, "title");
+            m->body = text_of(a, j, "body");
+            if (!strcmp(m->proto, "h248"))
+                decode(a, m);
+            if (wanted(m->proto, of_alg))
+                DL_APPEND(*list, m);
+        }
+        json_decref(j);
+    }
+    fclose(f);
+    return ret;
+}
+
+static int by_time(struct retrace_msg *a, struct retrace_msg *b)
+{
+    return a->t_us < b->t_us ? -1 : a->t_us > b->t_us;
+}
+
+int retrace_load(struct arena *a, const char *dir, struct retrace_msg **list, char *err, size_t size)
+{
+    char path[512];
+    int ret;
+
+    snprintf(path, sizeof path, "%s/alg.trace", dir);
+    ret = load(a, path, true, list, err, size);
+    if (ret)
+        return ret;
+    snprintf(path, sizeof path, "%s/agw.trace", dir);
+    ret = load(a, path, false, list, err, size);
+    if (!ret)
+        DL_SORT(*list, by_time);
+    return ret;
+}
+
+static bool path_fits(const struct chart_step *s, const struct retrace_msg *m)
+{
+    bool there = !strcmp(s->from, m->from) && !strcmp(s->to, m->to);
+    bool back = s->kind == CHART_EVENT && !strcmp(s->from, m->to) && !strcmp(s->to, m->from);
+
+    return (there || back) && !strcmp(s->proto, m->proto);
+}
+
+/* What an event step looks for in a trace title. */
+static const char *event_mark(const struct chart_step *s)
+{
+    static const struct {
+        const char *proto, *word, *mark;
+    } marks[] = {{"ice", "", "USE-CANDIDATE"},  {"dtls", "ClientHello", "ClientHello"}, {"dtls", "done", "Finished"},
+                 {"dtls", "failed", "failed"},  {"sctp", "up", "COOKIE ACK"},           {"sctp", "INIT", "INIT"},
+                 {"sctp", "reset", "RE-CONFIG"}};
+    struct sv args = s->args, word = sv_word(&args);
+
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        if (!strcmp(marks[i].proto, s->proto) && (!marks[i].word[0] || sv_is(word, marks[i].word)))
+            return marks[i].mark;
+    }
+    return "";
+}
+
+static bool fits(const struct retrace_msg *m, const struct chart_step *s, struct vars *vs, char *why, size_t size)
+{
+    struct sv quoted = chart_quoted(s);
+
+    if (!strcmp(s->proto, "sip"))
+        return judge_sip(vs, s, m->body, why, size);
+    if (!strcmp(s->proto, "h248"))
+        return m->txn && judge_h248(vs, s, m->txn, why, size);
+    if (!strcmp(s->proto, "msrp"))
+        return !quoted.n || memmem(m->body.p, m->body.n, quoted.p, quoted.n);
+    return memmem(m->title.p, m->title.n, event_mark(s), strlen(event_mark(s)));
+}
+
+struct retrace_msg *retrace_find(struct retrace_msg *list, const struct chart_step *s, struct vars *vs, char *why,
+                                 size_t size)
+{
+    struct retrace_msg *m;
+    char first[240] = "";
+
+    why[0] = 0;
+    DL_FOREACH(list, m)
+    {
+        if (m->used || !path_fits(s, m))
+            continue;
+        if (fits(m, s, vs, why, size)) {
+            m->used = true;
+            why[0] = 0;
+            return m;
+        }
+        if (!first[0])
+            snprintf(first, sizeof first, "%s", why);
+    }
+    snprintf(why, size, "%s", first[0] ? first : "no such message passed");
+    return NULL;
+}
+
+void retrace_judge(struct retrace_msg *list, struct vars *vs, struct ladder *l)
+{
+    const struct chart *c = l->chart;
+    const struct retrace_msg **of = calloc(c->n_steps, sizeof *of);
+    struct retrace_msg *m;
+    char title[200], (*why)[240] = calloc(c->n_steps, sizeof *why);
+
+    for (unsigned i = 0; of && why && i < c->n_steps; i++) {
+        if (c->steps[i].kind == CHART_MESSAGE || (c->steps[i].kind == CHART_EVENT && c->steps[i].to[0]))
+            of[i] = retrace_find(list, &c->steps[i], vs, why[i], sizeof why[i]);
+    }
+    DL_FOREACH(list, m)
+    {
+        const struct chart_step *step = NULL;
+
+        for (unsigned i = 0; of && i < c->n_steps; i++)
+            step = of[i] == m ? &c->steps[i] : step;
+        sv_copy(m->title, title, sizeof title);
+        ladder_line(l, step, m->from, m->to, m->proto, title, m->t_us, step ? LADDER_PASS : LADDER_SEEN, "");
+    }
+    for (unsigned i = 0; of && why && i < c->n_steps; i++) {
+        const struct chart_step *s = &c->steps[i];
+
+        if (!of[i] && (s->kind == CHART_MESSAGE || (s->kind == CHART_EVENT && s->to[0])))
+            ladder_line(l, s, s->from, s->to, s->proto, "missing", l->t0_us, LADDER_FAIL, why[i]);
+    }
+    free(of);
+    free(why);
+}

@@ -1,0 +1,356 @@
+#include "tests/flow/ua.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/buf.h"
+#include "common/rnd.h"
+#include "tests/flow/judge.h"
+
+struct sv ua_header(struct sv text, const char *name)
+{
+    struct sv rest = text;
+
+    sv_line(&rest);
+    while (rest.n) {
+        struct sv l = sv_line(&rest), v = l;
+
+        if (!l.n)
+            break;
+        if (sv_iis(sv_trim(sv_cut(&v, ':')), name))
+            return sv_trim(v);
+    }
+    return SV_NONE;
+}
+
+int ua_status(struct sv text)
+{
+    uint32_t status = 0;
+
+    if (!sv_starts(text, "SIP/2.0 "))
+        return 0;
+    sv_word(&text);
+    return sv_u32(sv_word(&text), 699, &status) ? 0 : (int)status;
+}
+
+struct sv ua_method(struct sv text)
+{
+    struct sv cseq;
+
+    if (!ua_status(text))
+        return sv_word(&text);
+    cseq = ua_header(text, "CSeq");
+    sv_word(&cseq);
+    return sv_word(&cseq);
+}
+
+static void tag_of(struct sv value, char *out, size_t size)
+{
+    const char *at = value.n ? memmem(value.p, value.n, ";tag=", 5) : NULL;
+    struct sv rest;
+
+    if (!at)
+        return;
+    rest = (struct sv){at + 5, value.n - (size_t)(at + 5 - value.p)};
+    sv_copy(sv_cut(&rest, ';'), out, size);
+}
+
+static void uri_of(struct sv value, char *out, size_t size)
+{
+    const char *lt = value.n ? memchr(value.p, '<', value.n) : NULL;
+
+    if (lt) {
+        value.n -= (size_t)(lt + 1 - value.p);
+        value.p = lt + 1;
+        value = sv_cut(&value, '>');
+    }
+    sv_copy(value, out, size);
+}
+
+/* Header lines that an answer copies (RFC 3261 8.2.6.2), our tag added to To. */
+static void put_copied(struct ua *u, struct sv req, struct buf *b)
+{
+    struct sv rest = req;
+
+    sv_line(&rest);
+    while (rest.n) {
+        struct sv l = sv_line(&rest), v = l, name;
+
+        if (!l.n)
+            break;
+        name = sv_trim(sv_cut(&v, ':'));
+        if (sv_iis(name, "Via") || sv_iis(name, "From") || sv_iis(name, "Call-ID") || sv_iis(name, "CSeq") ||
+            sv_iis(name, "Record-Route"))
+            buf_printf(b, "%.*s\r\n", SV_ARG(l));
+        else if (sv_iis(name, "To"))
+            buf_printf(b, "%.*s%s%s\r\n", SV_ARG(l), memmem(l.p, l.n, ";tag=", 5) ? "" : ";tag=",
+                       memmem(l.p, l.n, ";tag=", 5) ? "" : u->ltag);
+    }
+}
+
+static void key_of(struct sv text, char *out, size_t size)
+{
+    struct sv via = ua_header(text, "Via"), cseq = ua_header(text, "CSeq");
+    const char *at = via.n ? memmem(via.p, via.n, "branch=", 7) : NULL;
+    struct sv branch = at ? (struct sv){at, via.n - (size_t)(at - via.p)} : SV_NONE;
+
+    snprintf(out, size, "%.*s %.*s", SV_ARG(branch), SV_ARG(cseq));
+}
+
+static void send_reply(struct ua *u, struct sv req, struct sv text)
+{
+    key_of(req, u->last_key, sizeof u->last_key);
+    sv_copy(text, u->last_reply, sizeof u->last_reply);
+    u->tx(u->arg, text);
+}
+
+static void drop_pending(struct ua *u, unsigned i)
+{
+    for (; i + 1 < u->n_pending; i++)
+        memcpy(u->pending[i], u->pending[i + 1], UA_TEXT);
+    u->n_pending--;
+}
+
+void ua_answer(struct ua *u, int status, const char *reason)
+{
+    char text[UA_TEXT];
+    struct buf b = buf_over(text, sizeof text);
+    struct sv req;
+
+    if (!u->n_pending)
+        return;
+    req = sv_from(u->pending[u->n_pending - 1]);
+    buf_printf(&b, "SIP/2.0 %d %s\r\n", status, reason);
+    put_copied(u, req, &b);
+    buf_str(&b, "Content-Length: 0\r\n\r\n");
+    send_reply(u, req, buf_sv(&b));
+    if (status >= 200)
+        u->n_pending--;
+}
+
+/* The core's registrar: no challenge, the Contact echoed (the WIC needs its own back). */
+static void answer_register(struct ua *u, struct sv req)
+{
+    char text[UA_TEXT];
+    struct buf b = buf_over(text, sizeof text);
+    struct sv contact = ua_header(req, "Contact"), path = ua_header(req, "Path");
+
+    uri_of(contact, u->registered, sizeof u->registered);
+    sv_copy(path, u->route, sizeof u->route);
+    buf_str(&b, "SIP/2.0 200 OK\r\n");
+    put_copied(u, req, &b);
+    buf_printf(&b, "Contact: %.*s\r\n%s%.*s%sService-Route: <sip:orig@%s;lr>\r\nContent-Length: 0\r\n\r\n",
+               SV_ARG(contact), path.n ? "Path: " : "", SV_ARG(path), path.n ? "\r\n" : "", u->host);
+    send_reply(u, req, buf_sv(&b));
+}
+
+static enum ua_in take_request(struct ua *u, struct sv text)
+{
+    struct sv method = ua_method(text), contact = ua_header(text, "Contact");
+    char key[256];
+
+    key_of(text, key, sizeof key);
+    if (!strcmp(key, u->last_key) && u->last_reply[0] && !sv_is(method, "ACK")) {
+        u->tx(u->arg, sv_from(u->last_reply));
+        return UA_IGNORED;
+    }
+    if (sv_is(method, "REGISTER")) {
+        answer_register(u, text);
+        return UA_IGNORED;
+    }
+    if (sv_is(method, "ACK"))
+        return UA_REQUEST;
+    for (unsigned i = 0; i < u->n_pending; i++) {
+        char old[256];
+
+        key_of(sv_from(u->pending[i]), old, sizeof old);
+        if (!strcmp(old, key))
+            return UA_IGNORED; /* a repeat of what is not yet answered */
+    }
+    if (u->n_pending == UA_PENDING)
+        drop_pending(u, 0);
+    sv_copy(text, u->pending[u->n_pending++], UA_TEXT);
+    if (sv_is(method, "OPTIONS")) {
+        ua_answer(u, 200, "OK");
+        return UA_IGNORED;
+    }
+    if (sv_is(method, "INVITE")) {
+        tag_of(ua_header(text, "From"), u->rtag, sizeof u->rtag);
+        sv_copy(ua_header(text, "Call-ID"), u->call_id, sizeof u->call_id);
+        uri_of(ua_header(text, "From"), u->remote_uri, sizeof u->remote_uri);
+        uri_of(ua_header(text, "To"), u->local_uri, sizeof u->local_uri);
+        u->route[0] = 0;
+    }
+    if (contact.n)
+        uri_of(contact, u->target, sizeof u->target);
+    return UA_REQUEST;
+}
+
+enum ua_in ua_input(struct ua *u, struct sv text)
+{
+    int status = ua_status(text);
+    struct sv contact;
+
+    if (!memmem(text.p, text.n, "\r\n\r\n", 4) || text.n >= UA_TEXT || text.n < 12)
+        return UA_IGNORED;
+    if (!status)
+        return take_request(u, text);
+    if (status == 100 || sv_is(ua_method(text), "REGISTER"))
+        return status == 100 ? UA_IGNORED : UA_RESPONSE;
+    if (sv_is(ua_method(text), "INVITE")) {
+        contact = ua_header(text, "Contact");
+        if (status < 300) {
+            tag_of(ua_header(text, "To"), u->rtag, sizeof u->rtag);
+            if (contact.n)
+                uri_of(contact, u->target, sizeof u->target);
+        } else if (!u->target[0] || !u->rtag[0]) {
+            tag_of(ua_header(text, "To"), u->rtag, sizeof u->rtag);
+        }
+    }
+    return UA_RESPONSE;
+}
+
+static void put_request_head(struct ua *u, const char *method, unsigned cseq, const char *uri, struct buf *b)
+{
+    buf_printf(b, "%s %s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=%s\r\nMax-Forwards: 70\r\n", method, uri, u->transport,
+               u->host, u->branch);
+    if (u->route[0])
+        buf_printf(b, "Route: %s\r\n", u->route);
+    buf_printf(b, "From: <%s>;tag=%s\r\nTo: <%s>%s%s\r\nCall-ID: %s\r\nCSeq: %u %s\r\n", u->local_uri, u->ltag,
+               u->remote_uri, u->rtag[0] ? ";tag=" : "", u->rtag, u->call_id, cseq, method);
+}
+
+static void fresh(struct ua *u)
+{
+    char r[17];
+
+    rnd_text(r, 16);
+    snprintf(u->branch, sizeof u->branch, "z9hG4bK%s", r);
+    if (!u->ltag[0])
+        rnd_text(u->ltag, 10);
+    if (!u->call_id[0])
+        rnd_text(u->call_id, 20);
+}
+
+int ua_register(struct ua *u, const char *domain)
+{
+    char text[UA_TEXT], uri[160], id[33];
+    struct buf b = buf_over(text, sizeof text);
+    struct ua r = *u;
+
+    fresh(&r);
+    rnd_text(id, 32);
+    snprintf(uri, sizeof uri, "sip:%s", domain);
+    snprintf(r.remote_uri, sizeof r.remote_uri, "%s", u->local_uri);
+    put_request_head(&r, "REGISTER", 1, uri, &b);
+    buf_printf(&b, "Contact: <%s>;reg-id=1;+sip.instance=\"<urn:uuid:%s>\";expires=600\r\nExpires: 600\r\n"
+               "Supported: path, outbound\r\nContent-Length: 0\r\n\r\n", u->contact, id);
+    u->tx(u->arg, buf_sv(&b));
+    return buf_err(&b);
+}
+
+void ua_ack(struct ua *u)
+{
+    char text[UA_TEXT];
+    struct buf b = buf_over(text, sizeof text);
+
+    fresh(u);
+    put_request_head(u, "ACK", u->invite_cseq, u->target[0] ? u->target : u->remote_uri, &b);
+    buf_str(&b, "Content-Length: 0\r\n\r\n");
+    u->tx(u->arg, buf_sv(&b));
+}
+
+/* Chart lines of one kind; SDP gets the lines that RFC 8866 requires. */
+static void put_lines(struct sv body, bool sdp, struct buf *b)
+{
+    bool first = true;
+
+    sv_line(&body);
+    while (body.n) {
+        struct sv l = sv_trim(sv_line(&body));
+        bool is = l.n > 1 && l.p[1] == '=';
+
+        if (!l.n || is != sdp || l.p[0] == '!')
+            continue;
+        if (sdp && first && !sv_starts(l, "v="))
+            buf_str(b, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n");
+        first = false;
+        buf_printf(b, "%.*s\r\n", SV_ARG(l));
+    }
+}
+
+static void put_body(struct sv lines, struct buf *b)
+{
+    char sdp[UA_TEXT / 2];
+    struct buf s = buf_over(sdp, sizeof sdp);
+
+    put_lines(lines, true, &s);
+    if (s.len)
+        buf_str(b, "Content-Type: application/sdp\r\n");
+    buf_printf(b, "Content-Length: %zu\r\n\r\n", s.len);
+    buf_sv_put(b, buf_sv(&s));
+}
+
+static int send_request(struct ua *u, const char *method, struct sv lines)
+{
+    char text[UA_TEXT];
+    struct buf b = buf_over(text, sizeof text);
+    bool ack = !strcmp(method, "ACK"), cancel = !strcmp(method, "CANCEL"), invite = !strcmp(method, "INVITE");
+    const char *uri = u->rtag[0] && u->target[0] ? u->target : u->registered[0] ? u->registered : u->remote_uri;
+
+    if (!cancel)
+        fresh(u);
+    if (!ack && !cancel)
+        u->cseq++;
+    if (invite)
+        u->invite_cseq = u->cseq;
+    if (cancel) /* RFC 3261 9.1: as the INVITE, without a tag */
+        uri = u->registered[0] ? u->registered : u->remote_uri;
+    put_request_head(u, method, ack || cancel ? u->invite_cseq : u->cseq, uri, &b);
+    if (invite)
+        buf_printf(&b, "Contact: <%s>\r\n", u->contact);
+    put_lines(lines, false, &b);
+    put_body(lines, &b);
+    u->tx(u->arg, buf_sv(&b));
+    return buf_err(&b);
+}
+
+static int send_answer(struct ua *u, int status, struct sv lines)
+{
+    char text[UA_TEXT];
+    struct buf b = buf_over(text, sizeof text);
+    struct sv req;
+
+    if (!u->n_pending)
+        return -ENOENT;
+    fresh(u);
+    req = sv_from(u->pending[u->n_pending - 1]);
+    buf_printf(&b, "SIP/2.0 %d %s\r\n", status, status < 200 ? "Progress" : status < 300 ? "OK" : "Refused");
+    put_copied(u, req, &b);
+    if (status < 300)
+        buf_printf(&b, "Contact: <%s>\r\n", u->contact);
+    put_lines(lines, false, &b);
+    put_body(lines, &b);
+    send_reply(u, req, buf_sv(&b));
+    if (status >= 200)
+        u->n_pending--;
+    return buf_err(&b);
+}
+
+int ua_send(struct ua *u, const struct chart_step *s, const struct vars *vs, char *why, size_t size)
+{
+    char lines[UA_TEXT], missing[VAR_NAME], method[32];
+    struct sv m;
+    int status = judge_sip_first(s, &m);
+    int err = vars_fill(vs, s->body, lines, sizeof lines, missing);
+
+    if (err) {
+        snprintf(why, size, "<%s> has no value here: add a `let`", missing);
+        return err;
+    }
+    sv_copy(m, method, sizeof method);
+    err = status ? send_answer(u, status, sv_from(lines)) : send_request(u, method, sv_from(lines));
+    if (err)
+        snprintf(why, size, "%s", err == -ENOENT ? "there is no request to answer" : strerror(-err));
+    return err;
+}
