@@ -135,7 +135,12 @@ static size_t take_held(struct sep *sep)
     return n;
 }
 
-/* --- trace --- */
+/* --- trace: whole datagrams, so that a capture can be made of them --- */
+
+static struct sv octets(const uint8_t *p, size_t n)
+{
+    return (struct sv){(const char *)p, n};
+}
 
 static void trace_out(struct sep *sep, const struct tx *tx, unsigned from)
 {
@@ -148,7 +153,7 @@ static void trace_out(struct sep *sep, const struct tx *tx, unsigned from)
         if (!dtls_title(&sep->seen_out, s->p, s->n, &b))
             continue;
         text[b.len] = '\0';
-        trace_msg(sep->env->trace, "agw", sep->peer, "dtls", text, SV_NONE, &sep->local, &s->to);
+        trace_msg(sep->env->trace, "agw", sep->peer, "dtls", text, octets(s->p, s->n), &sep->local, &s->to);
     }
 }
 
@@ -160,20 +165,20 @@ static void trace_in(struct sep *sep, const struct dgram *in)
     if (!sep->env->trace || !dtls_title(&sep->seen_in, in->p, in->n, &b))
         return;
     text[b.len] = '\0';
-    trace_msg(sep->env->trace, sep->peer, "agw", "dtls", text, SV_NONE, &in->src, &sep->local);
+    trace_msg(sep->env->trace, sep->peer, "agw", "dtls", text, octets(in->p, in->n), &in->src, &sep->local);
 }
 
 /* Checks until a pair is there, and those that change it; the keepalives that follow say nothing new. */
-static void trace_check(struct sep *sep, const struct dgram *in, int res, bool was_up)
+static void trace_check(struct sep *sep, const struct dgram *in, const struct tx_slot *reply, int res, bool was_up)
 {
     if (!sep->env->trace || (was_up && !(res & (ICE_SWITCHED | ICE_RESUMED))))
         return;
     trace_msg(sep->env->trace, sep->peer, "agw", "ice",
-              res & ICE_NOMINATED ? "Binding request USE-CANDIDATE" : "Binding request", SV_NONE, &in->src,
-              &sep->local);
+              res & ICE_NOMINATED ? "Binding request USE-CANDIDATE" : "Binding request",
+              octets(in->p, in->n), &in->src, &sep->local);
     trace_msg(sep->env->trace, "agw", sep->peer, "ice",
-              res & ICE_CHECK ? "Binding success response" : "Binding error response", SV_NONE, &sep->local,
-              &in->src);
+              res & ICE_CHECK ? "Binding success response" : "Binding error response",
+              octets(reply->p, reply->n), &sep->local, &in->src);
 }
 
 /* --- where to --- */
@@ -288,7 +293,7 @@ static enum sep_verdict stun_datagram(struct sep *sep, const struct dgram *in, s
     if (reply.len) {
         tx_commit(tx, reply.len);
         tx_address(tx, from, &in->src);
-        trace_check(sep, in, res, was_up);
+        trace_check(sep, in, &tx->slot[from], res, was_up);
     }
     if (res & (ICE_UP | ICE_RESUMED)) {
         sep->ice_up = true;
