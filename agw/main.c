@@ -255,7 +255,7 @@ static int serve(struct agw *g, const char *trace_dir)
         agw_close(g);
         return 1;
     }
-    mg_start(g->mg);
+    mg_register(g->mg);
     log_info("agw", "msg=\"started\" version=%s mid=%s h248=%s workers=%u", OPENIQ_VERSION, g->mid,
              addr_str(mg_addr(g->mg), at), g->n_workers);
     uv_run(&g->loop, UV_RUN_DEFAULT);

@@ -231,7 +231,7 @@ int mg_new(struct mg **mp, uv_loop_t *loop, const struct mg_conf *conf)
     return err;
 }
 
-void mg_start(struct mg *mg)
+void mg_register(struct mg *mg)
 {
     link_start(mg->link);
 }

@@ -22,7 +22,7 @@ struct mg_conf {
 };
 
 int mg_new(struct mg **mp, uv_loop_t *loop, const struct mg_conf *conf);
-void mg_start(struct mg *mg); /* registers */
+void mg_register(struct mg *mg); /* registers */
 /* ServiceChange Forced, then every context is released; done is called once, clean = every endpoint is closed. */
 void mg_stop(struct mg *mg, void (*done)(void *arg, bool clean), void *arg);
 void mg_free(struct mg *mg); /* run the loop once afterwards so that the handles close */
