@@ -120,7 +120,7 @@ void assoc_input(struct assoc *a, const struct addr *from, const void *p, size_t
 
 void assoc_tick(struct assoc *a, msec_t now)
 {
-    void (*done)(void *arg) = a->stop_done;
+    void (*done)(void *arg);
 
     a->now = now;
     trans_tick(a->t, now);
@@ -128,11 +128,14 @@ void assoc_tick(struct assoc *a, msec_t now)
         mg_tick(a);
     else
         mgc_peers_tick(a);
-    if (done && now >= a->stop_due) {
-        a->stop_done = NULL;
-        a->stop_due = MSEC_NEVER;
+    if (now < a->stop_due)
+        return;
+    done = a->stop_done;
+    a->stop_done = NULL;
+    a->stop_due = MSEC_NEVER;
+    a->stop_open = 0;
+    if (done)
         done(a->stop_arg);
-    }
 }
 
 msec_t assoc_deadline(const struct assoc *a)

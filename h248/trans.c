@@ -256,11 +256,15 @@ static void message_in(struct trans *t, const struct addr *from, const struct h2
 void trans_input(struct trans *t, const struct addr *from, const void *p, size_t n, msec_t now)
 {
     struct sv text = {p, n};
-    struct arena *a = arena_new(H248_ARENA_MAX);
     struct h248_fault fault = {0};
     struct h248_msg *m = NULL;
-    int err = a ? h248_decode(a, text, &m, &fault) : -ENOMEM;
+    struct arena *a;
+    int err;
 
+    if (sv_trim(text).n == 0)
+        return; /* keeps a NAT binding open, says nothing */
+    a = arena_new(H248_ARENA_MAX);
+    err = a ? h248_decode(a, text, &m, &fault) : -ENOMEM;
     if (err)
         count_add(&t->counts[TRANS_C_BAD], 1);
     if (err == -EBADMSG && t->h.bad)

@@ -139,21 +139,24 @@ void trans_forget_peer(struct trans *t, const struct h248_mid *mid)
 
 /* --- input --- */
 
-static void send_pending(struct trans_in *in)
+static void send_pending(struct trans_in *in, msec_t now)
 {
     if (in->pendings >= in->t->conf.pending_limit)
         return; /* one more would be error 506 at the other end */
+    if (in->pended && now < in->pending_at + in->t->conf.first_retransmit)
+        return; /* said a moment ago */
     in->pended = true;
+    in->pending_at = now;
     in->pendings++;
     trans_send_pending(in->t, &in->peer, in->version, in->tid);
 }
 
-static void repeat_in(struct trans *t, struct trans_in *in, const struct addr *from)
+static void repeat_in(struct trans *t, struct trans_in *in, const struct addr *from, msec_t now)
 {
     count_add(&t->counts[TRANS_C_DUPLICATE], 1);
     switch (in->state) {
     case IN_RUNNING:
-        send_pending(in);
+        send_pending(in, now);
         break;
     case IN_UNACKED:
     case IN_ANSWERED:
@@ -178,7 +181,7 @@ void trans_in_request(struct trans *t, const struct addr *from, const struct h24
     }
     in = in_find(t, &m->mid, txn->tid);
     if (in && (in->digest == digest || in->state == IN_RUNNING)) {
-        repeat_in(t, in, from);
+        repeat_in(t, in, from, now);
         return;
     }
     if (in)
@@ -331,7 +334,7 @@ void trans_in_tick(struct trans *t, msec_t now)
         in_unlink(in);
         in->due = pending_due(t, now);
         in_link(in, IN_RUNNING);
-        send_pending(in);
+        send_pending(in, now);
     }
     unacked_tick(t, now);
     while ((in = t->kept) && now >= in->due)

@@ -155,6 +155,10 @@ void trans_out_pending(struct trans *t, const struct addr *from, uint32_t tid, m
     count_add(&t->counts[TRANS_C_PENDING_IN], 1);
     if (!r)
         return; /* behind the reply: nothing to wait for any more */
+    /* the limit counts what the peer says, not what the network repeats: a copy comes close behind */
+    if (r->pendings > 0 && now < r->pending_at + t->conf.first_retransmit)
+        return;
+    r->pending_at = now;
     if (++r->pendings > t->conf.pending_limit) {
         req_end(t, r, TRANS_LIMIT, NULL);
         return;

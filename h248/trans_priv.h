@@ -14,6 +14,7 @@ struct req { /* a request of ours */
     unsigned sends;
     unsigned interval; /* current step of the back-off */
     unsigned pendings; /* received */
+    msec_t pending_at; /* the last one counted */
     msec_t due, end;   /* next repeat; giving up */
     trans_reply_h *cb;
     void *cb_arg;
@@ -38,6 +39,7 @@ struct trans_in {
     uint32_t digest;   /* of the request's content: the same id with other content is a new request */
     bool pended;       /* a Pending went out */
     unsigned pendings, sends, interval;
+    msec_t pending_at; /* the last Pending */
     msec_t due;        /* running: next Pending; unacked: next repeat; kept: when it is forgotten */
     msec_t forget;     /* unacked: when it is given up */
     uint8_t *bytes;    /* the encoded reply */
