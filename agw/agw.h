@@ -15,11 +15,11 @@ struct agw {
     struct agw_conf conf;
     uv_loop_t loop;
     uv_signal_t term, intr;
-    struct inbox *inbox;                 /* from workers and data to control */
+    struct inbox *inbox; /* from workers and data to control */
     struct cert *cert;
     struct data *data;
     struct worker *workers[CTL_WORKERS];
-    struct inbox *inboxes[CTL_WORKERS];  /* of the workers */
+    struct inbox *inboxes[CTL_WORKERS]; /* of the workers */
     unsigned n_workers;
     struct realm_conf realms[CTL_REALMS];
     struct mg *mg;

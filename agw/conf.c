@@ -36,7 +36,8 @@ int agw_conf_ports(const char *text, uint16_t *lo, uint16_t *hi)
     struct sv rest = sv_from(text), first = sv_cut(&rest, '-');
     uint32_t a, b;
 
-    if (sv_u32(sv_trim(first), UINT16_MAX - 1, &a) || sv_u32(sv_trim(rest), UINT16_MAX - 1, &b) || a < 1024 || a > b)
+    if (sv_u32(sv_trim(first), UINT16_MAX - 1, &a) || sv_u32(sv_trim(rest), UINT16_MAX - 1, &b) ||
+        a < 1024 || a > b)
         return -EINVAL;
     *lo = (uint16_t)a;
     *hi = (uint16_t)b;
@@ -143,11 +144,23 @@ static int check_encoding(const char *value, char *why, size_t size)
 
 /* --- keys --- */
 
-#define STR(k, f, d, c, h) {.name = k, .type = CONF_STR, .offset = offsetof(struct agw_conf, f), .def = d, .check = c, .help = h}
-#define INT(k, f, d, lo, hi, h) \
-    {.name = k, .type = CONF_INT, .offset = offsetof(struct agw_conf, f), .def = d, .min = lo, .max = hi, .help = h}
-#define ROW(k, d, c, h) \
-    {.name = #k, .type = CONF_STR, .offset = offsetof(struct agw_realm_row, k), .def = d, .check = c, .help = h}
+#define TEXT_OF(x) #x
+#define TEXT(x)    TEXT_OF(x) /* a number of limits.h as YAML */
+#define STR(k, f, d, c, h)                                                                         \
+    {                                                                                              \
+        .name = k, .type = CONF_STR, .offset = offsetof(struct agw_conf, f), .def = d, .check = c, \
+        .help = h                                                                                  \
+    }
+#define INT(k, f, d, lo, hi, h)                                                                    \
+    {                                                                                              \
+        .name = k, .type = CONF_INT, .offset = offsetof(struct agw_conf, f), .def = d, .min = lo,  \
+        .max = hi, .help = h                                                                       \
+    }
+#define ROW(k, d, c, h)                                                                            \
+    {                                                                                              \
+        .name = #k, .type = CONF_STR, .offset = offsetof(struct agw_realm_row, k), .def = d,       \
+        .check = c, .help = h                                                                      \
+    }
 
 static const struct conf_key realm_keys[] = {
     ROW(name, "core.example.net", check_name, "IP realm, as the controller names it (ipdc/realm)"),
@@ -156,54 +169,83 @@ static const struct conf_key realm_keys[] = {
     ROW(address6, "\"\"", check_address6, "a second one of IPv6; empty: none"),
     ROW(ports, "45000-49999", check_ports, "local ports, UDP and TCP"),
     ROW(peer, "core", check_name, "name of the other side in traces"),
-    {.name = "any_source", .type = CONF_BOOL, .offset = offsetof(struct agw_realm_row, any_source), .def = "false",
+    {.name = "any_source",
+     .type = CONF_BOOL,
+     .offset = offsetof(struct agw_realm_row, any_source),
+     .def = "false",
      .help = "take TCP connections from other addresses than the signalled one"},
     {.name = NULL},
 };
 
 static const struct conf_key keys[] = {
     STR("mid", mid, "agw1.example.net", check_name, "own message identifier: a domain name"),
-    {.name = "mgc", .type = CONF_STRS, .offset = offsetof(struct agw_conf, mgc), .def = "[\"udp:127.0.0.1:2944\"]",
-     .check = check_udp, .help = "controllers (alg) in order of preference, at most 8: udp:HOST:PORT"},
+    {.name = "mgc",
+     .type = CONF_STRS,
+     .offset = offsetof(struct agw_conf, mgc),
+     .def = "[\"udp:127.0.0.1:2944\"]",
+     .check = check_udp,
+     .help = "controllers (alg) in order of preference, at most 8: udp:HOST:PORT"},
     STR("listen", listen, "udp:127.0.0.1:2946", check_udp, "own H.248 address: udp:HOST:PORT"),
     STR("profile", profile, "openiq", check_name, "profile name in ServiceChange"),
     INT("profile_version", profile_version, "1", 1, 99, "its version"),
     INT("version", version, "2", 1, 3, "H.248 protocol version offered"),
-    STR("encoding", encoding, "pretty", check_encoding, "long tokens and lines (pretty) or short tokens (compact)"),
-    {.name = "realms", .type = CONF_TABLE, .offset = offsetof(struct agw_conf, realms),
-     .def = "[{name: core.example.net, interface: core, address: 127.0.0.1, ports: 45000-49999, peer: core}, "
-            "{name: access.example.net, interface: access, address: 127.0.0.1, ports: 40000-44999, peer: wic}]",
-     .row = realm_keys, .row_size = sizeof(struct agw_realm_row), .help = "IP realms; the first is the default"},
-    INT("workers", workers, "0", 0, CTL_WORKERS, "packet threads; 0 = number of cores - 1, at least 1"),
-    INT("max_contexts", max_contexts, "10000", 1, CTL_CONTEXTS_MAX, "contexts at a time; more: error 412"),
-    INT("max_terminations", max_terminations, "8", 1, CTL_TERMS_MAX, "terminations of a context; more: error 434"),
-    INT("orphan_timeout", orphan_timeout, "120000", 0, 86400000,
+    STR("encoding", encoding, "pretty", check_encoding,
+        "long tokens and lines (pretty) or short tokens (compact)"),
+    {.name = "realms",
+     .type = CONF_TABLE,
+     .offset = offsetof(struct agw_conf, realms),
+     .def = "[{name: core.example.net, interface: core, address: 127.0.0.1, ports: 45000-49999, "
+            "peer: core}, "
+            "{name: access.example.net, interface: access, address: 127.0.0.1, ports: 40000-44999, "
+            "peer: wic}]",
+     .row = realm_keys,
+     .row_size = sizeof(struct agw_realm_row),
+     .help = "IP realms; the first is the default"},
+    INT("workers", workers, "0", 0, CTL_WORKERS,
+        "packet threads; 0 = number of cores - 1, at least 1"),
+    INT("max_contexts", max_contexts, TEXT(CTL_CONTEXTS), 1, CTL_CONTEXTS_MAX,
+        "contexts at a time; more: error 412"),
+    INT("max_terminations", max_terminations, TEXT(CTL_TERMS), 1, CTL_TERMS_MAX,
+        "terminations of a context; more: error 434"),
+    INT("orphan_timeout", orphan_timeout, TEXT(CTL_ORPHAN_MS), 0, 86400000,
         "contexts are released after so long without a controller, ms; 0 = never"),
-    INT("sctp_port", sctp_port, "5000", 1, 65535, "a=sctp-port of data channels"),
-    INT("max_message_size", max_message_size, "262144", 1024, CTL_MESSAGE_SIZE_MAX, "a=max-message-size, octets"),
-    INT("ice_timeout", ice_timeout, "30000", 1000, 600000, "a peer without ICE checks is lost after, ms"),
-    INT("dtls_timeout", dtls_timeout, "30000", 1000, 600000, "a DTLS handshake is given up after, ms"),
-    INT("sctp_timeout", sctp_timeout, "30000", 1000, 600000, "an SCTP association that is not up is given up after, ms"),
+    INT("sctp_port", sctp_port, TEXT(CTL_SCTP_PORT), 1, 65535, "a=sctp-port of data channels"),
+    INT("max_message_size", max_message_size, TEXT(CTL_MESSAGE_SIZE), 1024, CTL_MESSAGE_SIZE_MAX,
+        "a=max-message-size, octets"),
+    INT("ice_timeout", ice_timeout, "30000", 1000, 600000,
+        "a peer without ICE checks is lost after, ms"),
+    INT("dtls_timeout", dtls_timeout, "30000", 1000, 600000,
+        "a DTLS handshake is given up after, ms"),
+    INT("sctp_timeout", sctp_timeout, "30000", 1000, 600000,
+        "an SCTP association that is not up is given up after, ms"),
     INT("tcp_timeout", tcp_timeout, "10000", 500, 600000, "a TCP connect is given up after, ms"),
-    INT("queue_size", queue_size, "262144", 65536, 16777216, "octets waiting for a slow side before its source is stopped"),
+    INT("queue_size", queue_size, "262144", 65536, 16777216,
+        "octets waiting for a slow side before its source is stopped"),
     INT("retransmit", retransmit, "500", 50, 10000, "first repeat of a request, ms (H.248.1 D.1)"),
     INT("retransmit_max", retransmit_max, "4000", 100, 60000, "longest pause between repeats, ms"),
     INT("sends_max", sends_max, "7", 1, 20, "a request is sent at most so often"),
-    INT("request_timeout", request_timeout, "25000", 500, 120000, "a request without a reply is given up after, ms (T-MAX)"),
-    INT("long_timer", long_timer, "30000", 1000, 300000, "replies are kept for repeats, ms (LONG-TIMER)"),
-    INT("provisional", provisional, "2000", 100, 60000, "Pending is sent for a request unanswered for, ms"),
+    INT("request_timeout", request_timeout, "25000", 500, 120000,
+        "a request without a reply is given up after, ms (T-MAX)"),
+    INT("long_timer", long_timer, "30000", 1000, 300000,
+        "replies are kept for repeats, ms (LONG-TIMER)"),
+    INT("provisional", provisional, "2000", 100, 60000,
+        "Pending is sent for a request unanswered for, ms"),
     INT("pending_limit", pending_limit, "5", 1, 100, "Pendings taken for one request"),
-    INT("register_pause", register_pause, "500", 100, 60000, "first pause between registration rounds, ms"),
+    INT("register_pause", register_pause, "500", 100, 60000,
+        "first pause between registration rounds, ms"),
     INT("register_pause_max", register_pause_max, "10000", 100, 600000, "longest one, ms"),
-    INT("silence", silence, "35000", 0, 3600000, "a controller that says nothing is lost after, ms; 0 = never"),
-    STR("ops", ops, "127.0.0.1:9102", check_hostport, "address of /health and /metrics; empty: none"),
+    INT("silence", silence, "35000", 0, 3600000,
+        "a controller that says nothing is lost after, ms; 0 = never"),
+    STR("ops", ops, "127.0.0.1:9102", check_hostport,
+        "address of /health and /metrics; empty: none"),
     STR("log", log, "info", check_log, "least level that is logged: debug, info, warn, error"),
     {.name = NULL},
 };
 
 /* --- rules across keys --- */
 
-static int check_realm_pair(const struct agw_realm_row *a, const struct agw_realm_row *b, char *err, size_t size)
+static int check_realm_pair(const struct agw_realm_row *a, const struct agw_realm_row *b, char *err,
+                            size_t size)
 {
     uint16_t alo, ahi, blo, bhi;
 
@@ -214,9 +256,10 @@ static int check_realm_pair(const struct agw_realm_row *a, const struct agw_real
     agw_conf_ports(a->ports, &alo, &ahi);
     agw_conf_ports(b->ports, &blo, &bhi);
     if (alo <= bhi && blo <= ahi &&
-        (strcmp(a->address, b->address) == 0 || (*a->address6 && strcmp(a->address6, b->address6) == 0))) {
-        snprintf(err, size, "realms: %s and %s share ports of %s; write ranges that do not overlap", a->name, b->name,
-                 a->address);
+        (strcmp(a->address, b->address) == 0 ||
+         (*a->address6 && strcmp(a->address6, b->address6) == 0))) {
+        snprintf(err, size, "realms: %s and %s share ports of %s; write ranges that do not overlap",
+                 a->name, b->name, a->address);
         return -EINVAL;
     }
     return 0;

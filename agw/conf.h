@@ -1,4 +1,5 @@
-/* Configuration of agw: one table, printed by --help-conf. Text belongs to the struct (agw_conf_free). Start-up only. */
+/* Configuration of agw: one table, printed by --help-conf. Text belongs to the struct
+ * (agw_conf_free). Start-up only. */
 #pragma once
 
 #include "common/conf.h"
@@ -16,11 +17,13 @@ struct agw_conf {
     int64_t profile_version, version, workers;
     int64_t max_contexts, max_terminations, orphan_timeout, sctp_port, max_message_size;
     int64_t ice_timeout, dtls_timeout, tcp_timeout, sctp_timeout, queue_size;
-    int64_t retransmit, retransmit_max, sends_max, request_timeout, long_timer, provisional, pending_limit;
+    int64_t retransmit, retransmit_max, sends_max, request_timeout, long_timer, provisional,
+        pending_limit;
     int64_t register_pause, register_pause_max, silence;
 };
 
-/* path NULL: defaults. 0, or -errno with the reason in err. Everything was checked: the readers below cannot fail then. */
+/* path NULL: defaults. 0, or -errno with the reason in err. Everything was checked: the readers
+ * below cannot fail then. */
 int agw_conf_load(struct agw_conf *c, const char *path, char *err, size_t errsize);
 void agw_conf_free(struct agw_conf *c);
 void agw_conf_help(struct buf *out);

@@ -11,7 +11,7 @@
 #include "common/log.h"
 
 #define HELP_CONF_MAX 65536
-#define BUS_QUEUE 4096 /* control takes control posts only; the bound is for data posts */
+#define BUS_QUEUE     4096 /* control takes control posts only; the bound is for data posts */
 
 static const char usage[] =
     "agw - media gateway for WebRTC data channels (TS 23.334 eIMS-AGW), controlled by H.248\n"
@@ -26,7 +26,8 @@ static const char usage[] =
 
 static enum log_level level_of(const char *word)
 {
-    static const char *const words[] = {[LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn"};
+    static const char *const words[] = {
+        [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn"};
 
     for (unsigned i = 0; i < ARRAY_LEN(words); i++) {
         if (strcmp(word, words[i]) == 0)
@@ -42,9 +43,13 @@ static int realms_set(struct agw *g)
     for (unsigned i = 0; i < g->conf.realms.n; i++) {
         struct realm_conf *r = &g->realms[i];
 
-        *r = (struct realm_conf){.name = rows[i].name, .interface = rows[i].interface, .peer = rows[i].peer,
-                                 .has_addr6 = rows[i].address6[0] != '\0', .any_source = rows[i].any_source};
-        if (addr_parse(&r->addr, sv_from(rows[i].address), 0) || agw_conf_ports(rows[i].ports, &r->port_lo, &r->port_hi) ||
+        *r = (struct realm_conf){.name = rows[i].name,
+                                 .interface = rows[i].interface,
+                                 .peer = rows[i].peer,
+                                 .has_addr6 = rows[i].address6[0] != '\0',
+                                 .any_source = rows[i].any_source};
+        if (addr_parse(&r->addr, sv_from(rows[i].address), 0) ||
+            agw_conf_ports(rows[i].ports, &r->port_lo, &r->port_hi) ||
             (r->has_addr6 && addr_parse(&r->addr6, sv_from(rows[i].address6), 0)))
             return -EINVAL;
     }
@@ -100,7 +105,9 @@ static int mg_open(struct agw *g)
         .orphan_ms = (uint32_t)c->orphan_timeout,
         .sctp_port = (uint16_t)c->sctp_port,
         .max_message = (uint32_t)c->max_message_size,
-        .root = {.mg_execution = 500, .mgc_execution = 1000, .provisional = (uint32_t)c->provisional,
+        .root = {.mg_execution = 500,
+                 .mgc_execution = 1000,
+                 .provisional = (uint32_t)c->provisional,
                  .pending_limit = (uint32_t)c->pending_limit},
         .cert = g->cert,
         .data = data_inbox(g->data),
@@ -114,15 +121,25 @@ static int threads_open(struct agw *g)
 {
     const struct agw_conf *c = &g->conf;
     const unsigned n = agw_conf_workers(c);
-    struct data_conf d = {.ctl = g->inbox, .workers = g->inboxes, .n_workers = n, .tcp_connect_ms = (unsigned)c->tcp_timeout,
-                          .sctp_init_ms = (unsigned)c->sctp_timeout, .queue_max = (size_t)c->queue_size, .trace = g->trace};
+    struct data_conf d = {.ctl = g->inbox,
+                          .workers = g->inboxes,
+                          .n_workers = n,
+                          .tcp_connect_ms = (unsigned)c->tcp_timeout,
+                          .sctp_init_ms = (unsigned)c->sctp_timeout,
+                          .queue_max = (size_t)c->queue_size,
+                          .trace = g->trace};
     int err = data_new(&g->data, &d);
 
     for (unsigned i = 0; i < n && !err; i++) {
-        struct worker_conf w = {.index = i, .ctl = g->inbox, .data = data_inbox(g->data),
-                                .cert_der = g->cert->der, .cert_len = g->cert->der_len,
-                                .key_der = g->cert->key, .key_len = g->cert->key_len,
-                                .ice_timeout_ms = (unsigned)c->ice_timeout, .dtls_timeout_ms = (unsigned)c->dtls_timeout,
+        struct worker_conf w = {.index = i,
+                                .ctl = g->inbox,
+                                .data = data_inbox(g->data),
+                                .cert_der = g->cert->der,
+                                .cert_len = g->cert->der_len,
+                                .key_der = g->cert->key,
+                                .key_len = g->cert->key_len,
+                                .ice_timeout_ms = (unsigned)c->ice_timeout,
+                                .dtls_timeout_ms = (unsigned)c->dtls_timeout,
                                 .trace = g->trace};
 
         err = worker_new(&g->workers[i], &w);
@@ -206,7 +223,8 @@ static int signals_open(struct agw *g)
     signal(SIGPIPE, SIG_IGN);
     uv_signal_init(&g->loop, &g->term);
     uv_signal_init(&g->loop, &g->intr);
-    if (uv_signal_start(&g->term, on_signal, SIGTERM) || uv_signal_start(&g->intr, on_signal, SIGINT))
+    if (uv_signal_start(&g->term, on_signal, SIGTERM) ||
+        uv_signal_start(&g->intr, on_signal, SIGINT))
         return -EIO;
     return 0;
 }
@@ -300,9 +318,12 @@ static int check_conf(const char *path)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"conf", required_argument, NULL, 'c'},  {"check-conf", required_argument, NULL, 'k'},
-        {"help-conf", no_argument, NULL, 'H'},   {"trace", required_argument, NULL, 't'},
-        {"help", no_argument, NULL, 'h'},        {"version", no_argument, NULL, 'v'},
+        {"conf", required_argument, NULL, 'c'},
+        {"check-conf", required_argument, NULL, 'k'},
+        {"help-conf", no_argument, NULL, 'H'},
+        {"trace", required_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
         {NULL, 0, NULL, 0},
     };
     const char *path = NULL, *trace_dir = NULL;

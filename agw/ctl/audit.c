@@ -1,4 +1,5 @@
-/* AuditValue: what is asked for by tokens, or individually (H.248.1 v2: ROOT properties only, TS 29.334 5.8.5). */
+/* AuditValue: what is asked for by tokens, or individually (H.248.1 v2: ROOT properties only,
+ * TS 29.334 5.8.5). */
 #include "agw/ctl/audit.h"
 
 #include <errno.h>
@@ -17,8 +18,9 @@ static int want_token(struct wanted *w, struct sv token, struct iq_fault *fault)
         const char *name;
         bool *flag;
     } tokens[] = {
-        {"Media", &w->media},       {"Events", &w->events},         {"Signals", &w->signals},
-        {"Packages", &w->packages}, {"Statistics", &w->statistics}, {"ObservedEvents", &w->observed},
+        {"Media", &w->media},           {"Events", &w->events},
+        {"Signals", &w->signals},       {"Packages", &w->packages},
+        {"Statistics", &w->statistics}, {"ObservedEvents", &w->observed},
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(tokens); i++) {
@@ -27,7 +29,8 @@ static int want_token(struct wanted *w, struct sv token, struct iq_fault *fault)
             return 0;
         }
     }
-    return iq_refuse(fault, 444, "%.*s", SV_ARG(token)); /* Mux, Modem, DigitMap, EventBuffer: not in the profile */
+    return iq_refuse(fault, 444, "%.*s",
+                     SV_ARG(token)); /* Mux, Modem, DigitMap, EventBuffer: not in the profile */
 }
 
 static int want_desc(struct wanted *w, const struct h248_desc *d, bool root, struct iq_fault *fault)
@@ -48,8 +51,10 @@ static int want(struct wanted *w, const struct h248_cmd *cmd, bool root, struct 
     int err = 0;
 
     memset(w, 0, sizeof *w);
-    DL_FOREACH(audit ? audit->u.audit : NULL, item) {
-        err = item->desc ? want_desc(w, item->desc, root, fault) : want_token(w, item->token, fault);
+    DL_FOREACH(audit ? audit->u.audit : NULL, item)
+    {
+        err =
+            item->desc ? want_desc(w, item->desc, root, fault) : want_token(w, item->token, fault);
         if (err)
             break;
     }
@@ -98,7 +103,8 @@ static bool is_named(const struct h248_term_state *asked, struct sv name)
 {
     const struct h248_parm *p;
 
-    DL_FOREACH(asked->props, p) {
+    DL_FOREACH(asked->props, p)
+    {
         if (sv_ieq(p->name, name))
             return true;
     }
@@ -106,20 +112,24 @@ static bool is_named(const struct h248_term_state *asked, struct sv name)
 }
 
 /* Of the whole state keep what was named. 532: one of the names does not exist. */
-static int keep_named(struct h248_term_state *st, const struct h248_term_state *asked, struct iq_fault *fault)
+static int keep_named(struct h248_term_state *st, const struct h248_term_state *asked,
+                      struct iq_fault *fault)
 {
     struct h248_parm *p, *next;
     const struct h248_parm *want, *have;
 
-    DL_FOREACH(asked->props, want) {
-        DL_FOREACH(st->props, have) {
+    DL_FOREACH(asked->props, want)
+    {
+        DL_FOREACH(st->props, have)
+        {
             if (sv_ieq(have->name, want->name))
                 break;
         }
         if (!have)
             return iq_refuse(fault, 532, "%.*s", SV_ARG(want->name));
     }
-    DL_FOREACH_SAFE(st->props, p, next) {
+    DL_FOREACH_SAFE(st->props, p, next)
+    {
         if (!is_named(asked, p->name))
             DL_DELETE(st->props, p);
     }
@@ -162,7 +172,8 @@ static int list_contexts(struct cmd_call *call)
 
     if (!call->ctl->ctxs)
         return cmd_reply(call, H248_CTX_ALL, SV("ROOT")) ? 0 : -ENOMEM;
-    HASH_ITER(hh, call->ctl->ctxs, x, next) {
+    HASH_ITER(hh, call->ctl->ctxs, x, next)
+    {
         if (!cmd_reply(call, x->id, SV("ROOT")))
             return -ENOMEM;
     }

@@ -15,7 +15,8 @@
 static int name_set(X509 *x, const char *common_name)
 {
     X509_NAME *name = X509_get_subject_name(x);
-    int ok = X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1, -1, 0) &&
+    int ok = X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+                                        (const unsigned char *)common_name, -1, -1, 0) &&
              X509_set_issuer_name(x, name);
 
     return ok ? 0 : -EIO;
@@ -37,7 +38,8 @@ static X509 *x509_make(EVP_PKEY *key, const char *common_name)
 
     if (!x)
         return NULL;
-    if (X509_set_version(x, X509_VERSION_3) && !serial_set(x) && X509_gmtime_adj(X509_getm_notBefore(x), -CERT_BEFORE_SECONDS) &&
+    if (X509_set_version(x, X509_VERSION_3) && !serial_set(x) &&
+        X509_gmtime_adj(X509_getm_notBefore(x), -CERT_BEFORE_SECONDS) &&
         X509_gmtime_adj(X509_getm_notAfter(x), CERT_DAYS * 24L * 3600) && X509_set_pubkey(x, key) &&
         !name_set(x, common_name) && X509_sign(x, key, EVP_sha256()))
         return x;
@@ -66,7 +68,8 @@ static int cert_der(X509 *x, struct cert *c)
     if (n <= 0)
         return -EIO;
     c->der_len = (size_t)n;
-    if (!EVP_Digest(c->der, c->der_len, md, &md_len, EVP_sha256(), NULL) || md_len * 3 > sizeof c->fingerprint)
+    if (!EVP_Digest(c->der, c->der_len, md, &md_len, EVP_sha256(), NULL) ||
+        md_len * 3 > sizeof c->fingerprint)
         return -EIO;
     enc_hex(md, md_len, ':', c->fingerprint);
     return 0;

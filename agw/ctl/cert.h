@@ -1,5 +1,6 @@
-/* The gateway's certificate for DTLS: made at start, ECDSA P-256, self-signed, shared by all streams (RFC 8827 6.5).
- * What matters to the peer is its fingerprint (RFC 8122). Constant after cert_new: any thread may read. */
+/* The gateway's certificate for DTLS: made at start, ECDSA P-256, self-signed, shared by all
+ * streams (RFC 8827 6.5). What matters to the peer is its fingerprint (RFC 8122). Constant after
+ * cert_new: any thread may read. */
 #pragma once
 
 #include <stddef.h>
@@ -7,11 +8,11 @@
 
 #include "common/sv.h"
 
-#define CERT_DAYS 30
+#define CERT_DAYS    30
 #define CERT_FP_TEXT (32 * 3) /* "AB:CD:...": 32 octets of SHA-256, NUL included */
 
 struct cert {
-    uint8_t *der, *key;     /* X.509; PKCS#8 */
+    uint8_t *der, *key; /* X.509; PKCS#8 */
     size_t der_len, key_len;
     char fingerprint[CERT_FP_TEXT]; /* sha-256 of der, upper case with colons */
 };

@@ -8,10 +8,10 @@
 #include "agw/ctl/remote.h"
 #include "agw/ctl/spec.h"
 
-struct row { /* one stream of the merged description */
-    struct iq_stream *m;            /* merged */
-    const struct iq_stream *asked;  /* what this command says; NULL: nothing */
-    struct iq_stream *keep;         /* the copy that stays */
+struct row {                       /* one stream of the merged description */
+    struct iq_stream *m;           /* merged */
+    const struct iq_stream *asked; /* what this command says; NULL: nothing */
+    struct iq_stream *keep;        /* the copy that stays */
     struct stream *s;
     bool is_new, has_fill;
     struct local fill;
@@ -51,7 +51,8 @@ static bool is_listed(const struct iq_term *t, uint16_t id)
     return false;
 }
 
-/* A channel that its group no longer names, or a stream whose Local was emptied (H.248.1 7.1.8), goes. */
+/* A channel that its group no longer names, or a stream whose Local was emptied (H.248.1 7.1.8),
+ * goes. */
 static bool is_dropped(const struct change *ch, const struct iq_stream *m)
 {
     const struct iq_stream *asked = asked_of(ch->asked, m->id);
@@ -59,7 +60,8 @@ static bool is_dropped(const struct change *ch, const struct iq_stream *m)
     if (!term_stream(ch->t, m->id))
         return false;
     if (m->sctpid.set)
-        return !is_listed(ch->merged, m->id) && !(asked && (asked->sctpid.set || asked->mode != H248_MODE_NONE));
+        return !is_listed(ch->merged, m->id) &&
+               !(asked && (asked->sctpid.set || asked->mode != H248_MODE_NONE));
     return m->local_empty && !m->remote;
 }
 
@@ -113,8 +115,8 @@ static int check_term(const struct change *ch)
 
 static bool says_something(const struct iq_stream *m)
 {
-    return m->local || m->remote || m->local_empty || m->remote_empty || m->sctpid.set || m->strdeagg.set ||
-           m->mode != H248_MODE_NONE;
+    return m->local || m->remote || m->local_empty || m->remote_empty || m->sctpid.set ||
+           m->strdeagg.set || m->mode != H248_MODE_NONE;
 }
 
 static bool has_sid(const struct iq_term *t, int64_t sid)
@@ -134,8 +136,10 @@ static int check_signals(const struct change *ch, const struct row *r, enum stre
         return 0;
     if (as->sctp_reset.set && !has_sid(ch->merged, as->sctp_reset.v))
         return iq_refuse(ch->fault, 449, "sctpreset/reset sid = %lld", (long long)as->sctp_reset.v);
-    if ((as->dtls_establish || as->act_stun || as->latch > IQ_LATCH_OFF || as->consent_test.set) && kind != STREAM_SEP)
-        return iq_refuse(ch->fault, 513, "stream %u has no DTLS, no STUN and nothing to latch", as->id);
+    if ((as->dtls_establish || as->act_stun || as->latch > IQ_LATCH_OFF || as->consent_test.set) &&
+        kind != STREAM_SEP)
+        return iq_refuse(ch->fault, 513, "stream %u has no DTLS, no STUN and nothing to latch",
+                         as->id);
     if (as->tcp_establish && kind != STREAM_TCP)
         return iq_refuse(ch->fault, 513, "stream %u is not TCP", as->id);
     return 0;
@@ -272,7 +276,8 @@ static void drop_streams(struct change *ch)
 
     /* channels before what carries them */
     for (int pass = 0; pass < 2; pass++) {
-        DL_FOREACH_SAFE(ch->t->streams, s, next) {
+        DL_FOREACH_SAFE(ch->t->streams, s, next)
+        {
             if ((s->kind == STREAM_CHAN) != (pass == 0) || iq_stream_find(ch->merged, s->spec.id))
                 continue;
             DL_DELETE(ch->t->streams, s);
@@ -308,7 +313,8 @@ static void commit(struct change *ch, msec_t now)
     for (int chans = 0; chans < 2; chans++) { /* what carries channels first */
         for (unsigned i = 0; i < ch->n; i++) {
             struct row *r = &ch->rows[i];
-            bool fresh = r->has_fill && (strcmp(r->fill.ufrag, r->s->local.ufrag) || strcmp(r->fill.pwd, r->s->local.pwd));
+            bool fresh = r->has_fill && (strcmp(r->fill.ufrag, r->s->local.ufrag) ||
+                                         strcmp(r->fill.pwd, r->s->local.pwd));
 
             if ((r->s->kind == STREAM_CHAN) != (chans == 1))
                 continue;
@@ -324,10 +330,15 @@ static void commit(struct change *ch, msec_t now)
         event_arm(ch->t, ch->asked, now);
 }
 
-int change_run(struct term *t, struct arena *a, const struct iq_term *asked, struct iq_term *answer, msec_t now,
-               struct iq_fault *fault)
+int change_run(struct term *t, struct arena *a, const struct iq_term *asked, struct iq_term *answer,
+               msec_t now, struct iq_fault *fault)
 {
-    struct change ch = {.t = t, .a = a, .asked = asked, .merged = t->ctx->ctl->merged, .answer = answer, .fault = fault};
+    struct change ch = {.t = t,
+                        .a = a,
+                        .asked = asked,
+                        .merged = t->ctx->ctl->merged,
+                        .answer = answer,
+                        .fault = fault};
     int err = prepare(&ch);
 
     if (err)

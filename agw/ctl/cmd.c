@@ -78,7 +78,8 @@ static int run_wild(struct cmd_call *call, each_h *each)
 
     for (x = call->ctx ? call->ctx : call->ctl->ctxs; x && !err; x = xnext) {
         xnext = call->ctx ? NULL : x->hh.next;
-        DL_FOREACH_SAFE(x->terms, t, tnext) {
+        DL_FOREACH_SAFE(x->terms, t, tnext)
+        {
             if (err || !term_match(id, t->id))
                 continue;
             matched++;
@@ -119,7 +120,8 @@ static int run_add(struct cmd_call *call)
         err = term_add(call->ctx, call->a, asked, answer, &t, call->now, &call->fault);
     if (!err) {
         if (call->out)
-            call->out->context = call->ctx->id; /* an optional command may have failed in `$` before */
+            call->out->context =
+                call->ctx->id; /* an optional command may have failed in `$` before */
         out = cmd_reply(call, call->ctx->id, answer->id);
         err = out ? iq_put(call->a, answer, out) : -ENOMEM;
         if (err) /* a reply that cannot be written must not leave a termination that nobody knows */
@@ -157,10 +159,12 @@ static int modify_root(struct cmd_call *call)
     err = iq_get(call->a, call->cmd, call->ctl->asked, &call->fault);
     if (err)
         return err;
-    if (asked->n_streams || asked->heartbeat.set || asked->inactivity.set || asked->notify_cause || asked->has_signals)
+    if (asked->n_streams || asked->heartbeat.set || asked->inactivity.set || asked->notify_cause ||
+        asked->has_signals)
         return iq_refuse(&call->fault, 542, "ROOT has no streams, signals and termination events");
     if (media && media->u.media.has_state && media->u.media.state.props)
-        return iq_refuse(&call->fault, 534, "%.*s is provisioned", SV_ARG(media->u.media.state.props->name));
+        return iq_refuse(&call->fault, 534, "%.*s is provisioned",
+                         SV_ARG(media->u.media.state.props->name));
     if (asked->has_events)
         event_arm_root(call->ctl, asked, call->now);
     return cmd_reply(call, H248_CTX_NULL, SV("ROOT")) ? 0 : -ENOMEM;
@@ -175,7 +179,8 @@ static int subtract_one(struct cmd_call *call, struct term *t)
 {
     uint32_t context = t->ctx->id;
 
-    /* The profile has no statistics (TS 29.334 5.8.3 note): with or without an Audit there are none to tell. */
+    /* The profile has no statistics (TS 29.334 5.8.3 note): with or without an Audit there are none
+     * to tell. */
     if (!call->cmd->wildcard_return && !cmd_reply(call, context, sv_from(t->id)))
         return -ENOMEM;
     log_info("ctl", "ctx=%u term=%s msg=\"subtracted\"", context, t->id);
@@ -209,7 +214,8 @@ static int run_service_change(struct cmd_call *call)
 {
     struct sv id = termid_of(call->cmd);
 
-    /* ROOT is the association's; terminations go out of service by the gateway's word only (TS 23.334 6.1.15) */
+    /* ROOT is the association's; terminations go out of service by the gateway's word only
+     * (TS 23.334 6.1.15) */
     return iq_refuse(&call->fault, 501, "ServiceChange of %.*s", SV_ARG(id));
 }
 
@@ -234,15 +240,18 @@ static int check_context(struct cmd_call *call, const struct verb *v)
         return iq_refuse(&call->fault, 421, "%s in all contexts", name);
     if (call->context == H248_CTX_CHOOSE && !v->in_choose && !call->ctx)
         return iq_refuse(&call->fault, 421, "%s in a context to be chosen", name);
-    if (call->context == H248_CTX_NULL && !is_root(call->cmd)) /* TS 29.334 5.4: nothing lives there */
-        return term_is_wild(termid_of(call->cmd)) ? iq_refuse(&call->fault, 431, "no termination in the null context")
-                                                  : iq_refuse(&call->fault, 430, "no termination in the null context");
+    if (call->context == H248_CTX_NULL &&
+        !is_root(call->cmd)) /* TS 29.334 5.4: nothing lives there */
+        return term_is_wild(termid_of(call->cmd))
+                   ? iq_refuse(&call->fault, 431, "no termination in the null context")
+                   : iq_refuse(&call->fault, 430, "no termination in the null context");
     return 0;
 }
 
 static int run(struct cmd_call *call)
 {
-    const struct verb *v = (size_t)call->cmd->verb < ARRAY_LEN(verbs) ? &verbs[call->cmd->verb] : NULL;
+    const struct verb *v =
+        (size_t)call->cmd->verb < ARRAY_LEN(verbs) ? &verbs[call->cmd->verb] : NULL;
     char why[160] = "";
     unsigned code = iq_prof_check(call->cmd, false, why);
     int err;
@@ -286,7 +295,8 @@ static int refuse(struct cmd_call *call)
 
     count_add(&call->ctl->counts[CTL_C_REFUSED], 1);
     log_warn("ctl", "ctx=%s cmd=%s term=%.*s error=%u why=\"%s\"", context_text(context, text),
-             h248_verb_name(call->cmd->verb), SV_ARG(termid_of(call->cmd)), call->fault.code, call->fault.text);
+             h248_verb_name(call->cmd->verb), SV_ARG(termid_of(call->cmd)), call->fault.code,
+             call->fault.text);
     return out ? h248_cmd_error(call->a, out, call->fault.code, call->fault.text) : -ENOMEM;
 }
 
@@ -294,14 +304,16 @@ static int refuse(struct cmd_call *call)
 
 static int action_error(struct cmd_call *call, unsigned code, const char *text)
 {
-    struct h248_action *out = call->out ? call->out : h248_action_new(call->a, call->reply, call->context);
+    struct h248_action *out =
+        call->out ? call->out : h248_action_new(call->a, call->reply, call->context);
     char num[CONTEXT_TEXT];
 
     if (!out)
         return -ENOMEM;
     out->error = h248_error_new(call->a, code, text);
     count_add(&call->ctl->counts[CTL_C_REFUSED], 1);
-    log_warn("ctl", "ctx=%s error=%u why=\"%s\"", context_text(call->context, num), code, h248_err_text(code));
+    log_warn("ctl", "ctx=%s error=%u why=\"%s\"", context_text(call->context, num), code,
+             h248_err_text(code));
     return out->error ? 0 : -ENOMEM;
 }
 
@@ -322,7 +334,8 @@ static int context_props(struct cmd_call *call, const struct h248_action *ac)
         call->out = h248_action_new(call->a, call->reply, call->ctx->id);
     if (!call->out)
         return -ENOMEM;
-    DL_FOREACH(ac->audit, item) {
+    DL_FOREACH(ac->audit, item)
+    {
         if (sv_iis(item->token, "Priority")) {
             call->out->has_priority = true;
             call->out->priority = call->ctx->priority;
@@ -342,14 +355,16 @@ static int run_action(struct cmd_call *call, const struct h248_action *ac, bool 
     *stop = true;
     if (ac->topology || ac->attrs || ac->contexts || ac->ieps != H248_UNSET)
         return action_error(call, 444, "context property not in this profile");
-    if (call->context != H248_CTX_NULL && call->context != H248_CTX_ALL && call->context != H248_CTX_CHOOSE) {
+    if (call->context != H248_CTX_NULL && call->context != H248_CTX_ALL &&
+        call->context != H248_CTX_CHOOSE) {
         call->ctx = ctx_find(call->ctl, call->context);
         if (!call->ctx)
             return action_error(call, 411, NULL);
     }
     *stop = false;
     err = context_props(call, ac);
-    DL_FOREACH(ac->cmds, cmd) {
+    DL_FOREACH(ac->cmds, cmd)
+    {
         bool had_ctx = call->ctx != NULL;
 
         if (err || *stop)
@@ -372,19 +387,23 @@ static void sweep(struct ctl *c)
 {
     struct ctx *x, *next;
 
-    HASH_ITER(hh, c->ctxs, x, next) {
+    HASH_ITER(hh, c->ctxs, x, next)
+    {
         if (!x->n_terms)
             ctx_free(x);
     }
 }
 
-int cmd_run(struct ctl *c, struct arena *a, const struct h248_txn *req, struct h248_txn *reply, msec_t now)
+int cmd_run(struct ctl *c, struct arena *a, const struct h248_txn *req, struct h248_txn *reply,
+            msec_t now)
 {
     const struct h248_action *ac;
     int err = 0;
 
-    DL_FOREACH(req->actions, ac) {
-        struct cmd_call call = {.ctl = c, .a = a, .context = ac->context, .reply = reply, .now = now};
+    DL_FOREACH(req->actions, ac)
+    {
+        struct cmd_call call = {
+            .ctl = c, .a = a, .context = ac->context, .reply = reply, .now = now};
         bool stop;
 
         err = run_action(&call, ac, &stop);

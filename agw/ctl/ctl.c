@@ -12,14 +12,19 @@ const struct count_def ctl_counters[CTL_C_N] = {
     [CTL_C_CONTEXTS] = {"agw_contexts", "contexts", true},
     [CTL_C_TERMS] = {"agw_terminations", "terminations", true},
     [CTL_C_STREAMS] = {"agw_streams", "streams of all terminations", true},
-    [CTL_C_ENDPOINTS] = {"agw_endpoints", "endpoints known to other threads, closing ones too", true},
+    [CTL_C_ENDPOINTS] = {"agw_endpoints", "endpoints known to other threads, closing ones too",
+                         true},
     [CTL_C_COMMANDS] = {"agw_commands_total", "H.248 commands run", false},
-    [CTL_C_REFUSED] = {"agw_commands_refused_total", "H.248 commands answered with an error", false},
-    [CTL_C_NO_RESOURCE] = {"agw_no_port_total", "reservations without a free port (error 510)", false},
+    [CTL_C_REFUSED] = {"agw_commands_refused_total", "H.248 commands answered with an error",
+                       false},
+    [CTL_C_NO_RESOURCE] = {"agw_no_port_total", "reservations without a free port (error 510)",
+                           false},
     [CTL_C_NOTIFIED] = {"agw_notifies_total", "NOTIFY requests sent", false},
-    [CTL_C_NOTIFY_LOST] = {"agw_notifies_lost_total", "NOTIFY requests not sent or not answered", false},
+    [CTL_C_NOTIFY_LOST] = {"agw_notifies_lost_total", "NOTIFY requests not sent or not answered",
+                           false},
     [CTL_C_DTLS_FAILED] = {"agw_dtls_failed_streams_total", "streams whose DTLS failed", false},
-    [CTL_C_ORPHANED] = {"agw_orphans_released_total", "terminations released without the controller's word", false},
+    [CTL_C_ORPHANED] = {"agw_orphans_released_total",
+                        "terminations released without the controller's word", false},
 };
 
 static int realm_open(struct realm *r, const struct realm_conf *conf)
@@ -56,7 +61,8 @@ int ctl_new(struct ctl **cp, const struct ctl_conf *conf, const struct ctl_h *h)
     struct ctl *c;
     int err = 0;
 
-    if (!conf->n_realms || conf->n_realms > CTL_REALMS || !conf->n_workers || conf->n_workers > CTL_WORKERS)
+    if (!conf->n_realms || conf->n_realms > CTL_REALMS || !conf->n_workers ||
+        conf->n_workers > CTL_WORKERS)
         return -EINVAL;
     c = calloc(1, sizeof *c);
     if (!c)
@@ -84,7 +90,8 @@ void ctl_free(struct ctl *c)
     if (!c)
         return;
     ctl_release_all(c, "end");
-    HASH_ITER(hh, c->eps, ep, next) { /* the other threads are gone: nothing will be closed any more */
+    HASH_ITER(hh, c->eps, ep, next)
+    { /* the other threads are gone: nothing will be closed any more */
         ep->waits = 1;
         ep_closed(c, ep->id);
     }
@@ -161,7 +168,7 @@ void ctl_release_all(struct ctl *c, const char *why)
     if (c->ctxs)
         log_warn("ctl", "msg=\"all contexts released\" n=%u why=\"%s\"", HASH_COUNT(c->ctxs), why);
     HASH_ITER(hh, c->ctxs, x, next)
-        ctx_free(x);
+    ctx_free(x);
 }
 
 bool ctl_is_idle(const struct ctl *c)

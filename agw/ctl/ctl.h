@@ -1,7 +1,8 @@
-/* The gateway's state, without sockets, threads or clocks of its own: contexts, terminations, port pools, endpoints and
- * their ids. Commands come by cmd_txn (cmd.h), news from workers and the data thread by ctl_bus, time by ctl_tick; orders
- * leave through the inboxes of the other threads, NOTIFY requests through ctl_h.
- * Owner: struct mg (or a test). Thread: control. A tree: ctl > ctx > term > stream; each owns what is below it. */
+/* The gateway's state, without sockets, threads or clocks of its own: contexts, terminations, port
+ * pools, endpoints and their ids. Commands come by cmd_txn (cmd.h), news from workers and the data
+ * thread by ctl_bus, time by ctl_tick; orders leave through the inboxes of the other threads,
+ * NOTIFY requests through ctl_h. Owner: struct mg (or a test). Thread: control. A tree: ctl > ctx >
+ * term > stream; each owns what is below it. */
 #pragma once
 
 #include <uthash.h>
@@ -20,12 +21,22 @@ struct term;
 struct stream;
 
 enum ctl_counter {
-    CTL_C_CONTEXTS, CTL_C_TERMS, CTL_C_STREAMS, CTL_C_ENDPOINTS, CTL_C_COMMANDS, CTL_C_REFUSED, CTL_C_NO_RESOURCE,
-    CTL_C_NOTIFIED, CTL_C_NOTIFY_LOST, CTL_C_DTLS_FAILED, CTL_C_ORPHANED, CTL_C_N
+    CTL_C_CONTEXTS,
+    CTL_C_TERMS,
+    CTL_C_STREAMS,
+    CTL_C_ENDPOINTS,
+    CTL_C_COMMANDS,
+    CTL_C_REFUSED,
+    CTL_C_NO_RESOURCE,
+    CTL_C_NOTIFIED,
+    CTL_C_NOTIFY_LOST,
+    CTL_C_DTLS_FAILED,
+    CTL_C_ORPHANED,
+    CTL_C_N
 };
 extern const struct count_def ctl_counters[CTL_C_N];
 
-struct realm_conf { /* text lives as long as the ctl */
+struct realm_conf {        /* text lives as long as the ctl */
     const char *name;      /* ipdc/realm: "core.example.net" */
     const char *interface; /* the third level of a TerminationID: "core" */
     const char *peer;      /* who is on the other side, for traces: "core" */
@@ -33,7 +44,7 @@ struct realm_conf { /* text lives as long as the ctl */
     bool has_addr6;
     struct addr addr6;
     uint16_t port_lo, port_hi;
-    bool any_source;       /* accept TCP from other hosts than Remote's, unless gm/saf is ON */
+    bool any_source; /* accept TCP from other hosts than Remote's, unless gm/saf is ON */
 };
 
 struct ctl_times { /* told by an audit of ROOT (H.248.1 E.2); ms, and a number of Pendings */
@@ -44,9 +55,9 @@ struct ctl_conf {
     const struct realm_conf *realms; /* the first is the default */
     unsigned n_realms;
     unsigned max_contexts, max_terms;
-    uint32_t orphan_ms;         /* contexts are kept this long without a controller; 0 = for ever */
-    uint16_t sctp_port;         /* a=sctp-port:$ */
-    uint32_t max_message;       /* a=max-message-size:$, and the most that may be asked */
+    uint32_t orphan_ms;   /* contexts are kept this long without a controller; 0 = for ever */
+    uint16_t sctp_port;   /* a=sctp-port:$ */
+    uint32_t max_message; /* a=max-message-size:$, and the most that may be asked */
     struct ctl_times root;
     const struct cert *cert;
     struct inbox *data;
@@ -54,10 +65,11 @@ struct ctl_conf {
     unsigned n_workers;
 };
 
-/* How requests of ours leave: link_request of the association, or a test's recorder. 0, -ENOTCONN, ... */
+/* How requests of ours leave: link_request of the association, or a test's recorder. 0, -ENOTCONN,
+ * ... */
 struct ctl_h {
-    int (*request)(void *arg, int (*build)(struct arena *a, struct h248_txn *txn, void *arg), void *build_arg,
-                   trans_reply_h *cb, void *cb_arg);
+    int (*request)(void *arg, int (*build)(struct arena *a, struct h248_txn *txn, void *arg),
+                   void *build_arg, trans_reply_h *cb, void *cb_arg);
     void *arg;
 };
 
@@ -66,36 +78,37 @@ struct realm {
     struct port_pool *udp[2], *tcp[2]; /* IPv4, IPv6; NULL: no such address */
 };
 
-/* What an id on the bus stands for. It outlives its stream until the other threads said BUS_CLOSED. */
+/* What an id on the bus stands for. It outlives its stream until the other threads said BUS_CLOSED.
+ */
 struct ep {
     bus_id id;
-    struct stream *stream;   /* NULL: closing */
-    struct port_pool *pool;  /* NULL: no port of its own (channels) */
+    struct stream *stream;  /* NULL: closing */
+    struct port_pool *pool; /* NULL: no port of its own (channels) */
     uint16_t port;
-    unsigned waits;          /* BUS_CLOSED still to come */
+    unsigned waits; /* BUS_CLOSED still to come */
     UT_hash_handle hh;
 };
 
 struct ctl_root { /* events armed on ROOT (package it, H.248.14) */
     uint32_t request_id;
-    uint32_t ito_ms;         /* 0 = off */
-    msec_t heard;            /* last message of the controller */
+    uint32_t ito_ms; /* 0 = off */
+    msec_t heard;    /* last message of the controller */
 };
 
 struct ctl {
     struct ctl_conf conf;
     struct ctl_h h;
     struct realm realms[CTL_REALMS];
-    struct ctx *ctxs;        /* uthash by id */
-    struct term *terms;      /* uthash by TerminationID */
-    struct ep *eps;          /* uthash by bus id */
-    struct term *beating;    /* list of terminations with hangterm/thb armed */
+    struct ctx *ctxs;     /* uthash by id */
+    struct term *terms;   /* uthash by TerminationID */
+    struct ep *eps;       /* uthash by bus id */
+    struct term *beating; /* list of terminations with hangterm/thb armed */
     uint32_t last_ctx, last_term;
     bus_id last_bus;
     unsigned on_worker[CTL_WORKERS]; /* contexts of each */
-    unsigned notifying;      /* NOTIFY without a reply */
+    unsigned notifying;              /* NOTIFY without a reply */
     struct ctl_root root;
-    bool is_down;            /* no controller */
+    bool is_down; /* no controller */
     msec_t down_since;
     struct iq_term *asked, *merged, *answer; /* scratch: too big for a stack */
     count_t counts[CTL_C_N];
@@ -106,17 +119,20 @@ void ctl_free(struct ctl *c);
 void ctl_bus(struct ctl *c, struct bus_msg *m, msec_t now); /* BUS_EVENT, BUS_CLOSED; frees m */
 void ctl_tick(struct ctl *c, msec_t now);                   /* every CTL_TICK_MS */
 void ctl_heard(struct ctl *c, msec_t now);                  /* any message of the controller */
-void ctl_down(struct ctl *c, msec_t now);                   /* the controller is lost: contexts wait */
-void ctl_up(struct ctl *c, msec_t now);                     /* it is back, contexts stay */
-void ctl_release_all(struct ctl *c, const char *why);       /* every context; closing endpoints remain until ctl_bus */
-bool ctl_is_idle(const struct ctl *c);                      /* no context and nothing closing */
+void ctl_down(struct ctl *c, msec_t now); /* the controller is lost: contexts wait */
+void ctl_up(struct ctl *c, msec_t now);   /* it is back, contexts stay */
+void ctl_release_all(struct ctl *c,
+                     const char *why); /* every context; closing endpoints remain until ctl_bus */
+bool ctl_is_idle(const struct ctl *c); /* no context and nothing closing */
 
 const struct realm *ctl_realm(const struct ctl *c, struct sv name);
 const struct realm *ctl_interface(const struct ctl *c, struct sv name);
 
 /* --- ep.c --- */
-struct ep *ep_new(struct ctl *c, struct stream *s, struct port_pool *pool, uint16_t port); /* waits = 1 */
+struct ep *ep_new(struct ctl *c, struct stream *s, struct port_pool *pool,
+                  uint16_t port); /* waits = 1 */
 struct ep *ep_find(struct ctl *c, bus_id id);
-/* The stream is gone; BUS_CLOSED is awaited for an opened one, else its port is given back at once. */
+/* The stream is gone; BUS_CLOSED is awaited for an opened one, else its port is given back at once.
+ */
 void ep_leave(struct ctl *c, struct ep *ep, bool opened);
 void ep_closed(struct ctl *c, bus_id id);

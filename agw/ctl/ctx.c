@@ -12,7 +12,8 @@ static uint32_t next_id(struct ctl *c)
 {
     do {
         c->last_ctx++;
-    } while (c->last_ctx == H248_CTX_NULL || c->last_ctx >= H248_CTX_CHOOSE || ctx_find(c, c->last_ctx));
+    } while (c->last_ctx == H248_CTX_NULL || c->last_ctx >= H248_CTX_CHOOSE ||
+             ctx_find(c, c->last_ctx));
     return c->last_ctx;
 }
 
@@ -71,7 +72,8 @@ static struct stream *free_tcp(const struct ctx *x, const struct stream *chan)
 {
     struct term *t;
 
-    DL_FOREACH(x->terms, t) {
+    DL_FOREACH(x->terms, t)
+    {
         struct stream *s = t == chan->term ? NULL : term_stream(t, chan->spec.id);
 
         if (s && s->kind == STREAM_TCP && !s->joined)
@@ -85,8 +87,10 @@ void ctx_connect(struct ctx *x)
     struct term *t;
     struct stream *s;
 
-    DL_FOREACH(x->terms, t) {
-        DL_FOREACH(t->streams, s) {
+    DL_FOREACH(x->terms, t)
+    {
+        DL_FOREACH(t->streams, s)
+        {
             struct stream *tcp = s->kind == STREAM_CHAN && !s->joined ? free_tcp(x, s) : NULL;
 
             if (tcp)

@@ -1,4 +1,5 @@
-/* Endpoints: bus id to stream, and ports that may be used again only after their socket is closed. */
+/* Endpoints: bus id to stream, and ports that may be used again only after their socket is closed.
+ */
 #include "agw/ctl/ctl.h"
 
 #include <stdlib.h>

@@ -39,7 +39,8 @@ void event_arm(struct term *t, const struct iq_term *asked, msec_t now)
 void event_arm_root(struct ctl *c, const struct iq_term *asked, msec_t now)
 {
     c->root.request_id = asked->request_id;
-    c->root.ito_ms = asked->ito.set ? (uint32_t)(asked->ito.v * 10) : 0; /* H.248.14: units of 10 ms */
+    c->root.ito_ms =
+        asked->ito.set ? (uint32_t)(asked->ito.v * 10) : 0; /* H.248.14: units of 10 ms */
     c->root.heard = now;
 }
 
@@ -62,7 +63,8 @@ static void timestamp(char out[TIMESTAMP_LEN])
     gmtime_r(&ts.tv_sec, &tm);
     strftime(day, sizeof day, "%Y%m%d", &tm);
     strftime(clock, sizeof clock, "%H%M%S", &tm);
-    snprintf(out, TIMESTAMP_LEN, "%.8sT%.6s%02u", day, clock, (unsigned)(ts.tv_nsec / 10000000) % 100);
+    snprintf(out, TIMESTAMP_LEN, "%.8sT%.6s%02u", day, clock,
+             (unsigned)(ts.tv_nsec / 10000000) % 100);
 }
 
 static int notify_build(struct arena *a, struct h248_txn *txn, void *arg)
@@ -105,7 +107,8 @@ static void hanging(struct notify *n, unsigned code)
 
     if (!t || (code != 411 && code != 430 && code != 431 && code != 435))
         return;
-    log_warn("ctl", "ctx=%u term=%s msg=\"unknown to the controller: released\" error=%u", n->context, n->term, code);
+    log_warn("ctl", "ctx=%u term=%s msg=\"unknown to the controller: released\" error=%u",
+             n->context, n->term, code);
     count_add(&n->ctl->counts[CTL_C_ORPHANED], 1);
     term_free(t);
     if (!x->n_terms)
@@ -122,13 +125,15 @@ static void notify_reply(void *arg, enum trans_result result, const struct h248_
         count_add(&n->ctl->counts[CTL_C_NOTIFY_LOST], 1);
         log_warn("ctl", "ctx=%u term=%s msg=\"no reply to Notify\"", n->context, n->term);
     } else if (code) {
-        log_warn("ctl", "ctx=%u term=%s msg=\"Notify refused\" error=%u", n->context, n->term, code);
+        log_warn("ctl", "ctx=%u term=%s msg=\"Notify refused\" error=%u", n->context, n->term,
+                 code);
         hanging(n, code);
     }
     free(n);
 }
 
-static void notify(struct ctl *c, uint32_t context, const char *term, uint32_t request_id, const struct iq_observed *ev)
+static void notify(struct ctl *c, uint32_t context, const char *term, uint32_t request_id,
+                   const struct iq_observed *ev)
 {
     struct notify *n = c->notifying < CTL_NOTIFY ? calloc(1, sizeof *n) : NULL;
     int err = n ? 0 : -ENOBUFS;
@@ -153,7 +158,7 @@ static void notify(struct ctl *c, uint32_t context, const char *term, uint32_t r
 static const struct what {
     enum bus_what what;
     enum iq_event event;
-    const char *cause;  /* g/cause when the event itself is not armed; NULL: nothing */
+    const char *cause; /* g/cause when the event itself is not armed; NULL: nothing */
     bool warn;
 } whats[] = {
     {BUS_EV_ICE_LOST, IQ_EV_CONSENT_LOST, "FT", true},
@@ -221,8 +226,9 @@ void event_bus(struct ctl *c, const struct bus_event *ev)
     }
     if (ev->what == BUS_EV_DTLS_FAILED)
         count_add(&c->counts[CTL_C_DTLS_FAILED], 1);
-    log_write(w && w->warn ? LOG_WARN : LOG_INFO, "ctl", "ctx=%u term=%s s=%u msg=\"%s\" why=\"%s\"", s->term->ctx->id,
-              s->term->id, s->spec.id, bus_what_name(ev->what), ev->text);
+    log_write(w && w->warn ? LOG_WARN : LOG_INFO, "ctl",
+              "ctx=%u term=%s s=%u msg=\"%s\" why=\"%s\"", s->term->ctx->id, s->term->id,
+              s->spec.id, bus_what_name(ev->what), ev->text);
     if (w)
         observe(s, w);
 }
@@ -234,18 +240,20 @@ static void beat(struct term *t, msec_t now)
     const struct iq_observed ev = {.event = IQ_EV_HEARTBEAT};
 
     t->beat_at = now + (msec_t)t->heartbeat.v * 1000;
-    DL_DELETE2(t->ctx->ctl->beating, t, beat_prev, beat_next); /* to the end: who is due next stands in front */
+    DL_DELETE2(t->ctx->ctl->beating, t, beat_prev,
+               beat_next); /* to the end: who is due next stands in front */
     DL_APPEND2(t->ctx->ctl->beating, t, beat_prev, beat_next);
     notify(t->ctx->ctl, t->ctx->id, t->id, t->request_id, &ev);
 }
 
-/* A reply from within notify may release terminations: look for the next due one from the start. Each of them is due
- * later after its turn, so this ends. */
+/* A reply from within notify may release terminations: look for the next due one from the start.
+ * Each of them is due later after its turn, so this ends. */
 static struct term *due(const struct ctl *c, msec_t now)
 {
     struct term *t;
 
-    DL_FOREACH2(c->beating, t, beat_next) {
+    DL_FOREACH2(c->beating, t, beat_next)
+    {
         if (t->beat_at <= now)
             return t;
     }

@@ -7,8 +7,8 @@
 
 #include "common/rnd.h"
 
-#define UFRAG_CHARS 8 /* 47 bits of 62^8; RFC 8839 5.4 asks for 24 */
-#define PWD_CHARS 24  /* 142 bits; it asks for 128 */
+#define UFRAG_CHARS 8  /* 47 bits of 62^8; RFC 8839 5.4 asks for 24 */
+#define PWD_CHARS   24 /* 142 bits; it asks for 128 */
 /* RFC 8445 5.1.2: 126 * 2^24 + 65535 * 2^8 + 255: host candidate, component 1 */
 #define HOST_PRIORITY 2130706431u
 
@@ -21,7 +21,8 @@ struct fill {
 
 static int bad(const struct fill *f, const struct sdp_attr *at)
 {
-    return iq_refuse(f->fault, 449, "Local of stream %u: a=%.*s:%.*s", f->stream, SV_ARG(at->name), SV_ARG(at->value));
+    return iq_refuse(f->fault, 449, "Local of stream %u: a=%.*s:%.*s", f->stream, SV_ARG(at->name),
+                     SV_ARG(at->value));
 }
 
 static bool is_open(const struct sdp_attr *at)
@@ -29,7 +30,8 @@ static bool is_open(const struct sdp_attr *at)
     return sv_is(sv_trim(at->value), "$");
 }
 
-/* Each row: `text` makes the value for `$`; `given` takes over or refuses a value that was not open. */
+/* Each row: `text` makes the value for `$`; `given` takes over or refuses a value that was not
+ * open. */
 static char *ufrag_text(const struct fill *f)
 {
     if (!f->l->fresh) {
@@ -46,7 +48,8 @@ static char *pwd_text(const struct fill *f)
     return ufrag_text(f) ? arena_printf(f->a, "%s", f->l->pwd) : NULL;
 }
 
-static int given_credential(const struct fill *f, const struct sdp_attr *at, char *out, size_t size, size_t least)
+static int given_credential(const struct fill *f, const struct sdp_attr *at, char *out, size_t size,
+                            size_t least)
 {
     if (at->value.n < least || at->value.n >= size || f->l->fresh)
         return bad(f, at);
@@ -69,8 +72,8 @@ static char *candidate_text(const struct fill *f)
 {
     char host[ADDR_STRLEN];
 
-    return arena_printf(f->a, "1 1 UDP %u %s %u typ host", HOST_PRIORITY, addr_host(f->l->addr, host),
-                        addr_port(f->l->addr));
+    return arena_printf(f->a, "1 1 UDP %u %s %u typ host", HOST_PRIORITY,
+                        addr_host(f->l->addr, host), addr_port(f->l->addr));
 }
 
 static int candidate_given(const struct fill *f, const struct sdp_attr *at)
@@ -78,7 +81,8 @@ static int candidate_given(const struct fill *f, const struct sdp_attr *at)
     struct sdp_candidate c;
     struct addr a;
 
-    if (sdp_candidate_parse(at->value, &c) || addr_parse(&a, c.addr, c.port) || !addr_eq(&a, f->l->addr))
+    if (sdp_candidate_parse(at->value, &c) || addr_parse(&a, c.addr, c.port) ||
+        !addr_eq(&a, f->l->addr))
         return bad(f, at);
     return 0;
 }
@@ -158,7 +162,8 @@ static bool is_open_fingerprint(const struct sdp_attr *at)
     return sv_is(at->name, "fingerprint") && sv_iis(hash, "sha-256") && sv_is(sv_trim(rest), "$");
 }
 
-static int fill_attr(const struct fill *f, struct sdp_attr *at, struct sdp_attr **answer, bool *open)
+static int fill_attr(const struct fill *f, struct sdp_attr *at, struct sdp_attr **answer,
+                     bool *open)
 {
     const struct row *r = NULL;
     char *text;
@@ -182,12 +187,14 @@ static int fill_attr(const struct fill *f, struct sdp_attr *at, struct sdp_attr 
     return sdp_attr_add(f->a, answer, r->name, at->value);
 }
 
-static int fill_attrs(const struct fill *f, struct sdp_attr *list, struct sdp_attr **answer, bool *open)
+static int fill_attrs(const struct fill *f, struct sdp_attr *list, struct sdp_attr **answer,
+                      bool *open)
 {
     struct sdp_attr *at;
     int err = 0;
 
-    DL_FOREACH(list, at) {
+    DL_FOREACH(list, at)
+    {
         err = fill_attr(f, at, answer, open);
         if (err)
             break;
@@ -223,7 +230,8 @@ static int fill_addr(const struct fill *f, struct sdp *sdp, bool *open)
             return -ENOMEM;
         *open = true;
     } else if (addr_parse(&a, c->addr, 0) || !addr_eq_host(&a, f->l->addr)) {
-        return iq_refuse(f->fault, 449, "Local of stream %u: address %.*s", f->stream, SV_ARG(c->addr));
+        return iq_refuse(f->fault, 449, "Local of stream %u: address %.*s", f->stream,
+                         SV_ARG(c->addr));
     }
     if (sdp->media->port == SDP_PORT_CHOOSE) {
         sdp->media->port = addr_port(f->l->addr);
@@ -234,7 +242,8 @@ static int fill_addr(const struct fill *f, struct sdp *sdp, bool *open)
     return 0;
 }
 
-int local_fill(struct arena *a, struct sdp *sdp, uint16_t stream, struct local *l, struct sdp **answer, struct iq_fault *fault)
+int local_fill(struct arena *a, struct sdp *sdp, uint16_t stream, struct local *l,
+               struct sdp **answer, struct iq_fault *fault)
 {
     const struct fill f = {a, stream, l, fault};
     struct sdp *out = sdp_new(a);
@@ -250,14 +259,16 @@ int local_fill(struct arena *a, struct sdp *sdp, uint16_t stream, struct local *
         return err;
     out->has_version = true;
     out->conn = *conn_of(sdp);
-    m = sdp_media_new(a, out, sdp->media->media, sdp->media->port, sdp->media->proto, sdp->media->fmts);
+    m = sdp_media_new(a, out, sdp->media->media, sdp->media->port, sdp->media->proto,
+                      sdp->media->fmts);
     if (!m)
         return -ENOMEM;
     err = fill_attrs(&f, sdp->attrs, &m->attrs, &open);
     if (!err)
         err = fill_attrs(&f, sdp->media->attrs, &m->attrs, &open);
     if (!err && l->ice && (!l->ufrag[0] || !l->pwd[0]))
-        err = iq_refuse(fault, 472, "Local of stream %u: ice-ufrag without ice-pwd or the reverse", stream);
+        err = iq_refuse(fault, 472, "Local of stream %u: ice-ufrag without ice-pwd or the reverse",
+                        stream);
     if (!err)
         *answer = open ? out : NULL;
     return err;

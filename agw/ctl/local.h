@@ -1,18 +1,19 @@
-/* Local descriptor (SDP): what the gateway puts in place of `$`, and what it says in the reply (TS 29.334 5.8.1).
- * Pure. Any thread. */
+/* Local descriptor (SDP): what the gateway puts in place of `$`, and what it says in the reply
+ * (TS 29.334 5.8.1). Pure. Any thread. */
 #pragma once
 
 #include "common/net.h"
 #include "h248/iq.h"
 
 #define LOCAL_UFRAG 16 /* ours and given ones, NUL included: as struct bus_sep has them */
-#define LOCAL_PWD 40
+#define LOCAL_PWD   40
 
-struct local { /* in: what we have to offer; ufrag and pwd, sctp_port and max_message also out: what was given instead */
+struct local { /* in: what we have to offer; ufrag and pwd, sctp_port and max_message also out: what
+                  was given instead */
     const struct addr *addr;
-    const char *fingerprint;   /* sha-256 */
-    bool ice;                  /* out: Local has ICE credentials */
-    bool fresh;                /* out: credentials were chosen (`$`) */
+    const char *fingerprint; /* sha-256 */
+    bool ice;                /* out: Local has ICE credentials */
+    bool fresh;              /* out: credentials were chosen (`$`) */
     char ufrag[LOCAL_UFRAG], pwd[LOCAL_PWD];
     uint16_t sctp_port;
     uint32_t max_message;
@@ -21,8 +22,10 @@ struct local { /* in: what we have to offer; ufrag and pwd, sctp_port and max_me
 
 /* IPv4 or IPv6, before a port is taken. 0; -EBADMSG with fault 449. */
 int local_family(const struct sdp *sdp, uint16_t stream, bool *v6, struct iq_fault *fault);
-/* Replace each `$` in sdp; *answer (in the arena) is the complete c= and m= and the attributes that were open, NULL when
- * nothing was. Given values must be ours: 449. 0, -EBADMSG with fault, -ENOMEM. */
-int local_fill(struct arena *a, struct sdp *sdp, uint16_t stream, struct local *l, struct sdp **answer, struct iq_fault *fault);
+/* Replace each `$` in sdp; *answer (in the arena) is the complete c= and m= and the attributes that
+ * were open, NULL when nothing was. Given values must be ours: 449. 0, -EBADMSG with fault,
+ * -ENOMEM. */
+int local_fill(struct arena *a, struct sdp *sdp, uint16_t stream, struct local *l,
+               struct sdp **answer, struct iq_fault *fault);
 /* a=setup of Local; NONE: absent. */
 enum sdp_setup local_setup(const struct sdp *sdp);

@@ -15,12 +15,12 @@ struct mg {
     uv_loop_t *loop;
     struct link *link;
     struct ctl *ctl;
-    uv_poll_t poll;      /* the inbox */
+    uv_poll_t poll; /* the inbox */
     uv_timer_t tick;
-    int handles;         /* open ones: the memory goes with the last */
+    int handles; /* open ones: the memory goes with the last */
     void (*stopped)(void *arg, bool clean);
     void *stopped_arg;
-    bool releasing;      /* after the farewell */
+    bool releasing; /* after the farewell */
     msec_t stop_until;
 };
 
@@ -40,8 +40,8 @@ static int build_answer(struct arena *a, struct h248_txn *reply, void *arg)
     return cmd_run(an->mg->ctl, a, an->req, reply, net_now_ms());
 }
 
-static void on_request(void *arg, struct assoc_peer *peer, struct trans_in *in, const struct h248_msg *msg,
-                       const struct h248_txn *req)
+static void on_request(void *arg, struct assoc_peer *peer, struct trans_in *in,
+                       const struct h248_msg *msg, const struct h248_txn *req)
 {
     struct answer an = {.mg = arg, .req = req};
     int err;
@@ -53,8 +53,8 @@ static void on_request(void *arg, struct assoc_peer *peer, struct trans_in *in, 
         log_error("ctl", "tid=%u msg=\"no reply could be built\" err=%d", req->tid, -err);
 }
 
-static int send_request(void *arg, int (*build)(struct arena *a, struct h248_txn *txn, void *arg), void *build_arg,
-                        trans_reply_h *cb, void *cb_arg)
+static int send_request(void *arg, int (*build)(struct arena *a, struct h248_txn *txn, void *arg),
+                        void *build_arg, trans_reply_h *cb, void *cb_arg)
 {
     struct mg *mg = arg;
     struct assoc_peer *peer = assoc_peer_first(link_assoc(mg->link));
@@ -66,7 +66,8 @@ static int send_request(void *arg, int (*build)(struct arena *a, struct h248_txn
 
 /* --- association --- */
 
-static void on_event(void *arg, struct assoc_peer *peer, enum assoc_event ev, struct sv term, unsigned reason)
+static void on_event(void *arg, struct assoc_peer *peer, enum assoc_event ev, struct sv term,
+                     unsigned reason)
 {
     struct mg *mg = arg;
     msec_t now = net_now_ms();
@@ -76,7 +77,8 @@ static void on_event(void *arg, struct assoc_peer *peer, enum assoc_event ev, st
     case ASSOC_UP:
     case ASSOC_RETURNED:
         ctl_up(mg->ctl, now);
-        log_info("ctl", "mgc=%s msg=\"%s\"", assoc_peer_name(peer), ev == ASSOC_UP ? "registered" : "contact is back");
+        log_info("ctl", "mgc=%s msg=\"%s\"", assoc_peer_name(peer),
+                 ev == ASSOC_UP ? "registered" : "contact is back");
         break;
     case ASSOC_RESTARTED: /* the controller knows of no context any more */
         ctl_release_all(mg->ctl, "controller restarted");
@@ -98,7 +100,8 @@ static void title_of(const struct h248_msg *msg, char *out, size_t size)
     const struct h248_txn *t;
 
     memset(out, 0, size);
-    DL_FOREACH(msg->txns, t) {
+    DL_FOREACH(msg->txns, t)
+    {
         char one[TITLE_LEN] = "";
 
         h248_txn_title(t, one, sizeof one);
@@ -109,7 +112,8 @@ static void title_of(const struct h248_msg *msg, char *out, size_t size)
     out[b.len < size ? b.len : size - 1] = '\0';
 }
 
-static void on_seen(void *arg, bool out, const struct addr *peer, struct sv text, const struct h248_msg *msg)
+static void on_seen(void *arg, bool out, const struct addr *peer, struct sv text,
+                    const struct h248_msg *msg)
 {
     struct mg *mg = arg;
     char title[TITLE_LEN];

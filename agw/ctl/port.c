@@ -7,7 +7,7 @@
 
 #include "agw/ctl/limits.h"
 
-#define NIL 0u        /* no successor: port 0 is never in a pool */
+#define NIL   0u      /* no successor: port 0 is never in a pool */
 #define TAKEN 0xFFFFu /* not in a queue: port 65535 is never in a pool either */
 
 struct queue {
@@ -46,7 +46,8 @@ static uint16_t take_first(struct port_pool *p, struct queue *q)
     return port;
 }
 
-int port_pool_new(struct port_pool **pp, enum port_kind kind, const struct addr *addr, uint16_t lo, uint16_t hi)
+int port_pool_new(struct port_pool **pp, enum port_kind kind, const struct addr *addr, uint16_t lo,
+                  uint16_t hi)
 {
     struct port_pool *p;
 
@@ -78,7 +79,8 @@ void port_pool_free(struct port_pool *p)
     free(p);
 }
 
-/* The first of this queue that nobody else on this host holds. The fd, -ENOSPC, or another -errno. */
+/* The first of this queue that nobody else on this host holds. The fd, -ENOSPC, or another -errno.
+ */
 static int take_from(struct port_pool *p, struct queue *q, struct addr *local)
 {
     unsigned tries = q->n < CTL_PORT_TRIES ? q->n : CTL_PORT_TRIES;

@@ -1,6 +1,6 @@
-/* Port pool of one address: which port is free, oldest first, so that a port rests as long as possible between two calls.
- * Two queues in one array (even, odd): taking and giving back are O(1) and nothing can fragment.
- * Owner: struct ctl. Thread: control. */
+/* Port pool of one address: which port is free, oldest first, so that a port rests as long as
+ * possible between two calls. Two queues in one array (even, odd): taking and giving back are O(1)
+ * and nothing can fragment. Owner: struct ctl. Thread: control. */
 #pragma once
 
 #include "common/net.h"
@@ -11,10 +11,11 @@ enum port_kind { PORT_UDP, PORT_TCP };
 enum port_parity { PORT_ANY, PORT_EVEN };
 
 /* Ports lo..hi of *addr (its own port is ignored). -EINVAL: empty range, port 0 or 65535. */
-int port_pool_new(struct port_pool **pp, enum port_kind kind, const struct addr *addr, uint16_t lo, uint16_t hi);
+int port_pool_new(struct port_pool **pp, enum port_kind kind, const struct addr *addr, uint16_t lo,
+                  uint16_t hi);
 void port_pool_free(struct port_pool *p);
-/* A bound UDP or listening TCP socket on the port that rested longest; *local is its address. The fd, -ENOSPC when no port
- * of the pool can be had, or another -errno (no descriptors left). */
+/* A bound UDP or listening TCP socket on the port that rested longest; *local is its address. The
+ * fd, -ENOSPC when no port of the pool can be had, or another -errno (no descriptors left). */
 int port_take(struct port_pool *p, enum port_parity parity, struct addr *local);
 void port_give(struct port_pool *p, uint16_t port); /* its socket is closed by now */
 unsigned port_left(const struct port_pool *p);

@@ -1,12 +1,14 @@
-/* Remote descriptor: TS 29.334 5.15 lines c=, m=, a=setup, a=ice-*, a=fingerprint, a=sctp-port, a=max-message-size. */
+/* Remote descriptor: TS 29.334 5.15 lines c=, m=, a=setup, a=ice-*, a=fingerprint, a=sctp-port,
+ * a=max-message-size. */
 #include "agw/ctl/remote.h"
 
 #include <errno.h>
 
-#define SCTP_PORT_DEFAULT 5000u      /* RFC 8841 5.1 */
-#define MAX_MESSAGE_DEFAULT 65536u   /* RFC 8841 6 */
+#define SCTP_PORT_DEFAULT   5000u  /* RFC 8841 5.1 */
+#define MAX_MESSAGE_DEFAULT 65536u /* RFC 8841 6 */
 
-static int read_addr(const struct sdp *sdp, uint16_t stream, struct remote *out, struct iq_fault *fault)
+static int read_addr(const struct sdp *sdp, uint16_t stream, struct remote *out,
+                     struct iq_fault *fault)
 {
     const struct sdp_media *m = sdp->media;
     const struct sdp_conn *c = sdp_conn_of(sdp, m);
@@ -20,7 +22,8 @@ static int read_addr(const struct sdp *sdp, uint16_t stream, struct remote *out,
     return 0;
 }
 
-static int read_ice(const struct sdp *sdp, uint16_t stream, struct remote *out, struct iq_fault *fault)
+static int read_ice(const struct sdp *sdp, uint16_t stream, struct remote *out,
+                    struct iq_fault *fault)
 {
     const struct sdp_attr *ufrag = sdp_attr_of(sdp, sdp->media, "ice-ufrag");
     const struct sdp_attr *pwd = sdp_attr_of(sdp, sdp->media, "ice-pwd");
@@ -28,8 +31,10 @@ static int read_ice(const struct sdp *sdp, uint16_t stream, struct remote *out, 
     if (!ufrag && !pwd)
         return 0;
     if (!ufrag || !pwd)
-        return iq_refuse(fault, 472, "Remote of stream %u: ice-ufrag without ice-pwd or the reverse", stream);
-    /* RFC 8839 5.4: at least 4 and 22, at most 256 characters; what does not fit the bus is refused, not cut */
+        return iq_refuse(fault, 472,
+                         "Remote of stream %u: ice-ufrag without ice-pwd or the reverse", stream);
+    /* RFC 8839 5.4: at least 4 and 22, at most 256 characters; what does not fit the bus is
+     * refused, not cut */
     if (ufrag->value.n < 4 || ufrag->value.n >= sizeof out->ufrag)
         return iq_refuse(fault, 449, "Remote of stream %u: ice-ufrag", stream);
     if (pwd->value.n < 22 || pwd->value.n >= sizeof out->pwd)
@@ -40,8 +45,10 @@ static int read_ice(const struct sdp *sdp, uint16_t stream, struct remote *out, 
     return 0;
 }
 
-/* Several are allowed (RFC 8122 5): SHA-256 if there, else the first of a hash that we can compute. */
-static int read_fingerprint(const struct sdp *sdp, uint16_t stream, struct remote *out, struct iq_fault *fault)
+/* Several are allowed (RFC 8122 5): SHA-256 if there, else the first of a hash that we can compute.
+ */
+static int read_fingerprint(const struct sdp *sdp, uint16_t stream, struct remote *out,
+                            struct iq_fault *fault)
 {
     static const char *const hashes[] = {"sha-256", "sha-384", "sha-512"};
     const struct sdp_attr *first = sdp_attr_of(sdp, sdp->media, "fingerprint");
@@ -51,7 +58,8 @@ static int read_fingerprint(const struct sdp *sdp, uint16_t stream, struct remot
             struct sdp_fingerprint fp;
 
             if (sdp_fingerprint_parse(at->value, &fp))
-                return iq_refuse(fault, 449, "Remote of stream %u: fingerprint %.*s", stream, SV_ARG(at->value));
+                return iq_refuse(fault, 449, "Remote of stream %u: fingerprint %.*s", stream,
+                                 SV_ARG(at->value));
             if (!sv_iis(fp.hash, hashes[h]) || fp.n > sizeof out->fp)
                 continue;
             sv_copy(sv_from(hashes[h]), out->fp_hash, sizeof out->fp_hash);
@@ -60,10 +68,13 @@ static int read_fingerprint(const struct sdp *sdp, uint16_t stream, struct remot
             return 0;
         }
     }
-    return first ? iq_refuse(fault, 449, "Remote of stream %u: fingerprint %.*s", stream, SV_ARG(first->value)) : 0;
+    return first ? iq_refuse(fault, 449, "Remote of stream %u: fingerprint %.*s", stream,
+                             SV_ARG(first->value))
+                 : 0;
 }
 
-static int read_sctp(const struct sdp *sdp, uint16_t stream, struct remote *out, struct iq_fault *fault)
+static int read_sctp(const struct sdp *sdp, uint16_t stream, struct remote *out,
+                     struct iq_fault *fault)
 {
     int err = sdp_sctp_port(sdp, sdp->media, &out->sctp_port);
 
@@ -87,7 +98,8 @@ int remote_read(const struct sdp *sdp, uint16_t stream, struct remote *out, stru
     memset(out, 0, sizeof *out);
     out->setup = setup ? sdp_setup_parse(setup->value) : SDP_SETUP_NONE;
     if (out->setup == SDP_SETUP_BAD || out->setup == SDP_SETUP_HOLDCONN)
-        return iq_refuse(fault, 449, "Remote of stream %u: setup %.*s", stream, SV_ARG(setup->value));
+        return iq_refuse(fault, 449, "Remote of stream %u: setup %.*s", stream,
+                         SV_ARG(setup->value));
     err = read_addr(sdp, stream, out, fault);
     if (!err)
         err = read_ice(sdp, stream, out, fault);

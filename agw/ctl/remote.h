@@ -1,19 +1,20 @@
-/* Remote descriptor (SDP) to what the other threads need to know of the far end. Pure. Any thread. */
+/* Remote descriptor (SDP) to what the other threads need to know of the far end. Pure. Any thread.
+ */
 #pragma once
 
 #include "agw/bus.h"
 #include "h248/iq.h"
 
 struct remote {
-    struct addr addr;          /* c=, m= */
-    enum sdp_setup setup;      /* RFC 4145; NONE: absent */
-    bool ice;                  /* ufrag and pwd are there (RFC 8839 4.4) */
+    struct addr addr;     /* c=, m= */
+    enum sdp_setup setup; /* RFC 4145; NONE: absent */
+    bool ice;             /* ufrag and pwd are there (RFC 8839 4.4) */
     char ufrag[BUS_ICE_UFRAG], pwd[BUS_ICE_PWD];
-    char fp_hash[16];          /* empty: no fingerprint */
+    char fp_hash[16]; /* empty: no fingerprint */
     uint8_t fp[BUS_FP_MAX];
     unsigned fp_len;
     uint16_t sctp_port;
-    uint64_t max_message;      /* 0 = any (RFC 8841 6) */
+    uint64_t max_message; /* 0 = any (RFC 8841 6) */
 };
 
 /* 0, or -EBADMSG with the answer in fault (449 value, 472 missing). */

@@ -1,4 +1,5 @@
-/* struct iq_stream as state, by a table of its optional fields: each of them begins with `bool set`. */
+/* struct iq_stream as state, by a table of its optional fields: each of them begins with `bool
+ * set`. */
 #include "agw/ctl/spec.h"
 
 #include <errno.h>
@@ -9,9 +10,13 @@ static const struct field {
     const char *name;
     size_t offset, size;
     enum field_type type;
-    bool unsupported; /* known to the profile, not to this gateway: TS 29.334 5.2, an optional element may be refused */
+    bool unsupported; /* known to the profile, not to this gateway: TS 29.334 5.2, an optional
+                         element may be refused */
 } fields[] = {
-#define F(n, f, t, un) {n, offsetof(struct iq_stream, f), sizeof(((struct iq_stream *)0)->f), t, un}
+#define F(n, f, t, un)                                                                             \
+    {                                                                                              \
+        n, offsetof(struct iq_stream, f), sizeof(((struct iq_stream *)0)->f), t, un                \
+    }
     F("ipdc/realm", realm, F_TEXT, false),
     F("mgroup/strdeagg", strdeagg, F_PLAIN, false),
     F("sctpbcc/sctpid", sctpid, F_PLAIN, false),
@@ -43,12 +48,14 @@ static bool is_set(const struct iq_stream *s, const struct field *f)
 /* gm/spf = OFF and the like ask for nothing. */
 static bool is_off(const struct iq_stream *s, const struct field *f)
 {
-    return f->size == sizeof(struct iq_bool) && !((const struct iq_bool *)((const char *)s + f->offset))->v;
+    return f->size == sizeof(struct iq_bool) &&
+           !((const struct iq_bool *)((const char *)s + f->offset))->v;
 }
 
 void spec_clear_events(struct iq_stream *s)
 {
-    s->notify_dtls = s->notify_tcp = s->notify_sctp = s->notify_sctp_reset = s->notify_consent = false;
+    s->notify_dtls = s->notify_tcp = s->notify_sctp = s->notify_sctp_reset = s->notify_consent =
+        false;
 }
 
 static void clear_signals(struct iq_stream *s)
@@ -67,7 +74,8 @@ void spec_merge(struct iq_stream *cur, const struct iq_stream *asked, bool has_e
         cur->reserved_value = asked->reserved_value;
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         if (is_set(asked, &fields[i]))
-            memcpy((char *)cur + fields[i].offset, (const char *)asked + fields[i].offset, fields[i].size);
+            memcpy((char *)cur + fields[i].offset, (const char *)asked + fields[i].offset,
+                   fields[i].size);
     }
     if (asked->local || asked->local_empty) {
         cur->local = asked->local;
@@ -124,7 +132,8 @@ int spec_copy(struct arena *a, struct iq_stream *dst, const struct iq_stream *sr
         if (fields[i].type == F_TEXT)
             err = text_copy(a, &((struct iq_text *)at)->v);
         else if (fields[i].type == F_TEXTS)
-            err = spec_copy_texts(a, (struct iq_texts *)at, (const struct iq_texts *)((const char *)src + fields[i].offset));
+            err = spec_copy_texts(a, (struct iq_texts *)at,
+                                  (const struct iq_texts *)((const char *)src + fields[i].offset));
     }
     if (!err && src->local && !(dst->local = sdp_copy(a, src->local)))
         err = -ENOMEM;

@@ -1,4 +1,5 @@
-/* Streams. Order on the bus: see agw/bus.h (association before its transport, transport before its channels). */
+/* Streams. Order on the bus: see agw/bus.h (association before its transport, transport before its
+ * channels). */
 #include "agw/ctl/stream.h"
 
 #include <errno.h>
@@ -33,15 +34,18 @@ int stream_classify(const struct iq_stream *m, enum stream_kind *kind, struct iq
         return iq_refuse(fault, 441, "stream %u: no Local", m->id);
     md = m->local->media;
     if (m->remote && !sv_ieq(m->remote->media->proto, md->proto))
-        return iq_refuse(fault, 473, "stream %u: %.*s and %.*s", m->id, SV_ARG(md->proto), SV_ARG(m->remote->media->proto));
+        return iq_refuse(fault, 473, "stream %u: %.*s and %.*s", m->id, SV_ARG(md->proto),
+                         SV_ARG(m->remote->media->proto));
     for (unsigned i = 0; i < ARRAY_LEN(protos); i++) {
         if (!sv_iis(md->proto, protos[i].proto))
             continue;
         *kind = protos[i].kind;
-        if (*kind == STREAM_SEP ? sv_is(md->media, "application") : sv_is(md->media, "message") || sv_is(md->media, "-"))
+        if (*kind == STREAM_SEP ? sv_is(md->media, "application")
+                                : sv_is(md->media, "message") || sv_is(md->media, "-"))
             return 0;
     }
-    return iq_refuse(fault, 515, "stream %u: m=%.*s %.*s", m->id, SV_ARG(md->media), SV_ARG(md->proto));
+    return iq_refuse(fault, 515, "stream %u: m=%.*s %.*s", m->id, SV_ARG(md->media),
+                     SV_ARG(md->proto));
 }
 
 int stream_new(struct term *t, enum stream_kind kind, struct stream **sp)
@@ -69,7 +73,8 @@ static int take(struct stream *s, struct port_pool *pool, struct iq_fault *fault
     int fd = pool ? port_take(pool, PORT_ANY, &s->local_addr) : -EAFNOSUPPORT;
 
     if (fd == -EAFNOSUPPORT)
-        return iq_refuse(fault, 449, "no such address family in realm %s", s->term->realm->conf->name);
+        return iq_refuse(fault, 449, "no such address family in realm %s",
+                         s->term->realm->conf->name);
     if (fd < 0) {
         count_add(&s->term->ctx->ctl->counts[CTL_C_NO_RESOURCE], 1);
         log_error("ctl", "realm=%s msg=\"no port\" err=%d", s->term->realm->conf->name, -fd);
@@ -114,8 +119,8 @@ int stream_reserve(struct stream *s, const struct iq_stream *m, struct iq_fault 
     return err;
 }
 
-int stream_fill(struct stream *s, struct arena *a, struct iq_stream *m, struct local *l, struct sdp **answer,
-                struct iq_fault *fault)
+int stream_fill(struct stream *s, struct arena *a, struct iq_stream *m, struct local *l,
+                struct sdp **answer, struct iq_fault *fault)
 {
     *answer = NULL;
     *l = s->local;
@@ -135,13 +140,15 @@ static struct inbox *data_of(const struct stream *s)
     return s->term->ctx->ctl->conf.data;
 }
 
-/* An order that cannot be built is lost with its stream: its owner hears of it by silence, the operator here. */
+/* An order that cannot be built is lost with its stream: its owner hears of it by silence, the
+ * operator here. */
 static struct bus_msg *order(const struct stream *s, enum bus_kind kind)
 {
     struct bus_msg *m = bus_new(kind);
 
     if (!m)
-        log_error("ctl", "ctx=%u term=%s s=%u msg=\"no memory for an order\"", s->term->ctx->id, s->term->id, s->spec.id);
+        log_error("ctl", "ctx=%u term=%s s=%u msg=\"no memory for an order\"", s->term->ctx->id,
+                  s->term->id, s->spec.id);
     return m;
 }
 
@@ -223,7 +230,8 @@ static void sep_open(struct stream *s)
     s->opened = true;
 }
 
-/* Local says it; else Remote says the opposite; else we accept: the far end was asked to choose (seed step 5). */
+/* Local says it; else Remote says the opposite; else we accept: the far end was asked to choose
+ * (seed step 5). */
 static enum bus_tcp_role tcp_role(const struct stream *s, const struct remote *r)
 {
     enum sdp_setup ours = local_setup(s->spec.local);
@@ -268,7 +276,8 @@ struct stream *stream_carrier(const struct stream *chan)
 {
     struct stream *s;
 
-    DL_FOREACH(chan->term->streams, s) {
+    DL_FOREACH(chan->term->streams, s)
+    {
         for (unsigned i = 0; s->spec.strdeagg.set && i < s->spec.strdeagg.n; i++) {
             if (s->spec.strdeagg.v[i] == chan->spec.id)
                 return s;
@@ -284,7 +293,9 @@ static void chan_open(struct stream *s)
 
     if (!m)
         return;
-    m->u.chan = (struct bus_chan){.id = s->ep->id, .assoc = carrier->ep->id, .sid = (uint16_t)s->spec.sctpid.v,
+    m->u.chan = (struct bus_chan){.id = s->ep->id,
+                                  .assoc = carrier->ep->id,
+                                  .sid = (uint16_t)s->spec.sctpid.v,
                                   .negotiated = true};
     s->opened = true;
     inbox_post(data_of(s), &m->item);
@@ -335,12 +346,14 @@ static void tcp_update(struct stream *s)
     inbox_post(data_of(s), &m->item);
 }
 
-/* sctpreset/reset on the component stream, or on the de-aggregation stream with the identifier of a channel. */
+/* sctpreset/reset on the component stream, or on the de-aggregation stream with the identifier of a
+ * channel. */
 static void reset(const struct stream *s, int64_t sid)
 {
     struct stream *c;
 
-    DL_FOREACH(s->term->streams, c) {
+    DL_FOREACH(s->term->streams, c)
+    {
         if (c->kind == STREAM_CHAN && c->spec.sctpid.v == sid && c->opened)
             bus_post_id(data_of(s), BUS_CHAN_RESET, c->ep->id);
     }
@@ -348,7 +361,9 @@ static void reset(const struct stream *s, int64_t sid)
 
 void stream_update(struct stream *s, const struct iq_stream *asked, bool fresh_ice)
 {
-    if (s->opened && asked && (asked->remote || asked->local || asked->dtls_establish || asked->tcp_establish || asked->saf.set)) {
+    if (s->opened && asked &&
+        (asked->remote || asked->local || asked->dtls_establish || asked->tcp_establish ||
+         asked->saf.set)) {
         if (s->kind == STREAM_SEP)
             sep_update(s, fresh_ice);
         else if (s->kind == STREAM_TCP)
@@ -359,7 +374,8 @@ void stream_update(struct stream *s, const struct iq_stream *asked, bool fresh_i
     stream_gate(s);
 }
 
-/* H.248.1 7.1.7: Inactive until a Mode is given. Of a de-aggregation stream without one its channels decide. */
+/* H.248.1 7.1.7: Inactive until a Mode is given. Of a de-aggregation stream without one its
+ * channels decide. */
 void stream_gate(struct stream *s)
 {
     const struct stream *carrier = s->kind == STREAM_CHAN ? stream_carrier(s) : NULL;
@@ -372,10 +388,12 @@ void stream_gate(struct stream *s)
     if (!m)
         return;
     m->u.gate.id = s->ep->id;
-    m->u.gate.in = (own == H248_MODE_SENDRECV || own == H248_MODE_RECVONLY) &&
-                   (over == H248_MODE_NONE || over == H248_MODE_SENDRECV || over == H248_MODE_RECVONLY);
-    m->u.gate.out = (own == H248_MODE_SENDRECV || own == H248_MODE_SENDONLY) &&
-                    (over == H248_MODE_NONE || over == H248_MODE_SENDRECV || over == H248_MODE_SENDONLY);
+    m->u.gate.in =
+        (own == H248_MODE_SENDRECV || own == H248_MODE_RECVONLY) &&
+        (over == H248_MODE_NONE || over == H248_MODE_SENDRECV || over == H248_MODE_RECVONLY);
+    m->u.gate.out =
+        (own == H248_MODE_SENDRECV || own == H248_MODE_SENDONLY) &&
+        (over == H248_MODE_NONE || over == H248_MODE_SENDRECV || over == H248_MODE_SENDONLY);
     inbox_post(data_of(s), &m->item);
 }
 

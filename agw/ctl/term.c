@@ -42,7 +42,8 @@ struct term *term_find(struct ctl *c, struct sv id)
 
     if (sv_copy(id, key, sizeof key) >= sizeof key)
         return NULL;
-    for (char *p = key; *p; p++) { /* TerminationIDs fold case (H.248.1 annex B); ours are lower case */
+    for (char *p = key; *p;
+         p++) { /* TerminationIDs fold case (H.248.1 annex B); ours are lower case */
         if (*p >= 'A' && *p <= 'Z')
             *p = (char)(*p - 'A' + 'a');
     }
@@ -54,7 +55,8 @@ struct stream *term_stream(const struct term *t, uint16_t id)
 {
     struct stream *s;
 
-    DL_FOREACH(t->streams, s) {
+    DL_FOREACH(t->streams, s)
+    {
         if (s->spec.id == id)
             return s;
     }
@@ -63,7 +65,8 @@ struct stream *term_stream(const struct term *t, uint16_t id)
 
 /* --- which realm --- */
 
-static int realm_by_name(struct ctl *c, const struct iq_term *asked, const struct realm **r, struct iq_fault *fault)
+static int realm_by_name(struct ctl *c, const struct iq_term *asked, const struct realm **r,
+                         struct iq_fault *fault)
 {
     *r = NULL;
     for (unsigned i = 0; i < asked->n_streams; i++) {
@@ -105,7 +108,8 @@ static int realm_by_id(struct ctl *c, struct sv id, const struct realm **r, stru
     return 0;
 }
 
-int term_realm(struct ctl *c, const struct iq_term *asked, const struct realm **r, struct iq_fault *fault)
+int term_realm(struct ctl *c, const struct iq_term *asked, const struct realm **r,
+               struct iq_fault *fault)
 {
     const struct realm *by_name, *by_id;
     int err = realm_by_id(c, asked->id, &by_id, fault);
@@ -113,7 +117,8 @@ int term_realm(struct ctl *c, const struct iq_term *asked, const struct realm **
     if (!err)
         err = realm_by_name(c, asked, &by_name, fault);
     if (!err && by_name && by_id && by_name != by_id)
-        err = iq_refuse(fault, 473, "realm %s is not interface %s", by_name->conf->name, by_id->conf->interface);
+        err = iq_refuse(fault, 473, "realm %s is not interface %s", by_name->conf->name,
+                        by_id->conf->interface);
     if (!err)
         *r = by_name ? by_name : by_id ? by_id : &c->realms[0];
     return err;
@@ -152,7 +157,8 @@ void term_free(struct term *t)
         return;
     c = t->ctx->ctl;
     for (int pass = 0; pass < 2; pass++) { /* channels before what carries them */
-        DL_FOREACH_SAFE(t->streams, s, next) {
+        DL_FOREACH_SAFE(t->streams, s, next)
+        {
             if ((s->kind == STREAM_CHAN) != (pass == 0))
                 continue;
             DL_DELETE(t->streams, s);
@@ -168,14 +174,15 @@ void term_free(struct term *t)
     free(t);
 }
 
-int term_add(struct ctx *x, struct arena *a, const struct iq_term *asked, struct iq_term *answer, struct term **tp, msec_t now,
-             struct iq_fault *fault)
+int term_add(struct ctx *x, struct arena *a, const struct iq_term *asked, struct iq_term *answer,
+             struct term **tp, msec_t now, struct iq_fault *fault)
 {
     const struct realm *r;
     struct term *t;
     int err;
 
-    if (term_is_wild(asked->id)) /* Add takes from the null context, where nothing lives (TS 29.334 5.4) */
+    if (term_is_wild(
+            asked->id)) /* Add takes from the null context, where nothing lives (TS 29.334 5.4) */
         return iq_refuse(fault, 431, "%.*s", SV_ARG(asked->id));
     err = term_realm(x->ctl, asked, &r, fault);
     if (err)
@@ -198,8 +205,8 @@ int term_add(struct ctx *x, struct arena *a, const struct iq_term *asked, struct
     return 0;
 }
 
-int term_modify(struct term *t, struct arena *a, const struct iq_term *asked, struct iq_term *answer, msec_t now,
-                struct iq_fault *fault)
+int term_modify(struct term *t, struct arena *a, const struct iq_term *asked,
+                struct iq_term *answer, msec_t now, struct iq_fault *fault)
 {
     int err;
 
@@ -223,7 +230,8 @@ void term_fill(const struct term *t, struct iq_term *out)
     out->request_id = t->request_id;
     out->heartbeat = t->heartbeat;
     out->notify_cause = t->notify_cause;
-    DL_FOREACH(t->streams, s) {
+    DL_FOREACH(t->streams, s)
+    {
         struct iq_stream *to = iq_stream_new(out, s->spec.id);
 
         if (to)

@@ -1,5 +1,6 @@
-/* Control module without threads and sockets of its own peers: H.248 texts in, replies and bus messages out.
- * The messages are those of the Iq profile's examples (TS 23.334 6.2.10.6.2 steps 2 to 13 and what follows). */
+/* Control module without threads and sockets of its own peers: H.248 texts in, replies and bus
+ * messages out. The messages are those of the Iq profile's examples (TS 23.334 6.2.10.6.2 steps 2
+ * to 13 and what follows). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +30,7 @@ struct rig {
     unsigned n_worker, n_data;
     struct arena *arena;
     struct h248_msg *reply;
-    char text[TEXT_MAX];       /* the reply, encoded */
+    char text[TEXT_MAX]; /* the reply, encoded */
     msec_t now;
     /* requests of the gateway */
     char sent[TEXT_MAX];
@@ -39,10 +40,11 @@ struct rig {
     void *cb_arg;
 };
 
-static const struct h248_mid MID = {.kind = H248_MID_DOMAIN, .name = {"agw1.example.net", 16}, .has_port = true, .port = 2944};
+static const struct h248_mid MID = {
+    .kind = H248_MID_DOMAIN, .name = {"agw1.example.net", 16}, .has_port = true, .port = 2944};
 
-static int on_request(void *arg, int (*build)(struct arena *a, struct h248_txn *txn, void *arg), void *build_arg,
-                      trans_reply_h *cb, void *cb_arg)
+static int on_request(void *arg, int (*build)(struct arena *a, struct h248_txn *txn, void *arg),
+                      void *build_arg, trans_reply_h *cb, void *cb_arg)
 {
     struct rig *r = arg;
     struct arena *a = arena_new(H248_ARENA_MAX);
@@ -95,8 +97,13 @@ static void look(struct rig *r)
 static int setup_limits(void **state, unsigned contexts, unsigned terms, uint16_t ports)
 {
     struct rig *r = calloc(1, sizeof *r);
-    struct ctl_conf conf = {.max_contexts = contexts, .max_terms = terms, .orphan_ms = 1000, .sctp_port = 5000,
-                            .max_message = 262144, .n_realms = 2, .n_workers = 1,
+    struct ctl_conf conf = {.max_contexts = contexts,
+                            .max_terms = terms,
+                            .orphan_ms = 1000,
+                            .sctp_port = 5000,
+                            .max_message = 262144,
+                            .n_realms = 2,
+                            .n_workers = 1,
                             .root = {500, 1000, 2000, 5}};
     const struct ctl_h h = {on_request, r};
 
@@ -104,10 +111,16 @@ static int setup_limits(void **state, unsigned contexts, unsigned terms, uint16_
     assert_int_equal(inbox_new(&r->worker, 64), 0);
     assert_int_equal(inbox_new(&r->data, 64), 0);
     r->workers[0] = r->worker;
-    r->realms[0] = (struct realm_conf){.name = "core.example.net", .interface = "core", .peer = "core", .port_lo = 21000,
+    r->realms[0] = (struct realm_conf){.name = "core.example.net",
+                                       .interface = "core",
+                                       .peer = "core",
+                                       .port_lo = 21000,
                                        .port_hi = (uint16_t)(21000 + ports - 1)};
-    r->realms[1] = (struct realm_conf){.name = "access.example.net", .interface = "access", .peer = "wic",
-                                       .port_lo = 22000, .port_hi = (uint16_t)(22000 + ports - 1)};
+    r->realms[1] = (struct realm_conf){.name = "access.example.net",
+                                       .interface = "access",
+                                       .peer = "wic",
+                                       .port_lo = 22000,
+                                       .port_hi = (uint16_t)(22000 + ports - 1)};
     addr_parse(&r->realms[0].addr, SV("127.0.0.1"), 0);
     r->realms[1].addr = r->realms[0].addr;
     conf.realms = r->realms;
@@ -144,7 +157,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* One transaction through decode, cmd_run, encode and decode again: r->reply is what a controller reads. */
+/* One transaction through decode, cmd_run, encode and decode again: r->reply is what a controller
+ * reads. */
 static const struct h248_txn *run(struct rig *r, const char *actions)
 {
     struct arena *a = arena_new(H248_ARENA_MAX);
@@ -235,28 +249,37 @@ static void assert_text(struct sv got, const char *want)
         fail_msg("got %.*s, wanted %s", SV_ARG(got), want);
 }
 
-#define FP "AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99"
+#define FP                                                                                         \
+    "AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:"   \
+    "88:99"
 
-static const char ADD_T2[] =
-    "Context = $ { Add = ip/$/core/$ { Media { Stream = 2 { LocalControl { Mode = Inactive, ipdc/realm = "
-    "\"core.example.net\" }, Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } }, Events = 2001 { hangterm/thb { timerx = "
-    "3600 } } } }";
-static const char MODIFY_T2[] =
-    "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { LocalControl { Mode = SendReceive }, Remote {\nv=0\nc=IN IP4 "
-    "192.0.2.99\nm=message 2855 TCP -\n} } } } }";
+static const char ADD_T2[] = "Context = $ { Add = ip/$/core/$ { Media { Stream = 2 { LocalControl "
+                             "{ Mode = Inactive, ipdc/realm = "
+                             "\"core.example.net\" }, Local {\nv=0\nc=IN IP4 $\nm=message $ TCP "
+                             "-\n} } }, Events = 2001 { hangterm/thb { timerx = "
+                             "3600 } } } }";
+static const char MODIFY_T2[] = "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { "
+                                "LocalControl { Mode = SendReceive }, Remote {\nv=0\nc=IN IP4 "
+                                "192.0.2.99\nm=message 2855 TCP -\n} } } } }";
 
-#define T1_REMOTE                                                                                                        \
-    "Remote {\nv=0\nc=IN IP4 198.51.100.10\nm=application 50000 UDP/DTLS/SCTP webrtc-datachannel\na=ice-ufrag:aZ3x\n"       \
-    "a=ice-pwd:0123456789abcdefghijkl\na=sctp-port:5001\na=max-message-size:65536\na=fingerprint:sha-256 " FP "\n}"
-#define T1_LOCAL                                                                                                         \
-    "Local {\nv=0\nc=IN IP4 $\nm=application $ UDP/DTLS/SCTP webrtc-datachannel\na=ice-ufrag:$\na=ice-pwd:$\n"             \
+#define T1_REMOTE                                                                                  \
+    "Remote {\nv=0\nc=IN IP4 198.51.100.10\nm=application 50000 UDP/DTLS/SCTP "                    \
+    "webrtc-datachannel\na=ice-ufrag:aZ3x\n"                                                       \
+    "a=ice-pwd:0123456789abcdefghijkl\na=sctp-port:5001\na=max-message-size:65536\na=fingerprint:" \
+    "sha-256 " FP "\n}"
+#define T1_LOCAL                                                                                   \
+    "Local {\nv=0\nc=IN IP4 $\nm=application $ UDP/DTLS/SCTP "                                     \
+    "webrtc-datachannel\na=ice-ufrag:$\na=ice-pwd:$\n"                                             \
     "a=candidate:$\na=sctp-port:$\na=max-message-size:$\na=fingerprint:sha-256 $\n}"
-#define ADD_T1_GROUP(group, deagg, streams)                                                                              \
-    "Context = 1 { Add = ip/$/access/$ { Media { TerminationState { mgroup/groupse = [" group "] }, Stream = 1 { "          \
-    "LocalControl { Mode = SendReceive, ipdc/realm = \"access.example.net\", mgroup/strdeagg = [" deagg "] }, " T1_LOCAL    \
-    ", " T1_REMOTE " }, " streams " }, Events = 2003 { hangterm/thb { timerx = 3600 }, tlsbsc/BNCChange { Stream = 1 } }, " \
+#define ADD_T1_GROUP(group, deagg, streams)                                                        \
+    "Context = 1 { Add = ip/$/access/$ { Media { TerminationState { mgroup/groupse = [" group      \
+    "] }, Stream = 1 { "                                                                           \
+    "LocalControl { Mode = SendReceive, ipdc/realm = \"access.example.net\", mgroup/strdeagg = "   \
+    "[" deagg "] }, " T1_LOCAL ", " T1_REMOTE " }, " streams                                       \
+    " }, Events = 2003 { hangterm/thb { timerx = 3600 }, tlsbsc/BNCChange { Stream = 1 } }, "      \
     "Signals { tlsbsc/EstBNC { Stream = 1 } } } }"
-#define CHANNEL(stream, sid) "Stream = " stream " { LocalControl { Mode = SendReceive, sctpbcc/sctpid = " sid " } }"
+#define CHANNEL(stream, sid)                                                                       \
+    "Stream = " stream " { LocalControl { Mode = SendReceive, sctpbcc/sctpid = " sid " } }"
 
 static const char ADD_T1[] = ADD_T1_GROUP("\"SCTP 2\"", "2", CHANNEL("2", "0"));
 static const char RELEASE[] = "Context = 1 { W-Subtract = * { Audit { } } }";
@@ -356,7 +379,8 @@ static void test_group(void **state)
     t = run(r, ADD_T1);
     sdp = local_of(r, t, 1);
     assert_text(t->actions->cmds->terms->text, "ip/1/access/2");
-    assert_null(h248_stream_find(&h248_desc_find(t->actions->cmds->descs, H248_D_MEDIA)->u.media, 2));
+    assert_null(
+        h248_stream_find(&h248_desc_find(t->actions->cmds->descs, H248_D_MEDIA)->u.media, 2));
     snprintf(fp, sizeof fp, "sha-256 %s", r->cert->fingerprint);
     assert_text(sdp_attr_find(sdp->media->attrs, "fingerprint")->value, fp);
     assert_text(sdp_attr_find(sdp->media->attrs, "sctp-port")->value, "5000");
@@ -450,36 +474,49 @@ static void test_refusals(void **state)
         {411, "Context = 99 { Subtract = * }"},
         {421, "Context = $ { Subtract = * }"},
         {421, "Context = - { Add = $ }"},
-        {430, "Context = 1 { Modify = ip/1/core/77 { Media { LocalControl { Mode = Inactive } } } }"},
+        {430,
+         "Context = 1 { Modify = ip/1/core/77 { Media { LocalControl { Mode = Inactive } } } }"},
         {431, "Context = 1 { Subtract = ip/1/nowhere/* }"},
         {410, "Context = 1 { Subtract = ip/$/core/$ }"},
         {443, "Context = 1 { Move = ip/1/core/1 }"},
         {443, "Context = - { AuditCapability = ROOT { Audit { } } }"},
-        {430, "Context = 1 { Add = ip/$/nowhere/$ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } } }"},
-        {449, "Context = 1 { Add = $ { Media { Stream = 1 { LocalControl { ipdc/realm = \"x\" }, Local {\nv=0\nc=IN IP4 "
+        {430, "Context = 1 { Add = ip/$/nowhere/$ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ "
+              "TCP -\n} } } }"},
+        {449, "Context = 1 { Add = $ { Media { Stream = 1 { LocalControl { ipdc/realm = \"x\" }, "
+              "Local {\nv=0\nc=IN IP4 "
               "$\nm=message $ TCP -\n} } } } }"},
-        {473, "Context = 1 { Add = ip/$/core/$ { Media { Stream = 1 { LocalControl { ipdc/realm = \"access.example.net\" }, "
+        {473, "Context = 1 { Add = ip/$/core/$ { Media { Stream = 1 { LocalControl { ipdc/realm = "
+              "\"access.example.net\" }, "
               "Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } } } }"},
-        {449, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP6 $\nm=message $ TCP -\n} } } }"},
-        {449, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 192.0.2.1\nm=message $ TCP -\n} } } }"},
-        {515, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=audio $ RTP/AVP 0\n} } } }"},
+        {449,
+         "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP6 $\nm=message $ TCP -\n} } } }"},
+        {449, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 192.0.2.1\nm=message $ TCP "
+              "-\n} } } }"},
+        {515,
+         "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=audio $ RTP/AVP 0\n} } } }"},
         {441, "Context = 1 { Add = $ { Media { LocalControl { Mode = Inactive } } } }"},
         {472, "Context = 1 { Add = $ }"},
-        {474, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message 70000 TCP -\n} } } }"},
+        {474, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message 70000 TCP -\n} "
+              "} } }"},
         {517, "Context = 1 { Add = $ { Media { LocalControl { Mode = Loopback } } } }"},
         {440, "Context = 1 { Add = $ { Media { LocalControl { nosuch/thing = 1 } } } }"},
-        {501, "Context = 1 { Add = $ { Media { LocalControl { tman/pol = ON }, Local {\nv=0\nc=IN IP4 $\nm=message $ TCP "
+        {501, "Context = 1 { Add = $ { Media { LocalControl { tman/pol = ON }, Local {\nv=0\nc=IN "
+              "IP4 $\nm=message $ TCP "
               "-\n} } } }"},
-        {512, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} }, Events = 1 { adid/ipstop { "
+        {512, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} }, "
+              "Events = 1 { adid/ipstop { "
               "dt = 5 } } } }"},
-        {513, "Context = 1 { Add = $ { Media { Stream = 2 { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } }, Signals { "
+        {513, "Context = 1 { Add = $ { Media { Stream = 2 { Local {\nv=0\nc=IN IP4 $\nm=message $ "
+              "TCP -\n} } }, Signals { "
               "tlsbsc/EstBNC { Stream = 2 } } } }"},
         {489, ADD_T1_GROUP("\"SCTP 3\"", "2", CHANNEL("2", "0"))},
         {489, ADD_T1_GROUP("\"SCTP 2\"", "2,3", CHANNEL("2", "0"))},
         {489, ADD_T1_GROUP("\"SCTP 2 3\"", "2,3", CHANNEL("2", "0") ", " CHANNEL("3", "0"))},
         {501, "Context = 1 { W-Modify = * { Media { LocalControl { Mode = Inactive } } } }"},
-        {501, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { LocalControl { ds/dscp = 10 } } } } }"},
-        {449, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { Remote {\nv=0\nc=IN IP4 $\nm=message 9 TCP -\n} } } "
+        {501, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { LocalControl { ds/dscp = "
+              "10 } } } } }"},
+        {449, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { Remote {\nv=0\nc=IN IP4 "
+              "$\nm=message 9 TCP -\n} } } "
               "} }"},
         {435, "Context = 1 { AuditValue = ROOT { Audit { } } }"},
         {444, "Context = 1 { AuditValue = ip/1/core/1 { Audit { DigitMap } } }"},
@@ -494,7 +531,8 @@ static void test_refusals(void **state)
         assert_int_equal(count_get(&r->ctl->counts[CTL_C_TERMS]), 1);
         assert_int_equal(count_get(&r->ctl->counts[CTL_C_STREAMS]), 1);
         assert_int_equal(count_get(&r->ctl->counts[CTL_C_ENDPOINTS]), 1);
-        assert_int_equal(port_left(r->ctl->realms[0].tcp[0]) + port_left(r->ctl->realms[1].udp[0]), left);
+        assert_int_equal(port_left(r->ctl->realms[0].tcp[0]) + port_left(r->ctl->realms[1].udp[0]),
+                         left);
     }
 }
 
@@ -502,7 +540,8 @@ static void test_no_context_left(void **state)
 {
     struct rig *r = *state;
 
-    expect_error(r, "Context = $ { Add = $ { Media { LocalControl { ipdc/realm = \"x\" } } } }", 449);
+    expect_error(r, "Context = $ { Add = $ { Media { LocalControl { ipdc/realm = \"x\" } } } }",
+                 449);
     assert_text(r->reply->txns->actions->cmds->terms->text, "$");
     assert_int_equal(r->reply->txns->actions->context, H248_CTX_CHOOSE);
     assert_true(ctl_is_idle(r->ctl));
@@ -511,12 +550,15 @@ static void test_no_context_left(void **state)
 static void test_limits(void **state)
 {
     struct rig *r = *state; /* one context, two terminations, one port a realm */
-    static const char access[] =
-        "Context = 1 { Add = ip/$/access/$ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } } }";
+    static const char access[] = "Context = 1 { Add = ip/$/access/$ { Media { Local {\nv=0\nc=IN "
+                                 "IP4 $\nm=message $ TCP -\n} } } }";
 
     assert_int_equal(error_of(run(r, ADD_T2)), 0);
     expect_error(r, ADD_T2, 412);
-    expect_error(r, "Context = 1 { Add = ip/$/core/$ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } } }", 510);
+    expect_error(r,
+                 "Context = 1 { Add = ip/$/core/$ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ "
+                 "TCP -\n} } } }",
+                 510);
     assert_int_equal(error_of(run(r, access)), 0);
     expect_error(r, access, 434);
 }
@@ -538,7 +580,8 @@ static void test_stop(void **state)
     const struct h248_txn *t;
 
     run(r, ADD_T2);
-    t = run(r, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { LocalControl { Mode = SendOnly } } } }, "
+    t = run(r, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { LocalControl { Mode = "
+               "SendOnly } } } }, "
                "Subtract = ip/1/core/9, Subtract = * }, Context = 1 { Subtract = * }");
     assert_int_equal(error_of(t), 430);
     assert_null(t->actions->next);
@@ -553,15 +596,16 @@ static void test_stop(void **state)
 
 /* --- a second channel comes and goes --- */
 
-static const char ADD_S3_T2[] =
-    "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 3 { LocalControl { Mode = SendReceive }, Local {\nv=0\nc=IN IP4 "
-    "$\nm=message $ TCP -\n} } } } }";
+static const char ADD_S3_T2[] = "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 3 { "
+                                "LocalControl { Mode = SendReceive }, Local {\nv=0\nc=IN IP4 "
+                                "$\nm=message $ TCP -\n} } } } }";
 static const char ADD_S3_T1[] =
-    "Context = 1 { Modify = ip/1/access/2 { Media { TerminationState { mgroup/groupse = [\"SCTP 2 3\"] }, Stream = 1 { "
+    "Context = 1 { Modify = ip/1/access/2 { Media { TerminationState { mgroup/groupse = [\"SCTP 2 "
+    "3\"] }, Stream = 1 { "
     "LocalControl { mgroup/strdeagg = [2, 3] } }, " CHANNEL("3", "2") " } } }";
-static const char DEL_S3_T1[] =
-    "Context = 1 { Modify = ip/1/access/2 { Media { TerminationState { mgroup/groupse = [\"SCTP 2\"] }, Stream = 1 { "
-    "LocalControl { mgroup/strdeagg = [2] } } } } }";
+static const char DEL_S3_T1[] = "Context = 1 { Modify = ip/1/access/2 { Media { TerminationState { "
+                                "mgroup/groupse = [\"SCTP 2\"] }, Stream = 1 { "
+                                "LocalControl { mgroup/strdeagg = [2] } } } } }";
 
 static void test_second_channel(void **state)
 {
@@ -582,8 +626,12 @@ static void test_second_channel(void **state)
     id = chan->u.chan.id;
 
     /* the channel is reset, then removed: TS 23.334 6.2.22.2 */
-    assert_int_equal(error_of(run(r, "Context = 1 { Modify = ip/1/access/2 { Events = 7 { sctpreset/done { Stream = 3 } }, "
-                                     "Signals { sctpreset/reset { Stream = 3, sid = 2 } } } }")), 0);
+    assert_int_equal(
+        error_of(run(
+            r,
+            "Context = 1 { Modify = ip/1/access/2 { Events = 7 { sctpreset/done { Stream = 3 } }, "
+            "Signals { sctpreset/reset { Stream = 3, sid = 2 } } } }")),
+        0);
     assert_non_null(data_got(r, BUS_CHAN_RESET));
     assert_int_equal(data_got(r, BUS_CHAN_RESET)->u.id, id);
     event(r, id, BUS_EV_CHAN_RESET_DONE);
@@ -595,7 +643,8 @@ static void test_second_channel(void **state)
     assert_int_equal(error_of(run(r, DEL_S3_T1)), 0);
     assert_non_null(data_got(r, BUS_CLOSE));
     assert_int_equal(data_got(r, BUS_CLOSE)->u.id, id);
-    assert_int_equal(error_of(run(r, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 3 { Local { }, Remote { } } } } }")),
+    assert_int_equal(error_of(run(r, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 3 { "
+                                     "Local { }, Remote { } } } } }")),
                      0);
     assert_non_null(data_got(r, BUS_CLOSE));
     assert_int_equal(count_get(&r->ctl->counts[CTL_C_STREAMS]), 3);
@@ -606,17 +655,23 @@ static void test_modify_checks_merged(void **state)
     struct rig *r = *state;
 
     call_up(r);
-    expect_error(r, "Context = 1 { Modify = ip/1/access/2 { Media { Stream = 1 { LocalControl { mgroup/strdeagg = [2, 3] } } "
-                    "} } }", 489);
-    expect_error(r, "Context = 1 { Modify = ip/1/access/2 { Media { " CHANNEL("3", "4") " } } }", 489);
+    expect_error(r,
+                 "Context = 1 { Modify = ip/1/access/2 { Media { Stream = 1 { LocalControl { "
+                 "mgroup/strdeagg = [2, 3] } } "
+                 "} } }",
+                 489);
+    expect_error(r, "Context = 1 { Modify = ip/1/access/2 { Media { " CHANNEL("3", "4") " } } }",
+                 489);
     assert_int_equal(count_get(&r->ctl->counts[CTL_C_STREAMS]), 3);
 }
 
 /* --- DTLS role --- */
 
-#define ADD_T1_SERVER                                                                                                    \
-    "Context = $ { Add = ip/$/access/$ { Media { TerminationState { mgroup/groupse = [\"SCTP 2\"] }, Stream = 1 { "         \
-    "LocalControl { Mode = SendReceive, mgroup/strdeagg = [2] }, " T1_LOCAL " }, " CHANNEL("2", "0") " } } }"
+#define ADD_T1_SERVER                                                                              \
+    "Context = $ { Add = ip/$/access/$ { Media { TerminationState { mgroup/groupse = [\"SCTP "     \
+    "2\"] }, Stream = 1 { "                                                                        \
+    "LocalControl { Mode = SendReceive, mgroup/strdeagg = [2] }, " T1_LOCAL                        \
+    " }, " CHANNEL("2", "0") " } } }"
 
 static void test_dtls_role(void **state)
 {
@@ -626,12 +681,19 @@ static void test_dtls_role(void **state)
     assert_int_equal(error_of(run(r, ADD_T1_SERVER)), 0);
     assert_int_equal(worker_got(r, BUS_SEP_OPEN)->u.sep.role, BUS_DTLS_NONE);
     assert_false(worker_got(r, BUS_SEP_OPEN)->u.sep.has_remote);
-    assert_int_equal(error_of(run(r, "Context = 1 { Modify = ip/1/access/1 { Media { Stream = 1 { " T1_REMOTE " } } } }")), 0);
+    assert_int_equal(
+        error_of(run(r, "Context = 1 { Modify = ip/1/access/1 { Media { Stream = 1 { " T1_REMOTE
+                        " } } } }")),
+        0);
     sep = worker_got(r, BUS_SEP_REMOTE);
     assert_int_equal(sep->u.sep.role, BUS_DTLS_SERVER);
     assert_string_equal(sep->u.sep.ufrag, ""); /* unchanged */
     assert_int_equal(data_got(r, BUS_ASSOC_REMOTE)->u.assoc.remote_port, 5001);
-    assert_int_equal(error_of(run(r, "Context = 1 { Modify = ip/1/access/1 { Signals { tlsbsc/EstBNC { Stream = 1 } } } }")), 0);
+    assert_int_equal(
+        error_of(run(
+            r,
+            "Context = 1 { Modify = ip/1/access/1 { Signals { tlsbsc/EstBNC { Stream = 1 } } } }")),
+        0);
     sep = worker_got(r, BUS_SEP_REMOTE);
     assert_int_equal(sep->u.sep.role, BUS_DTLS_CLIENT);
     assert_true(sep->u.sep.establish);
@@ -642,10 +704,12 @@ static void test_tcp_role(void **state)
     struct rig *r = *state;
 
     run(r, ADD_T2);
-    run(r, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { Remote {\nv=0\nc=IN IP4 192.0.2.99\nm=message 2855 TCP "
+    run(r, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { Remote {\nv=0\nc=IN IP4 "
+           "192.0.2.99\nm=message 2855 TCP "
            "-\na=setup:passive\n} } } } }");
     assert_int_equal(data_got(r, BUS_TCP_REMOTE)->u.tcp.role, BUS_TCP_ACTIVE);
-    run(r, "Context = $ { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP/MSRP *\na=setup:passive\n} } } }");
+    run(r, "Context = $ { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP/MSRP "
+           "*\na=setup:passive\n} } } }");
     assert_int_equal(data_got(r, BUS_TCP_OPEN)->u.tcp.role, BUS_TCP_PASSIVE);
 }
 
@@ -749,7 +813,10 @@ static void test_ito(void **state)
 {
     struct rig *r = *state;
 
-    assert_int_equal(error_of(run(r, "Context = - { Modify = ROOT { Events = 3003 { it/ito { mit = 3000 } } } }")), 0);
+    assert_int_equal(
+        error_of(
+            run(r, "Context = - { Modify = ROOT { Events = 3003 { it/ito { mit = 3000 } } } }")),
+        0);
     r->now += 29000;
     ctl_heard(r->ctl, r->now);
     r->now += 29999;
@@ -795,15 +862,19 @@ static void test_audit_root(void **state)
     d = h248_desc_find(t->actions->cmds->descs, H248_D_MEDIA);
     assert_non_null(d);
     assert_int_equal(d->u.media.state.service, H248_SS_IN);
-    assert_text(h248_parm_find(d->u.media.state.props, "root/maxNumberOfContexts")->values->text, "100");
+    assert_text(h248_parm_find(d->u.media.state.props, "root/maxNumberOfContexts")->values->text,
+                "100");
     d = h248_desc_find(t->actions->cmds->descs, H248_D_PACKAGES);
     assert_non_null(d);
     assert_non_null(d->u.packages);
-    t = run(r, "Context = - { AuditValue = ROOT { Audit { Media { TerminationState { root/maxTerminationsPerContext } } } } }");
+    t = run(r, "Context = - { AuditValue = ROOT { Audit { Media { TerminationState { "
+               "root/maxTerminationsPerContext } } } } }");
     d = h248_desc_find(t->actions->cmds->descs, H248_D_MEDIA);
     assert_non_null(d);
     assert_null(h248_parm_find(d->u.media.state.props, "root/maxNumberOfContexts"));
-    assert_text(h248_parm_find(d->u.media.state.props, "root/maxTerminationsPerContext")->values->text, "3");
+    assert_text(
+        h248_parm_find(d->u.media.state.props, "root/maxTerminationsPerContext")->values->text,
+        "3");
 }
 
 static void test_audit_term(void **state)
@@ -814,7 +885,8 @@ static void test_audit_term(void **state)
     const struct h248_stream *s;
 
     call_up(r);
-    t = run(r, "Context = 1 { AuditValue = ip/1/access/2 { Audit { Media, Events, Signals, Statistics } } }");
+    t = run(r, "Context = 1 { AuditValue = ip/1/access/2 { Audit { Media, Events, Signals, "
+               "Statistics } } }");
     d = h248_desc_find(t->actions->cmds->descs, H248_D_MEDIA);
     s = h248_stream_find(&d->u.media, 1);
     assert_true(s && s->local.present && s->remote.present);
@@ -839,7 +911,8 @@ static void test_context_props(void **state)
     struct rig *r = *state;
     const struct h248_txn *t;
 
-    run(r, "Context = $ { Priority = 10, Emergency, Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } } }");
+    run(r, "Context = $ { Priority = 10, Emergency, Add = $ { Media { Local {\nv=0\nc=IN IP4 "
+           "$\nm=message $ TCP -\n} } } }");
     assert_int_equal(ctx_find(r->ctl, 1)->priority, 10);
     assert_true(ctx_find(r->ctl, 1)->emergency);
     t = run(r, "Context = 1 { ContextAudit { Priority } }");

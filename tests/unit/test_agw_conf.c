@@ -64,8 +64,12 @@ static void test_refused(void **state)
         {"realms: [{name: a, interface: Core}]\n", "a-z"},
         {"realms: [{name: a, interface: a, ports: 5-4}]\n", "LOW-HIGH"},
         {"realms: [{name: a, interface: a, address: here}]\n", "numeric"},
-        {"realms: [{name: a, interface: a, ports: 2000-2999}, {name: b, interface: b, ports: 2999-3000}]\n", "overlap"},
-        {"realms: [{name: a, interface: a, ports: 2000-2999}, {name: b, interface: a, ports: 3000-3001}]\n", "twice"},
+        {"realms: [{name: a, interface: a, ports: 2000-2999}, {name: b, interface: b, ports: "
+         "2999-3000}]\n",
+         "overlap"},
+        {"realms: [{name: a, interface: a, ports: 2000-2999}, {name: b, interface: a, ports: "
+         "3000-3001}]\n",
+         "twice"},
     };
 
     (void)state;
@@ -88,8 +92,12 @@ static void test_values(void **state)
     struct addr a;
 
     (void)state;
-    assert_int_equal(load(&c, "mid: gw7.example.org\nworkers: 3\nrealms: [{name: x, interface: x, ports: 2000-2010, any_source: "
-                              "true}]\n", why), 0);
+    assert_int_equal(load(&c,
+                          "mid: gw7.example.org\nworkers: 3\nrealms: [{name: x, interface: x, "
+                          "ports: 2000-2010, any_source: "
+                          "true}]\n",
+                          why),
+                     0);
     assert_string_equal(c.mid, "gw7.example.org");
     assert_int_equal(agw_conf_workers(&c), 3);
     assert_true(((struct agw_realm_row *)c.realms.v)->any_source);

@@ -1,5 +1,5 @@
-/* The gateway's association over a real socket: a controller of our own engine on the same loop registers it, reserves, hears
- * a Notify and sees it leave. Bounded by a timer; nothing sleeps. */
+/* The gateway's association over a real socket: a controller of our own engine on the same loop
+ * registers it, reserves, hears a Notify and sees it leave. Bounded by a timer; nothing sleeps. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 struct rig {
     uv_loop_t loop;
     uv_timer_t limit;
-    uv_idle_t peers;             /* answers closes as worker and data would */
+    uv_idle_t peers; /* answers closes as worker and data would */
     struct link *mgc;
     struct assoc_peer *peer;
     struct mg *mg;
@@ -80,7 +80,8 @@ static void on_stopped(void *arg, bool clean)
 static int build_add(struct arena *a, struct h248_txn *txn, void *arg)
 {
     static const char sdp[] = "v=0\r\nc=IN IP4 $\r\nm=message $ TCP -\r\n";
-    struct h248_cmd *c = h248_cmd_new(a, h248_action_new(a, txn, H248_CTX_CHOOSE), H248_ADD, SV("ip/$/core/$"));
+    struct h248_cmd *c =
+        h248_cmd_new(a, h248_action_new(a, txn, H248_CTX_CHOOSE), H248_ADD, SV("ip/$/core/$"));
     struct iq_term *t = calloc(1, sizeof *t);
     struct iq_stream *s = iq_stream_new(t, 1);
     struct sdp_err err;
@@ -98,7 +99,8 @@ static int build_add(struct arena *a, struct h248_txn *txn, void *arg)
 
 static int build_audit(struct arena *a, struct h248_txn *txn, void *arg)
 {
-    struct h248_cmd *c = h248_cmd_new(a, h248_action_new(a, txn, H248_CTX_NULL), H248_AUDIT_VALUE, SV("ROOT"));
+    struct h248_cmd *c =
+        h248_cmd_new(a, h248_action_new(a, txn, H248_CTX_NULL), H248_AUDIT_VALUE, SV("ROOT"));
 
     (void)arg;
     return c && h248_desc_new(a, &c->descs, H248_D_AUDIT) ? 0 : -ENOMEM;
@@ -124,11 +126,13 @@ static void on_audited(void *arg, enum trans_result result, const struct h248_tx
 {
     struct rig *r = arg;
 
-    r->heartbeat_ok = result == TRANS_REPLY && reply->actions && reply->actions->cmds && !reply->actions->error;
+    r->heartbeat_ok =
+        result == TRANS_REPLY && reply->actions && reply->actions->cmds && !reply->actions->error;
     assert_int_equal(link_request(r->mgc, r->peer, build_add, NULL, on_added, r), 0);
 }
 
-static void mgc_event(void *arg, struct assoc_peer *peer, enum assoc_event ev, struct sv term, unsigned reason)
+static void mgc_event(void *arg, struct assoc_peer *peer, enum assoc_event ev, struct sv term,
+                      unsigned reason)
 {
     struct rig *r = arg;
 
@@ -146,13 +150,14 @@ static int build_ok(struct arena *a, struct h248_txn *txn, void *arg)
 {
     const struct h248_txn *req = arg;
 
-    return h248_cmd_new(a, h248_action_new(a, txn, req->actions->context), H248_NOTIFY, req->actions->cmds->terms->text)
+    return h248_cmd_new(a, h248_action_new(a, txn, req->actions->context), H248_NOTIFY,
+                        req->actions->cmds->terms->text)
                ? 0
                : -ENOMEM;
 }
 
-static void mgc_request(void *arg, struct assoc_peer *peer, struct trans_in *in, const struct h248_msg *msg,
-                        const struct h248_txn *req)
+static void mgc_request(void *arg, struct assoc_peer *peer, struct trans_in *in,
+                        const struct h248_msg *msg, const struct h248_txn *req)
 {
     struct rig *r = arg;
     struct iq_observed ev = {0};
@@ -162,8 +167,9 @@ static void mgc_request(void *arg, struct assoc_peer *peer, struct trans_in *in,
 
     (void)peer;
     (void)msg;
-    if (iq_get_observed(a, req->actions->cmds, &request_id, &ev, 1, &fault) == 1 && ev.event == IQ_EV_TCP_FAILED &&
-        request_id == 5 && sv_is(req->actions->cmds->terms->text, r->term))
+    if (iq_get_observed(a, req->actions->cmds, &request_id, &ev, 1, &fault) == 1 &&
+        ev.event == IQ_EV_TCP_FAILED && request_id == 5 &&
+        sv_is(req->actions->cmds->terms->text, r->term))
         r->notified++;
     arena_free(a);
     assert_int_equal(link_answer(r->mgc, in, build_ok, (void *)req), 0);
@@ -188,8 +194,12 @@ static void mg_open(struct rig *r, const struct addr *mgc)
 {
     struct mg_conf m = {.inbox = r->ctl};
 
-    r->realm = (struct realm_conf){.name = "core.example.net", .interface = "core", .peer = "core", .addr = *mgc,
-                                   .port_lo = 24000, .port_hi = 24099};
+    r->realm = (struct realm_conf){.name = "core.example.net",
+                                   .interface = "core",
+                                   .peer = "core",
+                                   .addr = *mgc,
+                                   .port_lo = 24000,
+                                   .port_hi = 24099};
     m.local = *mgc;
     addr_set_port(&m.local, 0);
     assoc_conf_default(&m.assoc, ASSOC_MG);
@@ -197,8 +207,16 @@ static void mg_open(struct rig *r, const struct addr *mgc)
     m.assoc.mgc[0] = *mgc;
     m.assoc.n_mgc = 1;
     r->workers[0] = r->worker;
-    m.ctl = (struct ctl_conf){.realms = &r->realm, .n_realms = 1, .max_contexts = 10, .max_terms = 2, .sctp_port = 5000,
-                              .max_message = 65536, .cert = r->cert, .data = r->data, .workers = r->workers, .n_workers = 1};
+    m.ctl = (struct ctl_conf){.realms = &r->realm,
+                              .n_realms = 1,
+                              .max_contexts = 10,
+                              .max_terms = 2,
+                              .sctp_port = 5000,
+                              .max_message = 65536,
+                              .cert = r->cert,
+                              .data = r->data,
+                              .workers = r->workers,
+                              .n_workers = 1};
     assert_int_equal(mg_new(&r->mg, &r->loop, &m), 0);
 }
 
