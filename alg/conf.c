@@ -1,0 +1,215 @@
+/* alg's configuration keys. */
+#include "alg/conf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- values --- */
+
+int alg_conf_udp(const char *text, struct addr *out)
+{
+    struct sv rest = sv_from(text);
+    char name[256], *colon;
+    uint32_t port;
+
+    if (!sv_istarts(rest, "udp:"))
+        return -EINVAL;
+    rest.p += 4;
+    rest.n -= 4;
+    if (addr_parse_hostport(out, rest, 0) == 0)
+        return addr_port(out) ? 0 : -EINVAL;
+    if (sv_copy(rest, name, sizeof name) >= sizeof name || !(colon = strrchr(name, ':')) || colon == name)
+        return -EINVAL;
+    *colon = '\0';
+    if (sv_u32(sv_from(colon + 1), UINT16_MAX, &port) || port == 0)
+        return -EINVAL;
+    return addr_resolve(out, name, (uint16_t)port);
+}
+
+static int check_udp(const char *value, char *why, size_t size)
+{
+    struct addr a;
+
+    if (alg_conf_udp(value, &a) == 0)
+        return 0;
+    snprintf(why, size, "udp:HOST:PORT, for example udp:127.0.0.1:2944");
+    return -EINVAL;
+}
+
+static int check_address(const char *value, char *why, size_t size)
+{
+    struct addr a;
+
+    if (addr_parse_hostport(&a, sv_from(value), 0) == 0 && addr_port(&a))
+        return 0;
+    snprintf(why, size, "ADDRESS:PORT, for example 127.0.0.1:5060");
+    return -EINVAL;
+}
+
+static int check_address_or_none(const char *value, char *why, size_t size)
+{
+    if (!*value)
+        return 0;
+    if (check_address(value, why, size) == 0)
+        return 0;
+    snprintf(why, size, "ADDRESS:PORT, for example 127.0.0.1:9101, or \"\" for none");
+    return -EINVAL;
+}
+
+/* Host names, and words that stand in SIP and SDP: nothing that could end a header. */
+static int check_name(const char *value, char *why, size_t size)
+{
+    size_t n = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_");
+
+    if (n && !value[n])
+        return 0;
+    snprintf(why, size, "a name of letters, digits, '.', '-' and '_', for example alg1.example.net");
+    return -EINVAL;
+}
+
+static int check_host_or_none(const char *value, char *why, size_t size)
+{
+    size_t n = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-[]:");
+
+    if (!value[n])
+        return 0;
+    snprintf(why, size, "a host name or address, or \"\" for that of sip_listen");
+    return -EINVAL;
+}
+
+static int check_hop(const char *value, char *why, size_t size)
+{
+    if (!strncmp(value, "sip:", 4) && value[4] && !strpbrk(value, " <>\"\r\n"))
+        return 0;
+    snprintf(why, size, "sip:HOST:PORT;transport=udp or tcp, for example sip:127.0.0.1:5070;transport=udp");
+    return -EINVAL;
+}
+
+static int check_origin(const char *value, char *why, size_t size)
+{
+    const char *host = strstr(value, "://");
+
+    if (!strcmp(value, "*") || (host && host > value && host[3] && !strpbrk(host + 3, "/ ")))
+        return 0;
+    snprintf(why, size, "SCHEME://HOST[:PORT] with no path, for example https://chat.example.net, or \"*\" for any");
+    return -EINVAL;
+}
+
+static int check_encoding(const char *value, char *why, size_t size)
+{
+    if (!strcmp(value, "pretty") || !strcmp(value, "compact"))
+        return 0;
+    snprintf(why, size, "pretty or compact");
+    return -EINVAL;
+}
+
+static int check_log(const char *value, char *why, size_t size)
+{
+    static const char *const words[] = {"debug", "info", "warn", "error"};
+
+    for (unsigned i = 0; i < ARRAY_LEN(words); i++)
+        if (!strcmp(value, words[i]))
+            return 0;
+    snprintf(why, size, "debug, info, warn or error");
+    return -EINVAL;
+}
+
+/* --- table --- */
+
+#define AT(field) offsetof(struct alg_conf, field)
+#define TEXT(name, field, def, check, help) {name, CONF_STR, AT(field), "\"" def "\"", 0, 0, help, NULL, 0, check}
+#define LIST(name, field, def, check, help) {name, CONF_STRS, AT(field), def, 0, 0, help, NULL, 0, check}
+#define NUMBER(name, field, def, min, max, help) {name, CONF_INT, AT(field), #def, min, max, help, NULL, 0, NULL}
+#define YES_NO(name, field, def, help) {name, CONF_BOOL, AT(field), #def, 0, 0, help, NULL, 0, NULL}
+
+static const struct conf_key keys[] = {
+    TEXT("mid", mid, "alg1.example.net", check_name, "name in H.248 headers, and the host browsers see in SIP"),
+    TEXT("home_domain", home_domain, "home.example.net", check_name, "IMS home domain: P-Visited-Network-ID, charging"),
+    TEXT("h248_listen", h248_listen, "udp:127.0.0.1:2944", check_udp, "where gateways register"),
+    TEXT("sip_listen", sip_listen, "127.0.0.1:5060", check_address, "SIP towards the core, UDP and TCP"),
+    TEXT("sip_host", sip_host, "", check_host_or_none, "host in Via, Contact and Path towards the core; \"\" = that of sip_listen"),
+    TEXT("next_hop", next_hop, "sip:127.0.0.1:5070;transport=udp", check_hop, "registrar and first proxy of the core"),
+    YES_NO("resolve_routes", resolve_routes, false, "look up Routes given by name instead of sending to next_hop"),
+    LIST("ws_listen", ws_listen, "[\"127.0.0.1:8080\"]", check_address, "WebSocket without TLS (laboratory); [] = none"),
+    LIST("wss_listen", wss_listen, "[\"127.0.0.1:8443\"]", check_address, "WebSocket with TLS; [] = none"),
+    TEXT("ws_cert", ws_cert, "", NULL, "certificate chain, PEM; \"\" = a self-signed pair made in state_dir"),
+    TEXT("ws_key", ws_key, "", NULL, "its private key, PEM"),
+    TEXT("state_dir", state_dir, "openiq-state", NULL, "directory for what alg keeps, made at first start"),
+    LIST("origins", origins,
+         "[\"http://127.0.0.1:8000\", \"http://localhost:8000\", \"https://127.0.0.1:8443\", \"https://localhost:8443\", "
+         "\"http://127.0.0.1:8080\", \"http://localhost:8080\"]",
+         check_origin, "web pages that may connect, compared exactly; \"*\" = any"),
+    YES_NO("origin_missing", origin_missing, false, "take clients that send no Origin (not browsers)"),
+    NUMBER("ws_max_connections", ws_max_connections, 10000, 1, 1000000, "WebSocket connections in all"),
+    NUMBER("ws_max_per_address", ws_max_per_address, 1000, 1, 1000000, "WebSocket connections of one address"),
+    NUMBER("ws_max_message", ws_max_message, 65536, 1024, 65536, "longest SIP message from a browser, bytes"),
+    NUMBER("ws_ping", ws_ping, 25, 1, 3600, "seconds between pings; two without an answer close"),
+    NUMBER("ws_no_register", ws_no_register, 30, 0, 3600, "seconds until a connection without registration is closed; 0 = never"),
+    NUMBER("orphan", orphan, 32, 0, 3600, "seconds a registration outlives its lost connection"),
+    TEXT("access_interface", access_interface, "access", check_name, "interface name of browser-side terminations"),
+    TEXT("access_realm", access_realm, "access.example.net", check_name, "IP realm towards browsers (ipdc/realm)"),
+    TEXT("core_interface", core_interface, "core", check_name, "interface name of core-side terminations"),
+    TEXT("core_realm", core_realm, "core.example.net", check_name, "IP realm towards the core (ipdc/realm)"),
+    YES_NO("dtls_active", dtls_active, true, "answer a=setup:actpass with active"),
+    YES_NO("early_media", early_media, true, "pass provisional answers of the core to the browser"),
+    NUMBER("max_calls", max_calls, 1000, 1, 1000000, "calls at once; over it 503"),
+    NUMBER("no_answer", no_answer, 180, 1, 3600, "seconds until an unanswered call is given up"),
+    NUMBER("hanging", hanging, 3600, 0, 86400, "hanging termination detection at the gateway, seconds; 0 = off"),
+    TEXT("profile", profile, "openiq", check_name, "H.248 profile name that gateways must offer"),
+    NUMBER("profile_version", profile_version, 1, 1, 99, "its version"),
+    NUMBER("version", version, 3, 1, 3, "highest H.248 protocol version taken"),
+    TEXT("h248_encoding", h248_encoding, "pretty", check_encoding, "pretty or compact"),
+    NUMBER("heartbeat", heartbeat, 10000, 0, 600000, "ms of silence until a gateway is audited; 0 = never"),
+    NUMBER("retransmit", retransmit, 500, 50, 10000, "first H.248 repetition, ms"),
+    NUMBER("retransmit_max", retransmit_max, 4000, 50, 60000, "longest pause between repetitions, ms"),
+    NUMBER("sends_max", sends_max, 7, 1, 20, "times one H.248 request is sent"),
+    NUMBER("request_timeout", request_timeout, 25000, 500, 120000, "whole time for one H.248 request, ms"),
+    NUMBER("long_timer", long_timer, 30000, 1000, 300000, "replies are kept for repeats, ms"),
+    NUMBER("provisional", provisional, 2000, 100, 30000, "an unanswered request gets Pending after, ms"),
+    NUMBER("pending_limit", pending_limit, 5, 1, 50, "Pendings for one request before error 506"),
+    NUMBER("release_tries", release_tries, 3, 1, 10, "times a release that timed out is tried again"),
+    TEXT("ops", ops, "127.0.0.1:9101", check_address_or_none, "GET /health and /metrics; \"\" = none"),
+    TEXT("log", log, "info", check_log, "debug, info, warn or error"),
+    {0},
+};
+
+/* What no single key can say. */
+static int check_whole(const struct alg_conf *c, const char *path, char *err, size_t errsize)
+{
+    const char *why = NULL;
+
+    if (c->ws_listen.n + c->wss_listen.n == 0)
+        why = "ws_listen: no listener at all; write an address into ws_listen or wss_listen";
+    else if (c->ws_listen.n + c->wss_listen.n > 4)
+        why = "wss_listen: more than 4 listeners; write fewer into ws_listen and wss_listen";
+    else if (!*c->ws_cert != !*c->ws_key)
+        why = "ws_key: certificate and key go together; write both or neither";
+    if (!why)
+        return 0;
+    snprintf(err, errsize, "%s:1: %s", path ? path : "(defaults)", why);
+    return -EINVAL;
+}
+
+int alg_conf_load(struct alg_conf *c, const char *path, char *err, size_t errsize)
+{
+    int e;
+
+    memset(c, 0, sizeof *c);
+    e = conf_load(keys, path, c, err, errsize);
+    if (!e)
+        e = check_whole(c, path, err, errsize);
+    if (e)
+        alg_conf_free(c);
+    return e;
+}
+
+void alg_conf_free(struct alg_conf *c)
+{
+    conf_free(keys, c);
+}
+
+void alg_conf_help(struct buf *out)
+{
+    conf_help(keys, out);
+}

@@ -1,0 +1,26 @@
+/* Configuration of alg: one table, printed by --help-conf. Text belongs to the struct (alg_conf_free). Start-up only. */
+#pragma once
+
+#include "common/conf.h"
+#include "common/net.h"
+
+struct alg_conf {
+    char *mid, *h248_listen, *h248_encoding, *profile;
+    char *sip_listen, *sip_host, *next_hop, *home_domain;
+    char *ws_cert, *ws_key, *state_dir;
+    struct conf_strs ws_listen, wss_listen, origins;
+    bool origin_missing, resolve_routes, dtls_active, early_media;
+    char *access_interface, *access_realm, *core_interface, *core_realm;
+    char *ops, *log;
+    int64_t profile_version, version, heartbeat;
+    int64_t retransmit, retransmit_max, sends_max, request_timeout, long_timer, provisional, pending_limit, release_tries;
+    int64_t ws_max_connections, ws_max_per_address, ws_max_message, ws_ping, ws_no_register;
+    int64_t orphan, max_calls, no_answer, hanging;
+};
+
+/* path NULL: defaults. 0, or -errno with the reason in err. Everything was checked: the readers below cannot fail then. */
+int alg_conf_load(struct alg_conf *c, const char *path, char *err, size_t errsize);
+void alg_conf_free(struct alg_conf *c);
+void alg_conf_help(struct buf *out);
+
+int alg_conf_udp(const char *text, struct addr *out); /* "udp:HOST:PORT" -> address. 0, -EINVAL, -errno of the resolver */

@@ -1,0 +1,348 @@
+/* alg: the eP-CSCF and IMS-ALG of openiq. Wiring only. */
+#include "alg/alg.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "alg/call/call.h"
+#include "alg/conf.h"
+#include "alg/iq/mgc.h"
+#include "alg/sip/ws.h"
+#include "common/log.h"
+#include "common/ops.h"
+
+#define HELP_CONF_MAX 65536
+#define TURN_MS 500
+
+static const char usage[] =
+    "alg - call control for WebRTC clients of an IMS (TS 23.334 eP-CSCF, IMS-ALG), controlling gateways by H.248\n"
+    "usage: alg [-c FILE] [--trace DIR]\n"
+    "  -c, --conf FILE    configuration (YAML); without it the defaults work on loopback\n"
+    "  --check-conf FILE  check a configuration and exit: 0 good, 1 bad\n"
+    "  --help-conf        print every key with its default and meaning\n"
+    "  --trace DIR        write every message to DIR/alg.trace and DIR/alg.pcap\n"
+    "  --help, --version\n";
+
+struct service {
+    struct alg alg;
+    struct alg_conf conf;
+    char mid[256];
+    uv_signal_t term, intr;
+    bool signals, stopping, done;
+};
+
+static enum log_level level_of(const char *word)
+{
+    static const char *const words[] = {[LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn"};
+
+    for (unsigned i = 0; i < ARRAY_LEN(words); i++)
+        if (strcmp(word, words[i]) == 0)
+            return (enum log_level)i;
+    return LOG_ERROR;
+}
+
+/* --- SIP to calls --- */
+
+static void on_request(void *arg, struct sip_in *in, const struct sip_msg *m)
+{
+    struct service *v = arg;
+
+    if (v->stopping || !v->alg.calls)
+        sip_reply(in, 503, NULL, NULL, SV_NONE, NULL);
+    else
+        calls_request(v->alg.calls, in, m);
+}
+
+static void on_flow_closed(void *arg, sip_flow flow)
+{
+    struct service *v = arg;
+
+    if (v->alg.calls)
+        calls_flow_closed(v->alg.calls, flow);
+}
+
+/* --- what the configuration means --- */
+
+static int listens(const struct alg_conf *c, struct ws_conf *ws)
+{
+    const struct conf_strs *lists[] = {&c->ws_listen, &c->wss_listen};
+    int err = 0;
+
+    for (unsigned l = 0; l < ARRAY_LEN(lists); l++)
+        for (unsigned i = 0; i < lists[l]->n && !err; i++) {
+            struct ws_listen *to = &ws->listen[ws->n_listen++];
+
+            to->tls = l == 1;
+            err = addr_parse_hostport(&to->addr, sv_from(lists[l]->v[i]), 0);
+        }
+    return err;
+}
+
+static int sip_open(struct service *v)
+{
+    const struct alg_conf *c = &v->conf;
+    struct ws_conf ws = {
+        .cert = c->ws_cert, .key = c->ws_key, .state_dir = c->state_dir,
+        .origins = (const char *const *)c->origins.v, .n_origins = c->origins.n, .origin_missing_ok = c->origin_missing,
+        .max_conns = (unsigned)c->ws_max_connections, .max_per_addr = (unsigned)c->ws_max_per_address,
+        .max_msg = (unsigned)c->ws_max_message, .ping_s = (unsigned)c->ws_ping,
+    };
+    struct sip_h h = {.request = on_request, .flow_closed = on_flow_closed, .arg = v};
+    struct sip_conf s = {.host = c->sip_host, .next_hop = c->next_hop, .resolve_routes = c->resolve_routes, .name = c->mid,
+                         .ws = &ws, .trace = v->alg.trace};
+    struct reg_conf r = {.domain = c->home_domain, .orphan_s = (unsigned)c->orphan, .no_register_s = (unsigned)c->ws_no_register};
+    int err = listens(c, &ws);
+
+    if (!err)
+        err = addr_parse_hostport(&s.listen, sv_from(c->sip_listen), 0);
+    if (!err)
+        err = sip_new(&v->alg.sip, &v->alg.loop, &s, &h);
+    if (!err)
+        err = reg_new(&v->alg.reg, v->alg.sip, &r);
+    return err;
+}
+
+static int mgc_open(struct service *v)
+{
+    const struct alg_conf *c = &v->conf;
+    struct mgc_conf m = {.trace = v->alg.trace, .release_tries = (unsigned)c->release_tries};
+    struct trans_conf *t = &m.assoc.trans;
+    int err = alg_conf_udp(c->h248_listen, &m.listen);
+
+    if (err)
+        return err;
+    assoc_conf_default(&m.assoc, ASSOC_MGC);
+    snprintf(v->mid, sizeof v->mid, "%s", c->mid);
+    t->mid = (struct h248_mid){.kind = H248_MID_DOMAIN, .name = sv_from(v->mid), .has_port = true, .port = addr_port(&m.listen)};
+    t->version = m.assoc.version = (unsigned)c->version;
+    t->style = strcmp(c->h248_encoding, "compact") == 0 ? H248_COMPACT : H248_PRETTY;
+    t->first_retransmit = (unsigned)c->retransmit;
+    t->max_retransmit = (unsigned)c->retransmit_max;
+    t->max_sends = (unsigned)c->sends_max;
+    t->t_max = (unsigned)c->request_timeout;
+    t->long_timer = (unsigned)c->long_timer;
+    t->provisional = (unsigned)c->provisional;
+    t->pending_limit = (unsigned)c->pending_limit;
+    m.assoc.profile = sv_from(c->profile);
+    m.assoc.profile_version = (unsigned)c->profile_version;
+    m.assoc.heartbeat = (unsigned)c->heartbeat;
+    return mgc_new(&v->alg.mgc, &v->alg.loop, &m);
+}
+
+static int calls_open(struct service *v)
+{
+    const struct alg_conf *c = &v->conf;
+    struct calls_conf k = {
+        .access_interface = c->access_interface, .access_realm = c->access_realm,
+        .core_interface = c->core_interface, .core_realm = c->core_realm, .home_domain = c->home_domain,
+        .dtls_active = c->dtls_active, .max_calls = (unsigned)c->max_calls, .no_answer_ms = (unsigned)c->no_answer * 1000,
+        .heartbeat_s = (unsigned)c->hanging, .early_media_183 = c->early_media,
+    };
+
+    return calls_new(&v->alg.calls, &v->alg, &k);
+}
+
+/* --- operations --- */
+
+static bool on_health(void *arg, struct buf *why)
+{
+    struct service *v = arg;
+
+    if (!v->stopping && mgc_ready(v->alg.mgc))
+        return true;
+    buf_str(why, v->stopping ? "stopping" : "no gateway is registered");
+    return false;
+}
+
+static void on_metrics(void *arg, struct buf *out)
+{
+    struct service *v = arg;
+
+    count_print(call_counters, calls_counts(v->alg.calls), CALL_C_N, out);
+    count_print(mgc_counters, mgc_counts(v->alg.mgc), MGC_C_N, out);
+    count_print(sip_counters, sip_counts(v->alg.sip), SIP_C_N, out);
+    count_print(ws_counters, sip_ws_counts(v->alg.sip), WS_C_N, out);
+    count_print(reg_counters, reg_counts(v->alg.reg), REG_C_N, out);
+}
+
+static int ops_open(struct service *v)
+{
+    const struct ops_h h = {on_health, on_metrics, v};
+    struct addr a;
+    int err;
+
+    if (!v->conf.ops[0])
+        return 0;
+    err = addr_parse_hostport(&a, sv_from(v->conf.ops), 0);
+    return err ? err : ops_new(&v->alg.ops, &v->alg.loop, &a, &h);
+}
+
+/* --- end: calls first (BYE, Subtract), then the gateways are told, then the sockets close --- */
+
+static void on_mgc_stopped(void *arg)
+{
+    struct service *v = arg;
+
+    v->done = true;
+}
+
+static void on_calls_stopped(void *arg)
+{
+    struct service *v = arg;
+
+    mgc_stop(v->alg.mgc, on_mgc_stopped, v);
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct service *v = handle->data;
+
+    if (v->stopping)
+        return;
+    v->stopping = true;
+    log_info("alg", "msg=\"stopping\" signal=%d", signum);
+    calls_stop(v->alg.calls, on_calls_stopped, v);
+}
+
+static int signals_open(struct service *v)
+{
+    v->term.data = v->intr.data = v;
+    signal(SIGPIPE, SIG_IGN);
+    uv_signal_init(&v->alg.loop, &v->term);
+    uv_signal_init(&v->alg.loop, &v->intr);
+    v->signals = true;
+    if (uv_signal_start(&v->term, on_signal, SIGTERM) || uv_signal_start(&v->intr, on_signal, SIGINT))
+        return -EIO;
+    return 0;
+}
+
+static void service_close(struct service *v)
+{
+    struct alg *a = &v->alg;
+
+    ops_free(a->ops);
+    calls_free(a->calls);
+    a->calls = NULL;
+    mgc_free(a->mgc);
+    reg_free(a->reg);
+    sip_free(a->sip);
+    if (v->signals) {
+        uv_close((uv_handle_t *)&v->term, NULL);
+        uv_close((uv_handle_t *)&v->intr, NULL);
+    }
+    for (int i = 0; i < 100 && uv_loop_alive(&a->loop); i++)
+        uv_run(&a->loop, UV_RUN_NOWAIT);
+    uv_loop_close(&a->loop);
+    trace_close(a->trace);
+    alg_conf_free(&v->conf);
+}
+
+static int serve(struct service *v, const char *trace_dir)
+{
+    const char *what = "trace";
+    int err = trace_dir ? trace_open(&v->alg.trace, trace_dir, "alg") : 0;
+
+    uv_loop_init(&v->alg.loop);
+    v->alg.conf = &v->conf;
+    if (!err)
+        what = "h248", err = mgc_open(v);
+    if (!err)
+        what = "sip", err = sip_open(v);
+    if (!err)
+        what = "calls", err = calls_open(v);
+    if (!err)
+        what = "ops", err = ops_open(v);
+    if (!err)
+        what = "signals", err = signals_open(v);
+    if (err) {
+        log_error("alg", "msg=\"cannot start\" what=%s why=\"%s\"", what, strerror(-err));
+        service_close(v);
+        return 1;
+    }
+    log_info("alg", "msg=\"started\" version=%s mid=%s h248=%u sip=%s", OPENIQ_VERSION, v->mid, mgc_port(v->alg.mgc),
+             v->conf.sip_listen);
+    while (!v->done)
+        sip_turn(v->alg.sip, TURN_MS);
+    service_close(v);
+    log_info("alg", "msg=\"stopped\"");
+    return 0;
+}
+
+/* --- command line --- */
+
+static int print_help_conf(void)
+{
+    char *text = malloc(HELP_CONF_MAX);
+    struct buf b = buf_over(text, text ? HELP_CONF_MAX : 0);
+
+    alg_conf_help(&b);
+    if (text && !buf_err(&b))
+        fwrite(text, 1, b.len, stdout);
+    free(text);
+    return text && !b.overflow ? 0 : 1;
+}
+
+static int check_conf(const char *path)
+{
+    struct alg_conf c;
+    char why[512] = "";
+
+    if (alg_conf_load(&c, path, why, sizeof why)) {
+        fprintf(stderr, "%s\n", why);
+        return 1;
+    }
+    alg_conf_free(&c);
+    printf("%s: good\n", path);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"conf", required_argument, NULL, 'c'},  {"check-conf", required_argument, NULL, 'k'},
+        {"help-conf", no_argument, NULL, 'H'},   {"trace", required_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *path = NULL, *trace_dir = NULL;
+    static struct service service;
+    char why[512] = "";
+    int opt;
+
+    while ((opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (opt) {
+        case 'c':
+            path = optarg;
+            break;
+        case 'k':
+            return check_conf(optarg);
+        case 'H':
+            return print_help_conf();
+        case 't':
+            trace_dir = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return 0;
+        case 'v':
+            puts("alg " OPENIQ_VERSION);
+            return 0;
+        default:
+            fputs(usage, stderr);
+            return 2;
+        }
+    }
+    if (optind < argc) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    if (alg_conf_load(&service.conf, path, why, sizeof why)) {
+        fprintf(stderr, "%s\n", why);
+        return 1;
+    }
+    log_init(level_of(service.conf.log));
+    return serve(&service, trace_dir);
+}
