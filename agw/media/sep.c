@@ -38,6 +38,7 @@ struct sep {
     struct dtls *dtls;        /* NULL: not begun */
     enum dtls_state reported; /* of dtls */
     bool is_up;               /* data was told UP */
+    msec_t hello_by;          /* server: when waiting for a ClientHello ends; 0: not begun, MSEC_NEVER: told */
     struct addr dtls_src;     /* of the last DTLS datagram: where to answer before a pair is selected */
     bool has_src;
     struct held *held, **held_end;
@@ -226,17 +227,20 @@ static void abandon(struct sep *sep)
 {
     dtls_free(sep->dtls);
     sep->dtls = NULL;
+    sep->hello_by = 0;
     drop_held(sep);
     push_down(sep);
 }
 
 void sep_start(struct sep *sep, struct tx *tx, msec_t now)
 {
+    const bool connected = sep->ice ? ice_selected(sep->ice) != NULL : sep->has_remote;
     const unsigned from = tx->n;
 
+    if (sep->role == BUS_DTLS_SERVER && !sep->dtls && connected && !sep->hello_by)
+        sep->hello_by = now + sep->env->dtls_timeout;
     /* TS 23.334 6.2.10.6.2 step 11 c: not before there is connectivity, even when asked earlier */
-    if (sep->role == BUS_DTLS_CLIENT && sep->establish && !sep->dtls &&
-        (sep->ice ? ice_selected(sep->ice) != NULL : sep->has_remote)) {
+    if (sep->role == BUS_DTLS_CLIENT && sep->establish && !sep->dtls && connected) {
         if (begin(sep, true, now)) {
             push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_FAILED, "no memory");
             return;
@@ -422,10 +426,17 @@ void sep_close(struct sep *sep, struct tx *tx)
     emit(sep, tx, from);
 }
 
+static msec_t dtls_due(const struct sep *sep, msec_t now)
+{
+    if (sep->dtls)
+        return dtls_deadline(sep->dtls, now);
+    return sep->hello_by ? sep->hello_by : MSEC_NEVER;
+}
+
 msec_t sep_deadline(const struct sep *sep, msec_t now)
 {
     const msec_t ice = sep->ice ? ice_deadline(sep->ice) : MSEC_NEVER;
-    const msec_t dtls = sep->dtls ? dtls_deadline(sep->dtls, now) : MSEC_NEVER;
+    const msec_t dtls = dtls_due(sep, now);
 
     return ice < dtls ? ice : dtls;
 }
@@ -436,8 +447,12 @@ void sep_tick(struct sep *sep, struct tx *tx, msec_t now)
 
     if (sep->ice && ice_tick(sep->ice, now))
         push(sep, SEP_OUT_EVENT, BUS_EV_ICE_LOST, "no connectivity check");
-    if (sep->dtls)
+    if (sep->dtls) {
         dtls_tick(sep->dtls, now, tx);
+    } else if (now >= dtls_due(sep, now)) {
+        sep->hello_by = MSEC_NEVER;
+        push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_FAILED, "no ClientHello");
+    }
     emit(sep, tx, from);
 }
 

@@ -462,6 +462,23 @@ static void handshake_times_out(void **state)
     assert_string_equal(f->log, "ICE_UP;DTLS_FAILED handshake timed out;");
 }
 
+static void no_hello_at_all(void **state)
+{
+    struct fixture *f = *state;
+    msec_t by;
+
+    open_sep(f, BUS_DTLS_SERVER);
+    assert_true(sep_deadline(f->sep, net_now_ms()) == MSEC_NEVER); /* ringing may take long */
+    check(f, &f->a, true);
+    by = net_now_ms() + GIVE_UP;
+    assert_true(sep_deadline(f->sep, net_now_ms()) <= by);
+    for (int i = 0; i < 2; i++) {
+        sep_tick(f->sep, &f->tx, by);
+        drain(f);
+        assert_string_equal(f->log, "ICE_UP;DTLS_FAILED no ClientHello;"); /* told once */
+    }
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -479,6 +496,7 @@ int main(void)
         TEST(both_ends_may_close),
         TEST(new_fingerprint_new_association),
         TEST(handshake_times_out),
+        TEST(no_hello_at_all),
     };
 
     return cmocka_run_group_tests_name("agw/media/sep", tests, NULL, NULL);
