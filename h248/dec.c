@@ -218,10 +218,10 @@ static int dec_auth(struct dec *d, struct h248_auth *auth)
 
 static int dec_sep(struct dec *d, const char *behind)
 {
-    const char *at = d->lx.p;
-
-    lex_ws(&d->lx);
-    return d->lx.p > at ? 0 : dec_bad(d, at, 0, "white space is required behind %s", behind);
+    lex_ws(&d->lx); /* or it went with a closing brace */
+    if (lex_is(d->lx.p[-1], LEX_BLANK | LEX_EOL))
+        return 0;
+    return dec_bad(d, d->lx.p, 0, "white space is required behind %s", behind);
 }
 
 static int dec_header(struct dec *d, struct h248_msg *m)

@@ -309,9 +309,9 @@ static int dec_ctx_prop(struct dec *d, struct sv w, struct h248_action *ac)
             return dec_bad(d, w.p, 0, "IEPSCall is given twice");
         return lex_take(&d->lx, '=') ? dec_on_off(d, &ac->ieps) : dec_unexpected(d, "=");
     case TOK_CONTEXT_ATTR:
-        return ac->attrs ? dec_bad(d, w.p, 0, "ContextAttr is given twice") : dec_ctx_attr(d, ac);
+        return ac->attrs || ac->contexts ? dec_bad(d, w.p, 0, "ContextAttr is given twice") : dec_ctx_attr(d, ac);
     case TOK_CONTEXT_LIST:
-        return ac->contexts ? dec_bad(d, w.p, 0, "ContextList is given twice") : dec_ctx_list_prop(d, ac);
+        return ac->attrs || ac->contexts ? dec_bad(d, w.p, 0, "ContextList is given twice") : dec_ctx_list_prop(d, ac);
     default:
         return -ENOENT;
     }

@@ -46,11 +46,15 @@ static void put_topology(struct enc *e, const struct h248_topology *list)
     enc_close(e, &l);
 }
 
+/* In ContextAttr the list stands alone. */
 static void put_context_list(struct enc *e, const struct h248_ctx_id *list)
 {
     const struct h248_ctx_id *id;
-    struct enc_list l;
+    struct enc_list outer, l;
 
+    enc_tok(e, TOK_CONTEXT_ATTR);
+    outer = enc_open(e, '{', true);
+    enc_next(e, &outer);
     enc_tok(e, TOK_CONTEXT_LIST);
     enc_str(e, e->compact ? "=" : " =");
     l = enc_open(e, '{', true);
@@ -59,6 +63,7 @@ static void put_context_list(struct enc *e, const struct h248_ctx_id *list)
         put_context_id(e, id->id);
     }
     enc_close(e, &l);
+    enc_close(e, &outer);
 }
 
 /* v2 peers know EmergencyOff by the name its drafts had. */
@@ -148,6 +153,8 @@ static void put_ctx_props(struct enc *e, struct enc_list *l, const struct h248_a
         put_attrs(e, ac->attrs);
     }
     if (ac->contexts) {
+        if (ac->attrs)
+            enc_fail(e);
         enc_next(e, l);
         put_context_list(e, ac->contexts);
     }
@@ -318,7 +325,8 @@ static int enc_result(const struct enc *e)
 
 int h248_encode(const struct h248_msg *m, enum h248_style style, struct buf *out)
 {
-    struct enc e = {.b = out, .compact = style == H248_COMPACT, .version = m->version};
+    struct enc e = {.b = out, .compact = style & H248_COMPACT, .bare_signals = style & H248_BARE_SIGNALS,
+                    .version = m->version};
     const struct h248_txn *t;
 
     if (m->version < 1 || m->version > 3 || (m->error != NULL) == (m->txns != NULL))
@@ -330,7 +338,7 @@ int h248_encode(const struct h248_msg *m, enum h248_style style, struct buf *out
         if (e.compact && t != m->txns && t->prev->kind == H248_SEGMENT)
             enc_str(&e, " ");
         put_txn(&e, t);
-        if (!e.compact)
+        if (!e.compact && (t->next || t->kind != H248_SEGMENT)) /* some refuse white space behind the last Segment */
             enc_str(&e, "\n");
     }
     if (m->error && !e.compact)
@@ -340,7 +348,8 @@ int h248_encode(const struct h248_msg *m, enum h248_style style, struct buf *out
 
 int h248_encode_txn(const struct h248_txn *t, unsigned version, enum h248_style style, struct buf *out)
 {
-    struct enc e = {.b = out, .compact = style == H248_COMPACT, .version = version};
+    struct enc e = {.b = out, .compact = style & H248_COMPACT, .bare_signals = style & H248_BARE_SIGNALS,
+                    .version = version};
 
     put_txn(&e, t);
     return enc_result(&e);

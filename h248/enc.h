@@ -12,6 +12,7 @@
 struct enc {
     struct buf *b;
     bool compact;
+    bool bare_signals;
     unsigned version;
     unsigned depth; /* of indentation */
     int err;        /* -EINVAL: no text of this version says that */

@@ -219,13 +219,15 @@ static void put_signal_list(struct enc *e, const struct h248_signal *s)
     enc_close(e, &l);
 }
 
-/* Signals{} of the grammar, not the bare word: every version has it. */
+/* An empty set is Signals{}, which every version has, unless the peer wants the bare word. */
 void enc_signals(struct enc *e, const struct h248_signal *list)
 {
     const struct h248_signal *s;
     struct enc_list l;
 
     enc_tok(e, TOK_SIGNALS);
+    if (!list && e->bare_signals)
+        return;
     l = enc_open(e, '{', !list || !list->next);
     DL_FOREACH(list, s) {
         enc_next(e, &l);

@@ -342,7 +342,9 @@ int h248_decode(struct arena *a, struct sv text, struct h248_msg **out, struct h
 
 /* --- encode (enc.c) --- */
 
-enum h248_style { H248_PRETTY, H248_COMPACT }; /* long tokens and indentation; short tokens and no white space */
+/* Long tokens and indentation; short tokens and no white space. H248_BARE_SIGNALS may be or-ed to either: an empty
+ * Signals descriptor goes out as the bare word, for peers that refuse `Signals{}`. */
+enum h248_style { H248_PRETTY, H248_COMPACT, H248_BARE_SIGNALS };
 
 /* 0, or -EMSGSIZE; -EINVAL when the tree has an element that its version lacks (v3 items under MEGACO/1 or 2). */
 int h248_encode(const struct h248_msg *m, enum h248_style style, struct buf *out);

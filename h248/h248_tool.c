@@ -10,11 +10,12 @@
 #define INPUT_MAX (16u << 20) /* JSON is longer than the message that it tells of */
 #define TREE_MAX (64u << 20)
 
-enum form { PRETTY, COMPACT, JSON };
+/* H248_* styles and: */
+#define JSON 16u
 enum { EXIT_BAD = 1, EXIT_USAGE = 2 };
 
 static const char usage_text[] =
-    "usage: h248-tool decode|encode|check [--compact|--pretty|--json] [FILE]\n"
+    "usage: h248-tool decode|encode|check [--compact|--pretty|--json] [--bare-signals] [FILE]\n"
     "\n"
     "Reads one message from FILE, or from standard input when FILE is missing or `-`.\n"
     "\n"
@@ -25,6 +26,7 @@ static const char usage_text[] =
     "  --pretty   long tokens and indentation (default)\n"
     "  --compact  short tokens, no white space\n"
     "  --json     the message as a JSON tree\n"
+    "  --bare-signals  an empty Signals descriptor as the bare word, not Signals{}\n"
     "  --help, --version\n"
     "\n"
     "Exit status: 0 good; 1 bad message, `line:column: reason` on standard error; 2 usage.\n";
@@ -71,22 +73,22 @@ static int print_json(const struct h248_msg *m)
     return 0;
 }
 
-static int print_message(const struct h248_msg *m, enum form form)
+static int print_message(const struct h248_msg *m, unsigned form)
 {
     static char text[H248_MSG_MAX];
     struct buf out = buf_over(text, sizeof(text));
     int err;
 
-    if (form == JSON)
+    if (form & JSON)
         return print_json(m);
-    err = h248_encode(m, form == COMPACT ? H248_COMPACT : H248_PRETTY, &out);
+    err = h248_encode(m, form, &out);
     if (err) {
         fprintf(stderr, "1:1: %s\n", err == -EMSGSIZE ? "longer than a message may be"
                                                       : "no text of this protocol version says this");
         return EXIT_BAD;
     }
     fwrite(text, 1, out.len, stdout);
-    if (form == COMPACT)
+    if (form & H248_COMPACT)
         putchar('\n');
     return 0;
 }
@@ -141,7 +143,7 @@ static int from_json(struct arena *a, struct sv text, struct h248_msg **m)
     return err;
 }
 
-static int run(const char *verb, enum form form, const char *path)
+static int run(const char *verb, unsigned form, const char *path)
 {
     struct arena *a = arena_new(TREE_MAX);
     struct h248_msg *m = NULL;
@@ -170,16 +172,17 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {
         {"compact", no_argument, NULL, 'c'}, {"pretty", no_argument, NULL, 'p'}, {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},    {"version", no_argument, NULL, 'v'}, {0},
+        {"bare-signals", no_argument, NULL, 'b'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0},
     };
-    enum form form = PRETTY;
+    unsigned form = H248_PRETTY, bare = 0;
     const char *verb;
     int opt;
 
     while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (opt) {
-        case 'c': form = COMPACT; break;
-        case 'p': form = PRETTY; break;
+        case 'c': form = H248_COMPACT; break;
+        case 'p': form = H248_PRETTY; break;
+        case 'b': bare = H248_BARE_SIGNALS; break;
         case 'j': form = JSON; break;
         case 'h': fputs(usage_text, stdout); return 0;
         case 'v': puts("h248-tool " OPENIQ_VERSION); return 0;
@@ -191,5 +194,5 @@ int main(int argc, char **argv)
     verb = argv[optind];
     if (strcmp(verb, "decode") && strcmp(verb, "encode") && strcmp(verb, "check"))
         return usage("unknown command");
-    return run(verb, form, optind + 1 < argc ? argv[optind + 1] : NULL);
+    return run(verb, form | bare, optind + 1 < argc ? argv[optind + 1] : NULL);
 }
