@@ -62,7 +62,7 @@ static int conf_alg(const struct play *p, char *path, size_t size)
     if (!f)
         return -errno;
     fprintf(f, "h248_listen: \"udp:127.0.0.1:%u\"\nsip_listen: \"127.0.0.1:%u\"\n"
-            "next_hop: \"sip:127.0.0.1:%u;transport=udp\"\nws: [\"ws:127.0.0.1:%u\"]\nops: \"127.0.0.1:%u\"\n"
+            "next_hop: \"sip:127.0.0.1:%u;transport=udp\"\nws_listen: [\"127.0.0.1:%u\"]\nwss_listen: []\nops: \"127.0.0.1:%u\"\n"
             "origins: [\"http://chart.example.net\"]\nstate_dir: \"%s\"\n", p->iq_alg, p->sip_alg, p->sip_core,
             p->ws_alg, p->ops_alg, p->dir);
     write_confs(p, "alg", f);
