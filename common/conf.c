@@ -214,8 +214,9 @@ static int fill_value(struct load *ld, const struct conf_key *key, const yaml_no
 /* Loads the one document of the parser's input. 0, or complains with the line of the mistake. */
 static int load_doc(struct load *ld, yaml_parser_t *parser)
 {
+    const yaml_node_t *root;
     yaml_document_t more;
-    bool second;
+    int err = 0;
 
     if (!yaml_parser_load(parser, &ld->doc)) {
         yaml_node_t at = {.start_mark = parser->problem_mark};
@@ -223,15 +224,19 @@ static int load_doc(struct load *ld, yaml_parser_t *parser)
         return complain(ld, &at, "YAML", "%s; write KEY: VALUE lines",
                         parser->problem ? parser->problem : "no memory");
     }
-    second = yaml_parser_load(parser, &more) && yaml_document_get_root_node(&more);
-    if (second) {
-        yaml_node_t at = *yaml_document_get_root_node(&more);
+    if (!yaml_parser_load(parser, &more)) {
+        yaml_node_t at = {.start_mark = parser->problem_mark};
 
-        yaml_document_delete(&more);
         yaml_document_delete(&ld->doc);
-        return complain(ld, &at, "YAML", "a second document; write one");
+        return complain(ld, &at, "YAML", "%s; write KEY: VALUE lines", parser->problem);
     }
-    return 0;
+    root = yaml_document_get_root_node(&more); /* NULL: the end of the stream */
+    if (root)
+        err = complain(ld, root, "YAML", "a second document; write one");
+    yaml_document_delete(&more);
+    if (err)
+        yaml_document_delete(&ld->doc);
+    return err;
 }
 
 /* A CONF_STR default is the text itself unless it is quoted; the others are YAML. */
