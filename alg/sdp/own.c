@@ -52,7 +52,12 @@ int sdp_own_print(struct sdp_own *own, struct sdp *s, struct sv addrtype, struct
         goto out;
     text[out.len] = '\0';
     kept = realloc(text, out.len + 1);
-    free(own->body);
+    if (own->before) {
+        free(own->body);
+    } else {
+        own->before = own->body;
+        own->n_before = own->n;
+    }
     own->body = kept ? kept : text;
     own->n = out.len;
     return 0;
@@ -66,8 +71,25 @@ struct sv sdp_own_body(const struct sdp_own *own)
     return (struct sv){own->body, own->n};
 }
 
+void sdp_own_agree(struct sdp_own *own)
+{
+    free(own->before);
+    own->before = NULL;
+}
+
+void sdp_own_undo(struct sdp_own *own)
+{
+    if (!own->before)
+        return;
+    free(own->body);
+    own->body = own->before;
+    own->n = own->n_before;
+    own->before = NULL;
+}
+
 void sdp_own_fini(struct sdp_own *own)
 {
+    sdp_own_agree(own);
     free(own->body);
     own->body = NULL;
     own->n = 0;

@@ -1,0 +1,316 @@
+/* A change inside a call: re-INVITE or UPDATE of either side that adds or removes channels, restarts ICE, moves the
+ * core's address, or changes nothing (sip-sdp 2.5; TS 23.334 6.2.22.2 for removal). */
+#include <errno.h>
+
+#include "alg/call/call_fsm.h"
+#include "common/log.h"
+
+static struct leg *other_leg(struct call *call)
+{
+    return call->x_leg == &call->near ? &call->won->leg : &call->near;
+}
+
+static void drop(struct call *call)
+{
+    exch_free(call->x);
+    call->x = NULL;
+    call->x_leg = NULL;
+}
+
+/* The change is off: its offerer hears why, the call stays as it was. From CALL_ACTIVE no state moves. */
+static void refuse(struct call *call, const struct leg_why *why)
+{
+    leg_refuse(call->x_leg, why);
+    sdp_own_undo(&other_leg(call)->own);
+    drop(call);
+    if (call->fsm.state != CALL_ACTIVE)
+        fsm_to(&call->fsm, CALL_ACTIVE);
+}
+
+/* It went through at the far side and fails here: both would believe different things. */
+static void break_off(struct call *call, int status)
+{
+    call_end_status(call, status, 0, "SIP;cause=503;text=\"Change failed\"");
+}
+
+static void finish(struct call *call)
+{
+    struct exch *x = call->x;
+    struct media *m = &call->won->media;
+    struct leg *leg = call->x_leg;
+    bool asked = x->new_chans || x->gone_chans;
+    int err = asked ? exch_write_answer(x, m, &leg->own) : exch_write_again(x, m, &leg->own);
+
+    if (!err)
+        err = exch_commit(x, &call->keep, &call->lay);
+    if (err || !leg->in) { /* no memory, or taken back too late */
+        break_off(call, 500);
+        return;
+    }
+    for (unsigned i = 0; i < x->lay.n; i++) {
+        if (x->lay.ch[i].state == CHAN_GONE)
+            media_forget(m, x->lay.ch[i].stream);
+    }
+    log_info("call", "%s msg=\"changed\" channels=%u", call->fsm.tag, call->lay->n);
+    leg_answer(leg, sdp_own_body(&leg->own));
+    sdp_own_agree(&leg->own);
+    sdp_own_agree(&other_leg(call)->own);
+    drop(call);
+    if (call->fsm.state != CALL_ACTIVE)
+        fsm_to(&call->fsm, CALL_ACTIVE);
+}
+
+/* --- the steps, each skipped when it has nothing to say --- */
+
+static void step_t2(struct call *call)
+{
+    struct branch *br = call->won;
+    int err = media_configure_core(&br->media, call->x, call_on_iq, br);
+
+    if (err == MEDIA_NOTHING)
+        finish(call);
+    else if (err)
+        break_off(call, 500);
+    else
+        fsm_to(&call->fsm, CALL_RE_CONF_T2);
+}
+
+static void step_t1(struct call *call)
+{
+    struct branch *br = call->won;
+    int err = media_configure_access(&br->media, call->x, call_on_iq, br);
+
+    if (err == MEDIA_NOTHING)
+        step_t2(call);
+    else if (err)
+        break_off(call, 500);
+    else
+        fsm_to(&call->fsm, CALL_RE_CONF_T1);
+}
+
+static void step_reset(struct call *call)
+{
+    struct branch *br = call->won;
+    int err = media_reset_channels(&br->media, call->x, call_on_reset, br);
+
+    if (err)
+        step_t1(call);
+    else
+        fsm_to(&call->fsm, CALL_RE_RESETTING);
+}
+
+static void undo(struct call *call, int status)
+{
+    struct branch *br = call->won;
+    int err = call->x->from == SIP_W2 ? media_undo_core(&br->media, call->x, call_on_iq, br) : MEDIA_NOTHING;
+
+    call->x_status = status;
+    if (err)
+        refuse(call, &(struct leg_why){.status = status});
+    else
+        fsm_to(&call->fsm, CALL_RE_UNDOING);
+}
+
+static void step_offer(struct call *call)
+{
+    struct leg *other = other_leg(call);
+    int err = exch_write_offer(call->x, &call->won->media, &other->own);
+
+    if (!err)
+        err = leg_reinvite(other);
+    if (err)
+        undo(call, err == -ENOTCONN ? 480 : 500);
+    else
+        fsm_to(&call->fsm, CALL_RE_OFFERED);
+}
+
+static void step_reserve(struct call *call)
+{
+    struct branch *br = call->won;
+    int err = call->x->from == SIP_W2 ? media_reserve_core(&br->media, call->x, call_on_iq, br) : MEDIA_NOTHING;
+
+    if (err == MEDIA_NOTHING)
+        step_offer(call);
+    else if (err)
+        refuse(call, &(struct leg_why){.status = 500});
+    else
+        fsm_to(&call->fsm, CALL_RE_RESERVING);
+}
+
+/* --- the states --- */
+
+/* RFC 3261 14.2: an INVITE without a body asks for an offer; ours is what we said last. Its answer, in the ACK, can only
+ * agree with it. */
+static void answer_offerless(struct leg *leg)
+{
+    leg_answer(leg, sdp_own_body(&leg->own));
+}
+
+void call_change(struct call *call, struct leg *leg, struct sv body)
+{
+    struct leg *other = leg == &call->near ? &call->won->leg : &call->near;
+    struct exch *x;
+    int err;
+
+    if (leg != &call->near && leg != &call->won->leg) { /* a fork that lost and is being hung up */
+        leg_refuse(leg, &(struct leg_why){.status = 481});
+        return;
+    }
+    if (body.n == 0) {
+        answer_offerless(leg);
+        return;
+    }
+    if (other->out || other->wait_ack || leg->wait_ack) { /* RFC 3261 14.2, sip-sdp 2.5: glare */
+        leg_refuse(leg, &(struct leg_why){.status = 491});
+        return;
+    }
+    if (exch_new(&x, leg->side, call->lay, SDP_SETUP_NONE, call->tls_id)) {
+        leg_refuse(leg, &(struct leg_why){.status = 500});
+        return;
+    }
+    call->x = x;
+    call->x_leg = leg;
+    err = exch_read_offer(x, body);
+    if (err) {
+        log_info("call", "%s msg=\"change refused\" why=\"%s\"", call->fsm.tag, x->why.text);
+        refuse(call, &(struct leg_why){.status = err == -EPROTO ? x->why.status : 500, .warn = x->why.warn, .text = x->why.text});
+    } else if (x->new_chans || x->gone_chans) {
+        step_reserve(call);
+    } else {
+        step_t1(call);
+    }
+}
+
+/* The offerer took its INVITE back: it hears 487 now, the rest runs to where nothing is left over. */
+static void cancel(struct call *call, const struct call_ev *e)
+{
+    struct leg *other = other_leg(call);
+
+    if (e->leg != call->x_leg)
+        return;
+    leg_refuse(call->x_leg, &(struct leg_why){.status = 487});
+    if (other->out && !other->cancelled) {
+        other->cancelled = true;
+        sip_cancel(other->out, e->reason);
+    }
+}
+
+/* What is the same in all states of a change. true: taken care of. */
+static bool common(struct call *call, int ev, struct call_ev *e)
+{
+    if (ev == EV_ACK || ev == EV_FLOW_BACK)
+        return true;
+    if (ev == EV_RESET_DONE)
+        return call->fsm.state != CALL_RE_RESETTING;
+    if (ev == EV_CANCEL)
+        cancel(call, e);
+    else if (ev == EV_IQ_OK || ev == EV_IQ_FAIL || ev == EV_ANSWER || ev == EV_REJECT ||
+             (ev == EV_TIMEOUT && call->fsm.state == CALL_RE_RESETTING))
+        return false;
+    else
+        call_end_event(call, ev, e);
+    return true;
+}
+
+void call_on_re_reserving(struct fsm *f, int ev, void *data)
+{
+    struct call *call = f->owner;
+    struct call_ev *e = data;
+    unsigned retry_after;
+
+    if (common(call, ev, e))
+        return;
+    if (ev == EV_IQ_FAIL) {
+        int status = iq_sip_status(e->res, true, &retry_after);
+
+        if (status == 481)
+            break_off(call, 481);
+        else
+            refuse(call, &(struct leg_why){.status = status, .retry_after = retry_after});
+    } else if (media_core_reply(&call->won->media, e->res)) {
+        undo(call, 500);
+    } else if (!call->x_leg->in) {
+        undo(call, 487);
+    } else {
+        step_offer(call);
+    }
+}
+
+void call_on_re_offered(struct fsm *f, int ev, void *data)
+{
+    struct call *call = f->owner;
+    struct call_ev *e = data;
+
+    if (common(call, ev, e))
+        return;
+    if (e->leg != other_leg(call)) { /* a fork of the call's beginning */
+        if (ev == EV_ANSWER) {
+            leg_confirm(e->leg);
+            leg_end(e->leg, &(struct leg_why){.status = 487});
+        }
+        return;
+    }
+    if (ev == EV_REJECT) {
+        if (e->status == 481 || e->status == 408) /* RFC 3261 12.2.1.2: that dialog is gone */
+            break_off(call, e->status);
+        else
+            undo(call, call_far_status(e->status));
+        return;
+    }
+    leg_confirm(e->leg);
+    if (!call->x_leg->in || exch_read_answer(call->x, e->body))
+        break_off(call, 500);
+    else
+        step_reset(call);
+}
+
+void call_on_re_resetting(struct fsm *f, int ev, void *data)
+{
+    struct call *call = f->owner;
+
+    if (!common(call, ev, data))
+        step_t1(call);
+}
+
+/* The reply of T1 or T2. true: go on. */
+static bool configured(struct call *call, int ev, struct call_ev *e, bool core)
+{
+    unsigned retry_after;
+
+    if (common(call, ev, e))
+        return false;
+    if (ev == EV_IQ_FAIL) {
+        break_off(call, iq_sip_status(e->res, true, &retry_after));
+        return false;
+    }
+    if (core ? media_core_reply(&call->won->media, e->res) : media_access_reply(&call->won->media, e->res)) {
+        break_off(call, 500);
+        return false;
+    }
+    return true;
+}
+
+void call_on_re_conf_t1(struct fsm *f, int ev, void *data)
+{
+    if (configured(f->owner, ev, data, false))
+        step_t2(f->owner);
+}
+
+void call_on_re_conf_t2(struct fsm *f, int ev, void *data)
+{
+    if (configured(f->owner, ev, data, true))
+        finish(f->owner);
+}
+
+void call_on_re_undoing(struct fsm *f, int ev, void *data)
+{
+    struct call *call = f->owner;
+
+    if (common(call, ev, data))
+        return;
+    for (unsigned i = 0; i < call->x->lay.n; i++) {
+        if (call->x->lay.ch[i].state == CHAN_NEW)
+            media_forget(&call->won->media, call->x->lay.ch[i].stream);
+    }
+    refuse(call, &(struct leg_why){.status = call->x_status});
+}

@@ -1,0 +1,140 @@
+/* Inside of a call: its states, events, and struct call. For this folder and its tests only. Main thread. */
+#pragma once
+
+#include "alg/call/call.h"
+#include "alg/call/leg.h"
+#include "alg/call/offer.h"
+#include "common/fsm.h"
+
+enum call_state {
+    CALL_IDLE,
+    CALL_RESERVING,    /* first termination: T2 for a WIC's offer, T1 for the core's */
+    CALL_OFFERED,      /* INVITE is out */
+    CALL_CONF_FAR,     /* the answerer's termination */
+    CALL_CONF_NEAR,    /* the caller's termination */
+    CALL_ACTIVE,
+    CALL_ORPHAN,       /* the WIC's connection is gone; it may come back */
+    CALL_RE_RESERVING, /* a change of the call: the same steps */
+    CALL_RE_OFFERED,
+    CALL_RE_RESETTING, /* streams of channels that close */
+    CALL_RE_CONF_T1,
+    CALL_RE_CONF_T2,
+    CALL_RE_UNDOING,
+    CALL_DYING,        /* media is released; the legs end */
+    CALL_DEAD,
+    CALL_STATES
+};
+
+enum call_event {
+    EV_OFFER,
+    EV_IQ_OK,
+    EV_IQ_FAIL,
+    EV_PROGRESS,
+    EV_ANSWER,
+    EV_REJECT,
+    EV_CANCEL,
+    EV_ACK,
+    EV_NO_ACK,
+    EV_BYE,
+    EV_REINVITE,
+    EV_FAULT,       /* NOTIFY: the media is lost */
+    EV_GONE,        /* the gateway lost the context */
+    EV_FLOW_CLOSED,
+    EV_FLOW_BACK,
+    EV_RESET_DONE,
+    EV_LEG_DONE,    /* our BYE was answered */
+    EV_STOP,
+    EV_TIMEOUT,
+    CALL_EVENTS
+};
+
+enum call_timer { T_NONE, T_IQ, T_ANSWER, T_REANSWER, T_RESET, T_ORPHAN, T_DYING, T_REAP, CALL_TIMERS };
+
+struct call_ev { /* the data of an event; unset what it has not */
+    struct leg *leg;
+    struct branch *br;
+    const struct iq_result *res;
+    int status;
+    struct sv body;
+    const char *reason;
+};
+
+/* One callee, with the context that serves it. A call to several flows of a WIC has one each until one answers. */
+struct branch {
+    struct call *call;
+    struct leg leg;
+    struct media media;
+    int failed;       /* its final status; 0: alive */
+    unsigned retry_after;
+    bool rang;
+};
+
+struct call_req { /* what the INVITE to the other side needs after the first one's message is gone; in the exchange's arena */
+    const char *uri, *from, *to, *route;
+    struct sip_hdr hdrs[CALL_HDR_MAX + 1];
+    const char *uris[CALL_BRANCH_MAX]; /* MT: the Contact of each flow */
+};
+
+struct call {
+    struct fsm fsm;
+    struct calls *calls;
+    struct call *prev, *next;
+    enum sip_side origin;    /* whence the call comes */
+    struct leg near;
+    struct branch *won;      /* the one that answered; MO: the only one */
+    struct exch *x;          /* the exchange under way */
+    struct leg *x_leg;       /* who offered it */
+    struct call_req req;
+    int x_status;            /* a change failed with this, once undone */
+    struct arena *keep;      /* of lay */
+    struct layout *lay;
+    char tls_id[24];
+    char end_text[80];
+    bool established;
+    unsigned n_br;
+    struct branch br[];
+};
+
+struct calls {
+    struct alg *alg;
+    struct calls_conf conf;
+    struct call *list;
+    unsigned n;
+    uint64_t last_id;
+    struct fsm_timer timers[CALL_TIMERS]; /* from the configuration */
+    struct fsm_def def;
+    count_t counts[CALL_C_N];
+    bool stopping;
+    void (*stopped)(void *arg);
+    void *stopped_arg;
+    uv_timer_t *stop_timer;
+};
+
+void call_fsm_def(struct fsm_def *def, struct fsm_timer timers[CALL_TIMERS], const struct calls_conf *conf);
+/* call.c */
+int call_new(struct call **cp, struct calls *c, enum sip_side origin, unsigned n_br);
+void call_free_later(struct call *call); /* from inside its own events */
+struct leg *call_leg(struct call *call, enum sip_side side);
+void call_iq_h(struct branch *br, struct iq_ctx_h *h);
+/* call_setup.c: actions of the states of a new call; call_change.c: of a change */
+void call_on_idle(struct fsm *f, int ev, void *data);
+void call_on_reserving(struct fsm *f, int ev, void *data);
+void call_on_offered(struct fsm *f, int ev, void *data);
+void call_on_conf_far(struct fsm *f, int ev, void *data);
+void call_on_conf_near(struct fsm *f, int ev, void *data);
+void call_on_re_reserving(struct fsm *f, int ev, void *data);
+void call_on_re_offered(struct fsm *f, int ev, void *data);
+void call_on_re_resetting(struct fsm *f, int ev, void *data);
+void call_on_re_conf_t1(struct fsm *f, int ev, void *data);
+void call_on_re_conf_t2(struct fsm *f, int ev, void *data);
+void call_on_re_undoing(struct fsm *f, int ev, void *data);
+void call_change(struct call *call, struct leg *leg, struct sv body); /* EV_REINVITE in CALL_ACTIVE */
+/* call_fsm.c: shared by the actions. Each of these moves the state: last statement of an action. */
+void call_end(struct call *call, const struct leg_why *why);
+void call_end_status(struct call *call, int status, unsigned retry_after, const char *reason);
+/* The events that end a call in any state before CALL_DYING, answered alike everywhere. */
+void call_end_event(struct call *call, int ev, const struct call_ev *e);
+int call_far_status(int status); /* a refusal of one side as the other is told (sip-sdp 2.7) */
+/* done of every procedure but the reset */
+void call_on_iq(void *arg, const struct iq_result *r);
+void call_on_reset(void *arg, const struct iq_result *r);

@@ -1,0 +1,336 @@
+/* A new call: reserve, offer, configure, answer (TS 23.334 6.2.10.6.2; T2 first for a WIC's offer, T1 first for the
+ * core's, sip-sdp 2.8). */
+#include "alg/call/call_fsm.h"
+#include "common/log.h"
+
+static int reserve(struct branch *br)
+{
+    const struct exch *x = br->call->x;
+
+    return x->from == SIP_W2 ? media_reserve_core(&br->media, x, call_on_iq, br)
+                             : media_reserve_access(&br->media, x, call_on_iq, br);
+}
+
+static int configure(struct branch *br, enum sip_side side)
+{
+    const struct exch *x = br->call->x;
+
+    return side == SIP_MW ? media_configure_core(&br->media, x, call_on_iq, br)
+                          : media_configure_access(&br->media, x, call_on_iq, br);
+}
+
+static int read_reply(struct branch *br, enum sip_side side, const struct iq_result *r)
+{
+    return side == SIP_MW ? media_core_reply(&br->media, r) : media_access_reply(&br->media, r);
+}
+
+static enum sip_side far_side(const struct call *call)
+{
+    return call->origin == SIP_W2 ? SIP_MW : SIP_W2;
+}
+
+void call_on_idle(struct fsm *f, int ev, void *data)
+{
+    struct call *call = f->owner;
+    unsigned alive = 0;
+
+    (void)ev;
+    (void)data;
+    for (unsigned i = 0; i < call->n_br; i++) {
+        struct branch *br = &call->br[i];
+        struct iq_ctx_h h;
+
+        call_iq_h(br, &h);
+        if (media_open(&br->media, call->calls->alg->mgc, &call->calls->conf, &h) || reserve(br))
+            br->failed = 503;
+        else
+            alive++;
+    }
+    if (alive > 0)
+        fsm_to(f, CALL_RESERVING);
+    else
+        call_end_status(call, 503, 5, NULL);
+}
+
+/* --- callees --- */
+
+/* One callee is out. Returns true when it was the last. */
+static bool branch_fail(struct branch *br, int status, unsigned retry_after)
+{
+    struct call *call = br->call;
+    unsigned alive = 0;
+
+    if (!br->failed) {
+        br->failed = status;
+        br->retry_after = retry_after;
+    }
+    leg_end(&br->leg, &(struct leg_why){.status = 487});
+    media_close(&br->media);
+    for (unsigned i = 0; i < call->n_br; i++)
+        alive += !call->br[i].failed;
+    return alive == 0;
+}
+
+/* RFC 3261 16.7 6: the best of several refusals; a 6xx counts first. */
+static const struct branch *best_refusal(const struct call *call)
+{
+    const struct branch *best = &call->br[0];
+
+    for (unsigned i = 0; i < call->n_br; i++) {
+        const struct branch *br = &call->br[i];
+
+        if (br->failed / 100 == 6)
+            return br;
+        if (br->failed < best->failed)
+            best = br;
+    }
+    return best;
+}
+
+static void fail_branch(struct branch *br, int status, unsigned retry_after)
+{
+    const struct branch *best;
+
+    if (!branch_fail(br, status, retry_after) && status / 100 != 6)
+        return;
+    best = best_refusal(br->call);
+    call_end_status(br->call, best->failed, best->retry_after, NULL);
+}
+
+static void fail_iq(struct branch *br, const struct iq_result *r)
+{
+    unsigned retry_after;
+    int status = iq_sip_status(r, false, &retry_after);
+
+    fail_branch(br, status, retry_after);
+}
+
+static int send_invite(struct branch *br)
+{
+    struct call *call = br->call;
+    struct call_req *q = &call->req;
+    struct sip_target to = {.side = br->leg.side,
+                            .flow = br->leg.flow,
+                            .uri = call->origin == SIP_W2 ? q->uri : q->uris[br - call->br],
+                            .route = q->route,
+                            .from = q->from,
+                            .to = q->to};
+    int err = exch_write_offer(call->x, &br->media, &br->leg.own);
+
+    return err ? err : leg_invite(&br->leg, call->calls->alg->sip, &to, q->hdrs);
+}
+
+/* A reservation came back: call that callee. 0: it is being called. */
+static int reserved(struct branch *br, const struct iq_result *r)
+{
+    int err = read_reply(br, br->leg.side, r);
+
+    if (err)
+        log_warn("call", "%s msg=\"the gateway's reply lacks what was asked\"", br->call->fsm.tag);
+    return err ? err : send_invite(br);
+}
+
+/* The events of one callee among several end only that one. */
+static bool ends_one(struct call *call, int ev, struct call_ev *e)
+{
+    if (call->n_br < 2 || !e || !e->br || call->won)
+        return false;
+    if (ev != EV_FAULT && ev != EV_GONE && ev != EV_FLOW_CLOSED)
+        return false;
+    if (e->br->failed)
+        return true;
+    fail_branch(e->br, ev == EV_FLOW_CLOSED ? 480 : 503, 0);
+    return true;
+}
+
+void call_on_reserving(struct fsm *f, int ev, void *data)
+{
+    struct call *call = f->owner;
+    struct call_ev *e = data;
+
+    switch (ev) {
+    case EV_IQ_OK:
+        if (reserved(e->br, e->res))
+            fail_branch(e->br, 500, 0);
+        else
+            fsm_to(f, CALL_OFFERED);
+        break;
+    case EV_IQ_FAIL:
+        fail_iq(e->br, e->res);
+        break;
+    case EV_FLOW_BACK:
+        break;
+    default:
+        if (!ends_one(call, ev, e))
+            call_end_event(call, ev, e);
+        break;
+    }
+}
+
+/* --- answers --- */
+
+static void drop_others(struct call *call)
+{
+    for (unsigned i = 0; i < call->n_br; i++) {
+        struct branch *br = &call->br[i];
+
+        if (br == call->won)
+            continue;
+        leg_end(&br->leg, &(struct leg_why){.status = 487,
+                                            .reason = "SIP;cause=200;text=\"Call completed elsewhere\""});
+        media_close(&br->media);
+    }
+}
+
+static void answered(struct call *call, struct branch *br, struct sv body)
+{
+    int err;
+
+    call->won = br;
+    drop_others(call);
+    leg_confirm(&br->leg);
+    err = exch_read_answer(call->x, body);
+    if (err == -EPROTO) {
+        struct sdp_fault *w = &call->x->why;
+        struct leg_why why = {.status = w->status == 488 ? 488 : 500,
+                              .warn = w->warn,
+                              .text = w->text,
+                              .reason = "SIP;cause=488;text=\"Answer not acceptable\""};
+
+        log_warn("call", "%s msg=\"the answer is not acceptable: %s\"", call->fsm.tag, w->text);
+        call_end(call, &why);
+    } else if (err || configure(br, br->leg.side)) {
+        call_end_status(call, 500, 0, NULL);
+    } else {
+        fsm_to(&call->fsm, CALL_CONF_FAR);
+    }
+}
+
+static void progress(struct call *call, struct branch *br, int status, const char *reason)
+{
+    if (status == 100 || status == 199 || br->failed)
+        return;
+    if (status == 180 && br->rang)
+        return;
+    br->rang = br->rang || status == 180;
+    leg_progress(&call->near, status, reason);
+}
+
+void call_on_offered(struct fsm *f, int ev, void *data)
+{
+    struct call *call = f->owner;
+    struct call_ev *e = data;
+
+    switch (ev) {
+    case EV_IQ_OK:
+        if (e->br->failed || reserved(e->br, e->res))
+            fail_branch(e->br, 500, 0);
+        break;
+    case EV_IQ_FAIL:
+        fail_iq(e->br, e->res);
+        break;
+    case EV_PROGRESS:
+        progress(call, e->br, e->status, e->reason);
+        break;
+    case EV_ANSWER:
+        if (e->br->failed) { /* cancelled, but the 200 was faster */
+            leg_confirm(e->leg);
+            leg_end(e->leg, &(struct leg_why){.status = 487});
+        } else {
+            answered(call, e->br, e->body);
+        }
+        break;
+    case EV_REJECT:
+        if (!e->br->failed)
+            fail_branch(e->br, call_far_status(e->status), 0);
+        break;
+    case EV_FLOW_BACK:
+        break;
+    case EV_TIMEOUT:
+        call_end_status(call, 408, 0, "SIP;cause=408;text=\"No answer\"");
+        break;
+    default:
+        if (!ends_one(call, ev, e))
+            call_end_event(call, ev, e);
+        break;
+    }
+}
+
+/* What callees that lost still send while the winner is configured. true: done with it. */
+static bool loser(const struct call *call, int ev, struct call_ev *e)
+{
+    if (ev == EV_FLOW_BACK || ev == EV_PROGRESS || ev == EV_REJECT)
+        return true;
+    if (ev == EV_ANSWER) {
+        leg_confirm(e->leg);
+        leg_end(e->leg, &(struct leg_why){.status = 487});
+        return true;
+    }
+    return ev != EV_TIMEOUT && ev != EV_STOP && e->br && e->br != call->won;
+}
+
+static void iq_refused(struct call *call, const struct iq_result *r)
+{
+    unsigned retry_after;
+    int status = iq_sip_status(r, false, &retry_after);
+
+    call_end_status(call, status, retry_after, "SIP;cause=503;text=\"Media gateway\"");
+}
+
+void call_on_conf_far(struct fsm *f, int ev, void *data)
+{
+    struct call *call = f->owner;
+    struct call_ev *e = data;
+
+    if (loser(call, ev, e))
+        return;
+    if (ev == EV_IQ_FAIL)
+        iq_refused(call, e->res);
+    else if (ev != EV_IQ_OK)
+        call_end_event(call, ev, e);
+    else if (read_reply(e->br, far_side(call), e->res) || configure(call->won, call->origin))
+        call_end_status(call, 500, 0, NULL);
+    else
+        fsm_to(f, CALL_CONF_NEAR);
+}
+
+static int answer(struct call *call)
+{
+    int err = exch_write_answer(call->x, &call->won->media, &call->near.own);
+
+    if (!err)
+        err = exch_commit(call->x, &call->keep, &call->lay);
+    if (err)
+        return err;
+    for (unsigned i = 0; i < call->x->lay.n; i++) {
+        if (call->x->lay.ch[i].state == CHAN_GONE)
+            media_forget(&call->won->media, call->x->lay.ch[i].stream);
+    }
+    leg_answer(&call->near, sdp_own_body(&call->near.own));
+    sdp_own_agree(&call->near.own);
+    sdp_own_agree(&call->won->leg.own);
+    exch_free(call->x);
+    call->x = NULL;
+    call->established = true;
+    count_add(&call->calls->counts[CALL_C_ESTABLISHED], 1);
+    log_info("call", "%s msg=\"established\" ctx=%u channels=%u", call->fsm.tag, iq_ctx_id(call->won->media.ctx),
+             call->lay->n);
+    return 0;
+}
+
+void call_on_conf_near(struct fsm *f, int ev, void *data)
+{
+    struct call *call = f->owner;
+    struct call_ev *e = data;
+
+    if (loser(call, ev, e))
+        return;
+    if (ev == EV_IQ_FAIL)
+        iq_refused(call, e->res);
+    else if (ev != EV_IQ_OK)
+        call_end_event(call, ev, e);
+    else if (read_reply(e->br, call->origin, e->res) || answer(call))
+        call_end_status(call, 500, 0, NULL);
+    else
+        fsm_to(f, CALL_ACTIVE);
+}

@@ -1,0 +1,467 @@
+/* Reading offers and answers, and keeping what they agree on. */
+#include "alg/call/offer.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/rnd.h"
+
+static int refuse(struct exch *x, int status, unsigned warn, const char *text)
+{
+    sdp_fault_set(&x->why, status, warn, text);
+    return -EPROTO;
+}
+
+/* --- the layout --- */
+
+static int copy_sv(struct arena *a, struct sv *v)
+{
+    if (!v->p)
+        return 0;
+    *v = arena_sv(a, *v);
+    return v->p ? 0 : -ENOMEM;
+}
+
+/* Own copies of all text of a layout whose plain values were copied already. */
+static int layout_own(struct arena *a, struct layout *l)
+{
+    int err = copy_sv(a, &l->ufrag);
+
+    if (!err)
+        err = copy_sv(a, &l->pwd);
+    for (unsigned i = 0; !err && i < l->n; i++) {
+        struct chan *c = &l->ch[i];
+
+        err = copy_sv(a, &c->map.label) | copy_sv(a, &c->map.subprotocol) | copy_sv(a, &c->addrtype) |
+              copy_sv(a, &c->addr);
+    }
+    for (unsigned i = 0; !err && i < l->n_web; i++) {
+        struct web_line *w = &l->web[i];
+
+        err = copy_sv(a, &w->media) | copy_sv(a, &w->proto) | copy_sv(a, &w->fmts) |
+              copy_sv(a, &w->mid);
+    }
+    for (unsigned i = 0; !err && i < l->n_ims; i++) {
+        struct ims_slot *s = &l->ims[i];
+
+        err = copy_sv(a, &s->media) | copy_sv(a, &s->proto) | copy_sv(a, &s->fmts);
+    }
+    return err ? -ENOMEM : 0;
+}
+
+int exch_new(struct exch **xp, enum sip_side from, const struct layout *cur, enum sdp_setup dtls_choice,
+             const char *tls_id)
+{
+    struct arena *a = arena_new(SDP_ARENA_MAX);
+    struct exch *x = a ? ARENA_NEW(a, struct exch) : NULL;
+
+    if (!x) {
+        arena_free(a);
+        return -ENOMEM;
+    }
+    x->a = a;
+    x->from = from;
+    x->initial = !cur;
+    x->dtls_choice = dtls_choice;
+    x->tls_id = tls_id;
+    if (cur) {
+        x->lay = *cur;
+        if (layout_own(a, &x->lay)) {
+            arena_free(a);
+            return -ENOMEM;
+        }
+    }
+    for (unsigned i = 0; i < x->lay.n; i++) {
+        x->lay.ch[i].state = CHAN_OPEN;
+        x->lay.ch[i].moved = false;
+    }
+    *xp = x;
+    return 0;
+}
+
+void exch_free(struct exch *x)
+{
+    if (x)
+        arena_free(x->a);
+}
+
+unsigned exch_open(const struct exch *x)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < x->lay.n; i++)
+        n += x->lay.ch[i].state != CHAN_GONE;
+    return n;
+}
+
+int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay)
+{
+    struct arena *a = arena_new(SDP_ARENA_MAX);
+    struct layout *l = a ? ARENA_NEW(a, struct layout) : NULL;
+
+    if (l) {
+        *l = x->lay;
+        l->n = 0;
+        for (unsigned k = 0; k < l->n_ims; k++)
+            l->ims[k].chan = -1;
+        for (unsigned i = 0; i < x->lay.n; i++) {
+            if (x->lay.ch[i].state == CHAN_GONE)
+                continue;
+            l->ims[x->lay.ch[i].ims_line].chan = (int)l->n;
+            l->ch[l->n++] = x->lay.ch[i];
+        }
+    }
+    if (!l || layout_own(a, l)) {
+        arena_free(a);
+        return -ENOMEM;
+    }
+    arena_free(*keep);
+    *keep = a;
+    *lay = l;
+    return 0;
+}
+
+static uint16_t free_stream(const struct layout *l)
+{
+    for (uint16_t id = CALL_STREAM_FIRST;; id++) {
+        bool used = false;
+
+        for (unsigned i = 0; i < l->n; i++)
+            used = used || l->ch[i].stream == id;
+        if (!used)
+            return id;
+    }
+}
+
+/* sip-sdp 3.7.3: the next free even id; the browser's own channels (DCEP) are its business. */
+static uint16_t free_sid(const struct layout *l)
+{
+    for (uint16_t id = 0;; id += 2) {
+        bool used = false;
+
+        for (unsigned i = 0; i < l->n; i++)
+            used = used || l->ch[i].map.id == id;
+        if (!used)
+            return id;
+    }
+}
+
+/* A m=message line that is not in use any more, or a new one behind the last (RFC 3264 8.1). -1: none left. */
+static int free_slot(struct layout *l)
+{
+    for (unsigned i = 0; i < l->n_ims; i++) {
+        if (l->ims[i].chan < 0 && sv_is(l->ims[i].media, "message"))
+            return (int)i;
+    }
+    if (l->n_ims == SDP_LINES_MAX)
+        return -1;
+    l->ims[l->n_ims] =
+        (struct ims_slot){.media = SV("message"), .proto = SV("TCP/MSRP"), .fmts = SV("*"), .chan = -1};
+    return (int)l->n_ims++;
+}
+
+static struct chan *chan_add(struct exch *x, unsigned slot)
+{
+    struct chan *c = &x->lay.ch[x->lay.n];
+
+    *c = (struct chan){.state = CHAN_NEW, .ims_line = slot};
+    c->stream = free_stream(&x->lay);
+    x->lay.ims[slot].chan = (int)x->lay.n++;
+    x->new_chans = true;
+    return c;
+}
+
+static void chan_gone(struct exch *x, unsigned i)
+{
+    x->lay.ch[i].state = CHAN_GONE;
+    x->gone_chans = true;
+}
+
+/* --- bodies --- */
+
+static int parse(struct exch *x, struct sv body, struct sdp **s)
+{
+    struct sv copy = arena_sv(x->a, body);
+    struct sdp_err e = {0};
+    char text[160];
+    int err;
+
+    if (!copy.p)
+        return -ENOMEM;
+    err = sdp_parse(x->a, copy, SDP_SIP, s, &e);
+    if (!err || err == -ENOMEM)
+        return err;
+    snprintf(text, sizeof text, "SDP line %u column %u: %s", e.line, e.column, e.why);
+    return refuse(x, 400, 399, text);
+}
+
+static int parse_web(struct exch *x, struct sv body)
+{
+    struct sdp *s;
+    int err = parse(x, body, &s);
+
+    if (err)
+        return err;
+    x->web = ARENA_NEW(x->a, struct web_desc);
+    if (!x->web)
+        return -ENOMEM;
+    err = web_read(x->a, s, x->web);
+    if (err == -EPROTO || (!err && (x->web->dc < 0 || (x->initial && x->web->n_chans == 0)))) {
+        x->why = x->web->why;
+        return -EPROTO;
+    }
+    return err;
+}
+
+static int parse_ims(struct exch *x, struct sv body)
+{
+    struct sdp *s;
+    int err = parse(x, body, &s);
+
+    if (err)
+        return err;
+    x->ims = ARENA_NEW(x->a, struct ims_desc);
+    if (!x->ims)
+        return -ENOMEM;
+    err = ims_read(x->a, s, x->ims);
+    if (err == -EPROTO)
+        x->why = x->ims->why;
+    return err;
+}
+
+static const struct dc_chan *web_chan(const struct web_desc *w, uint16_t id)
+{
+    for (unsigned i = 0; i < w->n_chans; i++) {
+        if (w->chans[i].map.id == id)
+            return &w->chans[i];
+    }
+    return NULL;
+}
+
+/* The WIC's dialect and its transport, as offered. */
+static int take_transport(struct exch *x)
+{
+    const struct web_remote *r = &x->web->remote;
+    struct layout *l = &x->lay;
+    enum sdp_setup role = web_role(r->setup, l->role != SDP_SETUP_NONE ? l->role : x->dtls_choice);
+
+    if (role == SDP_SETUP_NONE)
+        return refuse(x, 488, 305, "a=setup fits no DTLS role");
+    if (l->role != SDP_SETUP_NONE && role != l->role) /* RFC 8842 5.5: that would be a new association */
+        return refuse(x, 488, 305, "the DTLS role cannot change");
+    x->ice_restart = l->ufrag.n > 0 && !sv_eq(l->ufrag, r->ufrag) && !sv_eq(l->pwd, r->pwd);
+    l->role = role;
+    l->ufrag = r->ufrag;
+    l->pwd = r->pwd;
+    l->legacy = r->legacy;
+    l->connection = r->connection;
+    l->tls_id = r->tls_id.n > 0;
+    return 0;
+}
+
+static int web_lines(struct exch *x)
+{
+    struct layout *l = &x->lay;
+
+    for (unsigned i = 0; i < l->n_web; i++) {
+        if (i >= x->web->n_lines || (l->web[i].kind == WEB_DC && x->web->dc != (int)i))
+            return refuse(x, 488, 399, "the m= lines of the call changed places");
+    }
+    for (unsigned i = 0; i < x->web->n_lines; i++)
+        l->web[i] = x->web->lines[i];
+    l->n_web = x->web->n_lines;
+    return 0;
+}
+
+static int offer_web(struct exch *x, struct sv body)
+{
+    struct layout *l = &x->lay;
+    int err = parse_web(x, body);
+
+    if (!err)
+        err = web_lines(x);
+    if (!err)
+        err = take_transport(x);
+    if (err)
+        return err;
+    for (unsigned i = 0; i < l->n; i++) {
+        x->web_ch[i] = web_chan(x->web, l->ch[i].map.id);
+        if (!x->web_ch[i])
+            chan_gone(x, i);
+    }
+    for (unsigned k = 0; k < x->web->n_chans; k++) {
+        const struct dc_chan *d = &x->web->chans[k];
+        bool known = false;
+        int slot;
+
+        for (unsigned i = 0; i < l->n; i++)
+            known = known || l->ch[i].map.id == d->map.id;
+        if (known || l->n == DC_CHAN_MAX || (slot = free_slot(l)) < 0)
+            continue;
+        x->web_ch[l->n] = d;
+        chan_add(x, (unsigned)slot)->map = d->map;
+    }
+    return 0;
+}
+
+/* The Remote of T2. All zeros is the old way to hold: the address stays (RFC 3264 8.4). */
+static void take_address(struct chan *c, const struct ims_line *line)
+{
+    if (c->port && (line->hold || (sv_eq(c->addr, line->addr) && c->port == line->port)))
+        return;
+    c->moved = c->port != 0;
+    c->addrtype = line->addrtype;
+    c->addr = line->addr;
+    c->port = line->port;
+    c->cema = line->cema;
+}
+
+/* Can the core's offer be served? Without CEMA only when the gateway may be the one that connects. */
+static bool is_servable(struct exch *x, const struct ims_line *line)
+{
+    if (line->msrp && !ims_is_direct(line, SDP_SETUP_ACTIVE)) {
+        sdp_fault_set(&x->ims->why, 488, 307, "MSRP without a=msrp-cema");
+        return false;
+    }
+    return line->msrp && (line->cema || line->ch.setup == SDP_SETUP_PASSIVE ||
+                          line->ch.setup == SDP_SETUP_ACTPASS);
+}
+
+static int ims_slots(struct exch *x)
+{
+    struct layout *l = &x->lay;
+
+    if (x->ims->n_lines < l->n_ims)
+        return refuse(x, 488, 399, "m= lines of the call are missing");
+    for (unsigned i = l->n_ims; i < x->ims->n_lines; i++)
+        l->ims[i].chan = -1;
+    for (unsigned i = 0; i < x->ims->n_lines; i++) {
+        l->ims[i].media = x->ims->lines[i].media;
+        l->ims[i].proto = x->ims->lines[i].proto;
+        l->ims[i].fmts = x->ims->lines[i].fmts;
+    }
+    l->n_ims = x->ims->n_lines;
+    return 0;
+}
+
+static int offer_ims(struct exch *x, struct sv body)
+{
+    struct layout *l = &x->lay;
+    int err = parse_ims(x, body);
+
+    if (!err)
+        err = ims_slots(x);
+    for (unsigned k = 0; !err && k < x->ims->n_lines; k++) {
+        const struct ims_line *line = &x->ims->lines[k];
+        int i = l->ims[k].chan;
+
+        if (i >= 0 && !line->msrp) {
+            chan_gone(x, (unsigned)i);
+            l->ims[k].chan = -1;
+        } else if (i >= 0) {
+            take_address(&l->ch[i], line);
+            x->moved = x->moved || l->ch[i].moved;
+            x->ims_ch[i] = line;
+        } else if (is_servable(x, line) && l->n < DC_CHAN_MAX) {
+            struct chan *c = chan_add(x, k);
+
+            x->ims_ch[l->n - 1] = line;
+            c->map = (struct sdp_dcmap){.ordered = true, .priority = 256, .subprotocol = SV("MSRP")};
+            c->map.id = UINT16_MAX; /* so that free_sid does not see this one */
+            c->map.id = free_sid(l);
+            take_address(c, line);
+        }
+    }
+    if (!err && x->initial) {
+        if (l->n == 0)
+            return refuse(x, x->ims->why.status, x->ims->why.warn, x->ims->why.text);
+        l->n_web = 1;
+        l->web[0] = (struct web_line){WEB_DC, SV("application"), SV("UDP/DTLS/SCTP"),
+                                      SV("webrtc-datachannel"), SV("0")};
+        l->tls_id = true;
+    }
+    return err;
+}
+
+int exch_read_offer(struct exch *x, struct sv body)
+{
+    if (body.n > SDP_BODY_MAX)
+        return refuse(x, 413, 399, "the body is too long");
+    return x->from == SIP_W2 ? offer_web(x, body) : offer_ims(x, body);
+}
+
+/* --- answers --- */
+
+static int answer_ims(struct exch *x, struct sv body)
+{
+    struct layout *l = &x->lay;
+    int err = parse_ims(x, body);
+
+    if (err)
+        return err;
+    if (x->ims->n_lines != l->n_ims)
+        return refuse(x, 500, 399, "the answer has another number of m= lines");
+    for (unsigned i = 0; i < l->n; i++) {
+        struct chan *c = &l->ch[i];
+        const struct ims_line *line = &x->ims->lines[c->ims_line];
+        enum sdp_setup role;
+
+        if (c->state == CHAN_GONE)
+            continue;
+        role = dc_answer_setup(x->offered[i], line->ch.setup);
+        if (!line->msrp || role == SDP_SETUP_NONE ||
+            !ims_is_direct(line, role == SDP_SETUP_ACTIVE ? SDP_SETUP_PASSIVE : SDP_SETUP_ACTIVE)) {
+            chan_gone(x, i);
+            continue;
+        }
+        if (c->state == CHAN_NEW)
+            c->core = role;
+        take_address(c, line);
+        x->ims_ch[i] = line;
+    }
+    return 0;
+}
+
+static int answer_web(struct exch *x, struct sv body)
+{
+    struct layout *l = &x->lay;
+    int err = parse_web(x, body);
+
+    if (!err && x->web->dc >= (int)l->n_web)
+        err = refuse(x, 500, 399, "the answer has another number of m= lines");
+    if (!err && x->web->remote.setup == SDP_SETUP_ACTPASS)
+        err = refuse(x, 500, 399, "a=setup:actpass in an answer");
+    if (!err)
+        err = take_transport(x);
+    if (err)
+        return err;
+    for (unsigned i = 0; i < l->n; i++) {
+        struct chan *c = &l->ch[i];
+        const struct dc_chan *d = web_chan(x->web, c->map.id);
+        enum sdp_setup role;
+
+        if (c->state == CHAN_GONE)
+            continue;
+        role = d ? dc_answer_setup(x->offered[i], d->setup) : SDP_SETUP_NONE;
+        if (role == SDP_SETUP_NONE || !ims_is_direct(x->ims_ch[i], role)) {
+            chan_gone(x, i);
+            continue;
+        }
+        if (c->state == CHAN_NEW)
+            c->core = role == SDP_SETUP_ACTIVE ? SDP_SETUP_PASSIVE : SDP_SETUP_ACTIVE;
+        x->web_ch[i] = d;
+    }
+    return 0;
+}
+
+int exch_read_answer(struct exch *x, struct sv body)
+{
+    int err;
+
+    if (body.n == 0 || body.n > SDP_BODY_MAX)
+        return refuse(x, 500, 399, body.n ? "the answer is too long" : "no answer in the 200");
+    err = x->from == SIP_W2 ? answer_ims(x, body) : answer_web(x, body);
+    if (!err && x->initial && exch_open(x) == 0)
+        err = refuse(x, 488, 304, "no channel was accepted");
+    return err;
+}

@@ -1,0 +1,196 @@
+/* Writing offers and answers of alg's own. */
+#include <errno.h>
+#include <utlist.h>
+
+#include "alg/call/offer.h"
+
+static enum sdp_setup inverse(enum sdp_setup s)
+{
+    return s == SDP_SETUP_ACTIVE ? SDP_SETUP_PASSIVE : SDP_SETUP_ACTIVE;
+}
+
+/* --- to Mw --- */
+
+static int write_ims(struct exch *x, const struct media *m, struct sdp_own *own, bool offer)
+{
+    struct ims_out out[SDP_LINES_MAX] = {0};
+    struct dc_chan said[DC_CHAN_MAX];
+    const struct media_port *any = m->n_ports ? &m->ports[0] : NULL;
+    struct sdp *s;
+    int err;
+
+    for (unsigned k = 0; k < x->lay.n_ims; k++) {
+        out[k].media = x->lay.ims[k].media;
+        out[k].proto = x->lay.ims[k].proto;
+        out[k].fmts = x->lay.ims[k].fmts;
+    }
+    for (unsigned i = 0; i < x->lay.n; i++) {
+        const struct chan *c = &x->lay.ch[i];
+        const struct media_port *p = media_port_of(m, c->stream);
+        struct ims_out *o = &out[c->ims_line];
+
+        if (c->state == CHAN_GONE || !p || !x->web_ch[i])
+            continue;
+        said[i] = *x->web_ch[i];
+        if (!offer)
+            said[i].setup = inverse(c->core);
+        else if (said[i].setup == SDP_SETUP_NONE)
+            said[i].setup = SDP_SETUP_ACTPASS; /* the far end picks the direction (step 5) */
+        x->offered[i] = said[i].setup;
+        o->ch = &said[i];
+        o->port = p->port;
+        o->addrtype = p->v6 ? SV("IP6") : SV("IP4");
+        o->addr = sv_from(p->addr);
+        o->cema = offer || c->cema;
+    }
+    err = ims_write(x->a, out, x->lay.n_ims, &s);
+    if (err)
+        return err;
+    return sdp_own_print(own, s, any && any->v6 ? SV("IP6") : SV("IP4"),
+                         any ? sv_from(any->addr) : SV("0.0.0.0"));
+}
+
+/* --- to W2 --- */
+
+static int write_web(struct exch *x, const struct media *m, struct sdp_own *own, bool offer)
+{
+    struct dc_chan said[DC_CHAN_MAX];
+    struct web_out w = {.local = &m->local,
+                        .lines = x->lay.web,
+                        .n_lines = x->lay.n_web,
+                        .setup = offer ? SDP_SETUP_ACTPASS : x->lay.role,
+                        .legacy = x->lay.legacy,
+                        .connection = !offer && x->lay.connection,
+                        .tls_id = x->lay.tls_id ? sv_from(x->tls_id) : SV_NONE,
+                        .chans = said};
+    struct sdp *s;
+    int err;
+
+    for (unsigned i = 0; i < x->lay.n; i++) {
+        const struct chan *c = &x->lay.ch[i];
+        struct dc_chan *d = &said[w.n_chans];
+
+        if (c->state == CHAN_GONE || !x->ims_ch[i])
+            continue;
+        *d = x->ims_ch[i]->ch;
+        d->map = c->map;
+        if (!offer)
+            d->setup = c->core;
+        else if (d->setup == SDP_SETUP_NONE)
+            d->setup = SDP_SETUP_ACTIVE; /* RFC 4975 5.4: the offerer connects */
+        x->offered[i] = d->setup;
+        w.n_chans++;
+    }
+    err = web_write(x->a, &w, &s);
+    return err ? err : sdp_own_print(own, s, m->local.addrtype, m->local.addr);
+}
+
+int exch_write_offer(struct exch *x, const struct media *m, struct sdp_own *own)
+{
+    return x->from == SIP_W2 ? write_ims(x, m, own, true) : write_web(x, m, own, true);
+}
+
+int exch_write_answer(struct exch *x, const struct media *m, struct sdp_own *own)
+{
+    return x->from == SIP_W2 ? write_web(x, m, own, false) : write_ims(x, m, own, false);
+}
+
+/* --- the same again --- */
+
+static const struct chan *chan_of_sid(const struct layout *l, uint16_t id)
+{
+    for (unsigned i = 0; i < l->n; i++) {
+        if (l->ch[i].map.id == id)
+            return &l->ch[i];
+    }
+    return NULL;
+}
+
+/* actpass was said in an offer; an answer names the role that came of it. */
+static int again_dcsa(struct exch *x, struct sdp_attr *at)
+{
+    const struct chan *c;
+    struct sdp_attr in;
+    uint16_t id;
+    char *text;
+
+    if (sdp_dcsa_parse(at->value, &id, &in) || !sv_is(in.name, "setup"))
+        return 0;
+    c = chan_of_sid(&x->lay, id);
+    text = c ? arena_printf(x->a, "%u setup:%s", id, sdp_setup_name(c->core)) : NULL;
+    if (text)
+        at->value = sv_from(text);
+    return !c || text ? 0 : -ENOMEM;
+}
+
+static int again_web(struct exch *x, const struct media *m, struct sdp *s)
+{
+    struct sdp_media *md;
+    struct sdp_attr *at;
+    unsigned k = 0;
+    int err = 0;
+
+    DL_FOREACH(s->media, md) {
+        if (x->lay.web[k++].kind != WEB_DC)
+            continue;
+        DL_FOREACH(md->attrs, at) {
+            if (sv_is(at->name, "setup"))
+                at->value = sv_from(sdp_setup_name(x->lay.role));
+            else if (sv_is(at->name, "ice-ufrag"))
+                at->value = m->local.ufrag;
+            else if (sv_is(at->name, "ice-pwd"))
+                at->value = m->local.pwd;
+            else if (sv_is(at->name, "dcsa"))
+                err = err ? err : again_dcsa(x, at);
+        }
+    }
+    for (; !err && k < x->lay.n_web; k++) {
+        const struct web_line *w = &x->lay.web[k];
+
+        err = sdp_media_new(x->a, s, w->media, 0, w->proto, w->fmts) ? 0 : -ENOMEM;
+    }
+    return err;
+}
+
+static int again_ims(struct exch *x, struct sdp *s)
+{
+    struct sdp_media *md;
+    struct sdp_attr *at;
+    unsigned k = 0;
+
+    DL_FOREACH(s->media, md) {
+        int i = x->lay.ims[k++].chan;
+
+        if (i < 0)
+            continue;
+        DL_FOREACH(md->attrs, at) {
+            if (sv_is(at->name, "setup"))
+                at->value = sv_from(sdp_setup_name(inverse(x->lay.ch[i].core)));
+        }
+    }
+    for (; k < x->lay.n_ims; k++) {
+        const struct ims_slot *o = &x->lay.ims[k];
+
+        if (!sdp_media_new(x->a, s, o->media, 0, o->proto, o->fmts))
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int exch_write_again(struct exch *x, const struct media *m, struct sdp_own *own)
+{
+    struct sv copy = arena_sv(x->a, sdp_own_body(own)), addr, addrtype;
+    struct sdp_err e;
+    struct sdp *s;
+    int err;
+
+    if (!copy.p)
+        return -ENOMEM;
+    err = sdp_parse(x->a, copy, SDP_SIP, &s, &e);
+    if (err)
+        return err;
+    err = x->from == SIP_W2 ? again_web(x, m, s) : again_ims(x, s);
+    addrtype = s->origin.addrtype;
+    addr = s->origin.addr;
+    return err ? err : sdp_own_print(own, s, addrtype, addr);
+}
