@@ -211,6 +211,14 @@ static int fill_value(struct load *ld, const struct conf_key *key, const yaml_no
     return -EINVAL;
 }
 
+static int no_yaml(struct load *ld, const yaml_parser_t *parser)
+{
+    yaml_node_t at = {.start_mark = parser->problem_mark};
+
+    return complain(ld, &at, "YAML", "%s; write KEY: VALUE lines",
+                    parser->problem ? parser->problem : "no memory");
+}
+
 /* Loads the one document of the parser's input. 0, or complains with the line of the mistake. */
 static int load_doc(struct load *ld, yaml_parser_t *parser)
 {
@@ -218,17 +226,11 @@ static int load_doc(struct load *ld, yaml_parser_t *parser)
     yaml_document_t more;
     int err = 0;
 
-    if (!yaml_parser_load(parser, &ld->doc)) {
-        yaml_node_t at = {.start_mark = parser->problem_mark};
-
-        return complain(ld, &at, "YAML", "%s; write KEY: VALUE lines",
-                        parser->problem ? parser->problem : "no memory");
-    }
+    if (!yaml_parser_load(parser, &ld->doc))
+        return no_yaml(ld, parser);
     if (!yaml_parser_load(parser, &more)) {
-        yaml_node_t at = {.start_mark = parser->problem_mark};
-
         yaml_document_delete(&ld->doc);
-        return complain(ld, &at, "YAML", "%s; write KEY: VALUE lines", parser->problem);
+        return no_yaml(ld, parser);
     }
     root = yaml_document_get_root_node(&more); /* NULL: the end of the stream */
     if (root)

@@ -50,7 +50,7 @@ int enc_unhex(struct sv text, void *out, size_t size)
     return (int)n;
 }
 
-/* Continuation bytes behind a lead byte and the range the second byte must be in (RFC 3629 section 4). */
+/* Continuation bytes behind a lead byte and the range of the first of them (RFC 3629 section 4). */
 static int utf8_tail(uint8_t lead, uint8_t *low, uint8_t *high)
 {
     *low = 0x80;

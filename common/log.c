@@ -47,7 +47,7 @@ static struct area *area_of(const char *name)
     return &areas[i];
 }
 
-/* True when the line may go out; *left_out is what an earlier second swallowed and nobody told yet. */
+/* True when the line may go out; *left_out is what an earlier second swallowed, told once. */
 static bool admit(struct area *a, enum log_level level, int64_t second, unsigned *left_out)
 {
     *left_out = 0;
@@ -114,7 +114,8 @@ void log_write(enum log_level level, const char *area, const char *fmt, ...)
     pthread_mutex_lock(&lock);
     go = admit(area_of(area), level, now.tv_sec, &left_out);
     if (left_out) {
-        int len = snprintf(note, sizeof note, "W %.32s msg=\"lines left out\" count=%u\n", area, left_out);
+        int len = snprintf(note, sizeof note, "W %.32s msg=\"lines left out\" count=%u\n", area,
+                           left_out);
 
         emit(note, (size_t)len);
     }

@@ -347,7 +347,7 @@ static int parse_line(struct parse *ps)
     }
 }
 
-/* The next line without its LF or CR LF; a CR elsewhere stays and is refused as a control character. */
+/* The next line without its LF or CR LF; a CR elsewhere stays, to be refused. */
 static struct sv next_line(struct sv *text)
 {
     struct sv line = sv_cut(text, '\n');
@@ -371,7 +371,7 @@ int sdp_parse(struct arena *a, struct sv text, enum sdp_strict strict, struct sd
     while (text.n > 0) {
         ps.line = next_line(&text);
         ps.line_no++;
-        /* between the braces of H.248 text there is layout; behind a SIP body there are empty lines */
+        /* the braces of H.248 text hold layout too; behind a SIP body there are empty lines */
         if (strict == SDP_H248) {
             while (ps.line.n > 0 && (ps.line.p[0] == ' ' || ps.line.p[0] == '\t'))
                 ps.line = (struct sv){ps.line.p + 1, ps.line.n - 1};

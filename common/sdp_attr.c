@@ -1,4 +1,4 @@
-/* Typed attributes: RFC 8866 (directions), 4145 (setup), 8839 (candidate), 8122 (fingerprint), 8864 (dcmap, dcsa),
+/* Typed attributes: RFC 8866 (directions), 4145 (setup), 8839 (candidate), 8122 (fingerprint),
  * 8841 (sctp-port, max-message-size). */
 #include "common/sdp_attr.h"
 
@@ -253,7 +253,8 @@ int sdp_fingerprint_parse(struct sv value, struct sdp_fingerprint *out)
     static const struct {
         const char *name;
         int n;
-    } hashes[] = {{"sha-1", 20}, {"sha-224", 28}, {"sha-256", 32}, {"sha-384", 48}, {"sha-512", 64}};
+    } hashes[] = {
+        {"sha-1", 20}, {"sha-224", 28}, {"sha-256", 32}, {"sha-384", 48}, {"sha-512", 64}};
     struct sdp_fingerprint f = {0};
     struct sv hex;
     int n;

@@ -1,4 +1,4 @@
-/* struct sdp back to text, and its copy and comparison. RFC 8866 section 9 gives the order of lines. */
+/* struct sdp back to text, and its copy and comparison. RFC 8866 section 9: the order of lines. */
 #include <utlist.h>
 
 #include "common/sdp_attr.h"
