@@ -73,7 +73,7 @@ struct bus_sep { /* one (termination, stream) on UDP */
     bus_id id;
     int fd;                     /* bound, non-blocking; owned by the worker from SEP_OPEN on */
     struct addr local;
-    char ufrag[16], pwd[40];    /* ours (RFC 8839) */
+    char ufrag[16], pwd[40];    /* ours (RFC 8839). SEP_REMOTE: others than before = ICE restart; empty = unchanged */
     bool has_remote;
     struct addr remote;         /* Remote c=/m=; used only when ICE is off */
     bool ice;                   /* false: no ICE in Local/Remote: latch to the Remote address */

@@ -248,6 +248,7 @@ static void bring_up(struct fixture *f, bool we_are_client)
 {
     open_sep(f, we_are_client ? BUS_DTLS_CLIENT : BUS_DTLS_SERVER);
     assert_int_equal(f->tx.n, 0);
+    assert_true(sep_deadline(f->sep, net_now_ms()) == MSEC_NEVER); /* nothing has begun before there is a pair */
     peer_begin(f, !we_are_client);
     assert_int_equal(check(f, f->at, true), SEP_STUN_OK);
     run(f, both_done);
