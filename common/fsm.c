@@ -43,7 +43,7 @@ int fsm_init(struct fsm *f, const struct fsm_def *def, uv_loop_t *loop, void *ow
     return 0;
 }
 
-/* The handle's data is the machine, so what the owner wants to hear waits in the machine's own field. */
+/* The handle's data is the machine, so the owner's callback waits in the machine's own field. */
 static void on_closed(uv_handle_t *h)
 {
     struct fsm *f = h->data;

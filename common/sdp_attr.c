@@ -199,7 +199,7 @@ enum sdp_dir sdp_dir_of(const struct sdp *s, const struct sdp_media *m)
     return SDP_SENDRECV;
 }
 
-/* The pairs behind the type: raddr, rport, tcptype; extensions are nobody's business (RFC 8839 5.1). */
+/* The pairs behind the type: raddr, rport, tcptype; an extension is nobody's (RFC 8839 5.1). */
 static int candidate_pairs(struct sv rest, struct sdp_candidate *c)
 {
     while (sv_trim(rest).n > 0) {
