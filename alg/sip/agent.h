@@ -117,6 +117,7 @@ void msg_remove(msg_t *msg, sip_t *sip, const char *name); /* every header field
 
 /* sip.c */
 extern const char sip_allow[];
+void sip_wire_sent(struct sip *s, enum sip_side side, nta_outgoing_t *orq, nta_incoming_t *irq); /* just sent: one of them */
 void sip_wire_flush(struct sip *s); /* what Sofia has put on the wire goes into the trace now, before anything later */
 
 /* sip_in.c */
@@ -156,6 +157,7 @@ int wire_new(struct wire **wp, struct trace *trace, const struct addr *local);
 void wire_free(struct wire *w);
 const char *wire_path(const struct wire *w); /* for TPTAG_DUMP */
 void wire_set_local(struct wire *w, uint16_t port);
+void wire_sent(struct wire *w, msg_t *msg); /* remembers what it looks like */
 void wire_flush(struct wire *w);
 
 /* relay.c: REGISTER and MESSAGE go through, almost untouched */

@@ -10,6 +10,7 @@
 struct relay {
     struct relay *prev, *next;
     struct sip *sip;
+    enum sip_side from;
     nta_incoming_t *irq;
     nta_outgoing_t *orq;
     struct relay_h h;
@@ -59,6 +60,7 @@ static void relay_answer(struct relay *r, int status, const sip_t *in)
         msg_destroy(back);
     if (from)
         msg_destroy(from);
+    sip_wire_sent(r->sip, r->from, NULL, r->irq);
     sip_wire_flush(r->sip);
     relay_free(r);
 }
@@ -119,6 +121,7 @@ void relay_request(struct agent *from, nta_incoming_t *irq, enum sip_side to, si
         return;
     }
     r->sip = s;
+    r->from = from->side;
     r->irq = irq;
     r->h = *h;
     DL_APPEND(s->relays, r);
@@ -132,6 +135,7 @@ void relay_request(struct agent *from, nta_incoming_t *irq, enum sip_side to, si
             msg_destroy(msg);
             status = 503;
         }
+        sip_wire_sent(s, to, r->orq, NULL);
     }
     count_add(&s->counts[SIP_C_RELAYED], 1);
     sip_wire_flush(s);

@@ -30,10 +30,23 @@ void sip_wire_flush(struct sip *s)
     wire_flush(s->wire);
 }
 
+void sip_wire_sent(struct sip *s, enum sip_side side, nta_outgoing_t *orq, nta_incoming_t *irq)
+{
+    msg_t *msg;
+
+    if (!s->wire || side != SIP_MW || (!orq && !irq))
+        return;
+    msg = orq ? nta_outgoing_getrequest(orq) : nta_incoming_getresponse(irq);
+    wire_sent(s->wire, msg);
+    if (msg)
+        msg_destroy(msg);
+}
+
 static int answer(struct agent *a, nta_incoming_t *irq, int status, const char *lines)
 {
     nta_incoming_treply(irq, status, sip_status_phrase(status), TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
                         SIPTAG_SERVER_STR(a->sip->agent_name), TAG_END());
+    sip_wire_sent(a->sip, a->side, NULL, irq);
     nta_incoming_destroy(irq);
     count_add(&a->sip->counts[SIP_C_OUT], 1);
     sip_wire_flush(a->sip);

@@ -217,6 +217,8 @@ static int dlg_start(struct sip_dlg *d, struct sip_out **op, const struct shape 
         if (op)
             *op = NULL;
         err = -EINVAL;
+    } else {
+        sip_wire_sent(s, d->side, out->orq, NULL);
     }
     sip_wire_flush(s);
     return err;
@@ -284,6 +286,7 @@ int sip_ack(struct sip_dlg *d, const struct sip_hdr *hdrs, struct sv body)
         if (d->ack)
             nta_outgoing_destroy(d->ack);
         d->ack = ack;
+        sip_wire_sent(s, d->side, ack, NULL);
         d->inv_2xx = false;
     }
     su_home_deinit(home);

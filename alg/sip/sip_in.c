@@ -113,6 +113,7 @@ int sip_reply(struct sip_in *in, int status, const char *reason, const struct si
                               TAG_IF(payload, SIPTAG_CONTENT_TYPE_STR(ctype ? ctype : "application/sdp")),
                               TAG_IF(payload, SIPTAG_PAYLOAD(payload)), TAG_END());
     count_add(&s->counts[SIP_C_OUT], 1);
+    sip_wire_sent(s, in->side, NULL, in->irq);
     if (status >= 200) {
         in->final = true;
         if (!ok2xx)

@@ -113,7 +113,7 @@ int sip_cancel(struct sip_out *out, const char *reason_header)
         return -EINVAL;
     /* RFC 3261 9.1: Sofia holds it back until a provisional answer came. */
     nta_outgoing_tcancel(out->orq, NULL, NULL, TAG_IF(reason_header, SIPTAG_REASON_STR(reason_header)), TAG_END());
-    sip_wire_flush(out->sip);
+    sip_wire_flush(out->sip); /* CANCEL is small: always whole in the record */
     return 0;
 }
 
@@ -144,6 +144,8 @@ int sip_request(struct sip_out **op, struct sip *s, const struct sip_target *to,
         if (!out->orq) {
             out_free(out);
             err = -EINVAL;
+        } else {
+            sip_wire_sent(s, to->side, out->orq, NULL);
         }
     }
     su_home_deinit(home);

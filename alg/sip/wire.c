@@ -1,7 +1,8 @@
 /* What really passed on Mw. Sofia writes every datagram and every piece of a stream into a file (TPTAG_DUMP):
  *   "recv 512 bytes from udp/[127.0.0.1]:5060 at 12:34:56.000000:\n" the bytes "\v\n"
  * The file is memory (memfd) and is emptied as it is read. Answers, ACKs and repetitions that Sofia makes by itself are
- * in it, too. Pieces of a stream are put together to messages. */
+ * in it, too. Pieces of a stream are put together to messages. A record of a sent message stops at the first empty
+ * fragment (a quirk of tport_dump_iovec): such a one is made whole from the texts of what was sent last. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +22,12 @@ struct stream { /* one direction of one TCP connection */
     UT_hash_handle hh;
 };
 
+#define RECENT 64
+
 struct wire {
     int fd;
+    char *recent[RECENT]; /* whole texts of what we sent */
+    unsigned at;
     char path[64];
     struct trace *trace;
     struct addr local;
@@ -58,8 +63,36 @@ void wire_free(struct wire *w)
         free(s->p);
         free(s);
     }
+    for (unsigned i = 0; i < RECENT; i++)
+        free(w->recent[i]);
     close(w->fd);
     free(w);
+}
+
+void wire_sent(struct wire *w, msg_t *msg)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    size_t n = 0;
+    char *text = w && msg ? msg_as_string(home, msg, NULL, 0, &n) : NULL;
+
+    if (text) {
+        free(w->recent[w->at]);
+        w->recent[w->at] = strdup(text);
+        w->at = (w->at + 1) % RECENT;
+    }
+    su_home_deinit(home);
+}
+
+/* The whole of what was sent with n bytes and begins like this; the beginning alone when nobody knows more. */
+static struct sv made_whole(const struct wire *w, struct sv begin, size_t n)
+{
+    for (unsigned i = 0; i < RECENT; i++) {
+        const char *text = w->recent[(w->at + RECENT - 1 - i) % RECENT];
+
+        if (text && strlen(text) == n && !memcmp(text, begin.p, begin.n))
+            return (struct sv){text, n};
+    }
+    return begin;
 }
 
 const char *wire_path(const struct wire *w)
@@ -144,6 +177,7 @@ static size_t one_record(struct wire *w, struct sv all)
     char head[200];
     struct addr peer;
     struct sv data;
+    size_t took;
 
     if (!end || (size_t)(end - all.p) >= sizeof head)
         return 0;
@@ -151,8 +185,15 @@ static size_t one_record(struct wire *w, struct sv all)
     if (sscanf(head, "%7s %u bytes %7s %7[^/]/[%63[^]]]:%u", what, &n, dir, proto, host, &port) != 6)
         return (size_t)(end + 1 - all.p); /* "dump started" and empty lines */
     data = (struct sv){end + 1, n};
-    if ((size_t)(end + 1 - all.p) + n + 2 > all.n)
-        return 0;
+    took = (size_t)(end + 1 - all.p) + n + 2;
+    if (took > all.n || memcmp(all.p + took - 2, "\v\n", 2) != 0) {
+        const char *stop = memmem(end + 1, all.n - (size_t)(end + 1 - all.p), "\v\n", 2);
+
+        if (!stop)
+            return 0;
+        took = (size_t)(stop + 2 - all.p);
+        data = made_whole(w, (struct sv){end + 1, (size_t)(stop - end - 1)}, n);
+    }
     if (!strcmp(proto, "udp") && !addr_parse(&peer, sv_from(host), (uint16_t)port))
         one_message(w, what[0] == 's', data, &peer);
     else {
@@ -161,7 +202,7 @@ static size_t one_record(struct wire *w, struct sv all)
         snprintf(key, sizeof key, "%c %s %u", what[0], host, port);
         stream_piece(w, key, what[0] == 's', data);
     }
-    return (size_t)(end + 1 - all.p) + n + 2;
+    return took;
 }
 
 void wire_flush(struct wire *w)
