@@ -1,0 +1,105 @@
+// The lab for browser tests: real agw, alg and far end as processes on loopback, headless Chromium, TAP lines.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, openSync, rmSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const BUILD = process.env.BUILD || 'build';
+const WEB = 8000;
+export const far = `http://127.0.0.1:${WEB}`;
+export const sleep = (ms) => new Promise((go) => setTimeout(go, ms));
+
+export async function until(what, check, ms = 15000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const value = await check();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`${what}: not within ${ms} ms`);
+    await sleep(50);
+  }
+}
+
+async function ok(url) {
+  try { return (await fetch(url)).ok; } catch { return false; }
+}
+
+export class Lab {
+  constructor() { this.dir = mkdtempSync(join(tmpdir(), 'openiq-e2e-')); this.processes = []; this.trace = join(this.dir, 'trace'); }
+  start(name, args) {
+    const log = openSync(join(this.dir, `${name}.log`), 'a');
+    const child = spawn(join(BUILD, name), args, { stdio: ['ignore', log, log] });
+    child.done = new Promise((go) => child.on('exit', (code, signal) => go({ code, signal })));
+    this.processes.push({ name, child });
+    return child;
+  }
+  log(name) { return readFileSync(join(this.dir, `${name}.log`), 'utf8'); }
+  async up({ alg = [], agw = [], farArgs = [] } = {}) {
+    this.agw = this.start('agw', agw);
+    this.alg = this.start('alg', alg);
+    this.far = this.start('lab-far', ['--page', 'tests/lab/page', '--jssip', join(BUILD, 'jssip.js'), ...farArgs]);
+    await until('far end', () => ok(`${far}/config.json`));
+    await until('alg', () => ok('http://127.0.0.1:9101/health'));
+    await until('agw', () => ok('http://127.0.0.1:9102/health'));
+  }
+  async down() { // returns what did not end with status 0
+    const bad = [];
+    for (const { name, child } of this.processes.reverse()) {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      const end = await Promise.race([child.done, sleep(10000).then(() => null)]);
+      if (!end) { child.kill('SIGKILL'); bad.push(`${name} did not stop`); } else if (end.code !== 0) bad.push(`${name} ended with ${end.code ?? end.signal}`);
+    }
+    this.processes = [];
+    rmSync(this.dir, { recursive: true, force: true });
+    return bad;
+  }
+}
+
+export async function metric(port, name) {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const m = new RegExp(`^${name} (\\d+)`, 'm').exec(text);
+  if (!m) throw new Error(`no metric ${name}`);
+  return Number(m[1]);
+}
+
+export async function post(path) {
+  const r = await fetch(`${far}${path}`, { method: 'POST' });
+  if (!r.ok) throw new Error(`${path}: ${r.status} ${await r.text()}`);
+}
+export const get = async (path) => (await fetch(`${far}${path}`)).json();
+
+export function launch(extra = []) {
+  return chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', headless: true, args: ['--no-sandbox',
+    '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
+    '--disable-sync', '--allow-loopback-in-peer-connection', '--ignore-certificate-errors', ...extra] });
+}
+
+// A phone page that is registered over WSS.
+export async function phone(browser, user = 'alice', ws = 'wss://127.0.0.1:8443/') {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  const page = await context.newPage();
+  page.on('pageerror', (e) => console.log(`# page: ${e}`));
+  await page.goto(`${far}/?ws=${encodeURIComponent(ws)}`);
+  await page.fill('#user', user);
+  await page.fill('#password', `${user}-secret`);
+  await page.click('#register');
+  await page.waitForFunction(() => window.phone.registered, null, { timeout: 15000 });
+  return page;
+}
+
+export async function call(page, callee = 'echo') {
+  await page.fill('#callee', callee);
+  await page.click('#call');
+  await page.waitForFunction(() => !document.getElementById('send').disabled, null, { timeout: 20000 });
+}
+
+export async function run(tests) {
+  let n = 0; let failed = 0;
+  const limit = setTimeout(() => { console.log(`not ok ${n + 1} - the suite hangs`); process.exit(1); }, 280000);
+  for (const [name, test] of tests) {
+    n++;
+    try { await test(); console.log(`ok ${n} - ${name}`); } catch (e) { failed++; console.log(`not ok ${n} - ${name}: ${e.message.split('\n')[0]}`); console.log(`# ${e.stack.replace(/\n/g, '\n# ')}`); }
+  }
+  clearTimeout(limit);
+  process.exit(failed ? 1 : 0);
+}
