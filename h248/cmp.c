@@ -31,10 +31,12 @@ static size_t path_push(struct walk *w, const char *text)
 
 static bool differ(struct walk *w, const char *what, const char *want, const char *got)
 {
+    struct sv path = w->path.len ? buf_sv(&w->path) : SV("Message");
+
     if (got)
-        snprintf(w->c->why, sizeof(w->c->why), "%.*s: %s is %.60s, not %.60s", SV_ARG(buf_sv(&w->path)), what, got, want);
+        snprintf(w->c->why, sizeof(w->c->why), "%.*s: %s is %.60s, not %.60s", SV_ARG(path), what, got, want);
     else
-        snprintf(w->c->why, sizeof(w->c->why), "%.*s: %s %s", SV_ARG(buf_sv(&w->path)), what, want);
+        snprintf(w->c->why, sizeof(w->c->why), "%.*s: %s %s", SV_ARG(path), what, want);
     return false;
 }
 
@@ -54,6 +56,8 @@ static void node_name(const struct sch *s, const void *node, char *out, size_t s
         snprintf(out, size, "Context");
     } else if (f->type == SCH_ENUM && *(const unsigned *)v < f->n_names) {
         snprintf(out, size, "%s", f->names[*(const unsigned *)v]);
+    } else if (!strcmp(s->name, "signal") && ((const struct h248_signal *)node)->is_list) {
+        snprintf(out, size, "SignalList %u", ((const struct h248_signal *)node)->list_id);
     } else if (!strcmp(s->name, "event") || !strcmp(s->name, "signal")) {
         snprintf(out, size, "%.*s", SV_ARG(*s->name == 'e' ? ((const struct h248_event *)node)->name
                                                            : ((const struct h248_signal *)node)->name));

@@ -176,10 +176,14 @@ static bool looks_like_request(const struct dec *d)
 {
     struct lex look = d->lx;
 
-    for (look.p = look.base; look.p < look.end; look.p += look.p < look.end) {
-        enum tok t = tok_find(lex_word(&look));
+    for (look.p = look.base; look.p < look.end;) {
+        struct sv w = lex_word(&look);
+        enum tok t = tok_find(w);
+        const char *p = look.p;
 
         lex_ws(&look);
+        if (!w.n && look.p == p)
+            look.p++;
         if ((t == TOK_REPLY || t == TOK_PENDING || t == TOK_ERROR || t == TOK_SEGMENT) && *look.p == '=')
             return false;
         if (t == TOK_RESPONSE_ACK && *look.p == '{')
