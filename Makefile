@@ -11,7 +11,7 @@ CFLAGS += -std=c11 -g $(O) $(WARN) $(SAN) -pthread -fno-omit-frame-pointer
 LDFLAGS += $(SAN) -pthread
 
 # Lazily, so that `make deps` works before the packages are there.
-PKGS_COMMON = libuv libcyaml jansson libpcap libmicrohttpd zlib
+PKGS_COMMON = libuv yaml-0.1 jansson libpcap libmicrohttpd zlib
 PKGS_ALG    = sofia-sip-ua libwebsockets libssl libcrypto
 PKGS_AGW    = usrsctp libssl libcrypto
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS_COMMON) $(PKGS_ALG) $(PKGS_AGW)))$(PKG_CFLAGS)
