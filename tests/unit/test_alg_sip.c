@@ -1,5 +1,6 @@
 /* The SIP side on loopback sockets: a bare WebSocket client as the browser, a bare UDP socket as the core. Every wait is
  * a bounded number of turns of the main loop. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ struct rig {
     unsigned char in[140000];
     size_t n_in;
     /* what call/ would see */
-    unsigned requests, closed, responses, cancelled, acked, in_dialog;
+    unsigned requests, closed, moved, responses, cancelled, acked, in_dialog;
     int status;
     struct sip_in *pending;
     struct sip_dlg *dlg;
@@ -71,6 +72,15 @@ static void on_closed(void *arg, sip_flow flow)
     r->closed++;
 }
 
+static void on_moved(void *arg, sip_flow old, sip_flow now)
+{
+    struct rig *r = arg;
+
+    assert_int_equal(old, 1);
+    assert_int_equal(now, 2);
+    r->moved++;
+}
+
 static void turn(struct rig *r)
 {
     sip_turn(r->sip, 10);
@@ -91,7 +101,7 @@ static void rig_start(struct rig *r, unsigned max_msg)
     struct ws_conf ws = {.listen = {{loopback(0), false}}, .n_listen = 1, .state_dir = "/nonexistent", .origins = origins,
                          .n_origins = 1, .max_conns = 10, .max_per_addr = 3, .max_msg = max_msg, .ping_s = 25};
     struct reg_conf rc = {.domain = "home.example.net", .orphan_s = 32};
-    struct sip_h h = {.request = on_request, .flow_closed = on_closed, .arg = r};
+    struct sip_h h = {.request = on_request, .flow_closed = on_closed, .flow_moved = on_moved, .arg = r};
     struct sip_conf sc = {.listen = loopback(0), .name = "alg1.example.net", .t1_ms = 20, .ws = &ws};
     char hop[64];
 
@@ -617,6 +627,36 @@ static void test_core_cancel(void **state)
     free(r);
 }
 
+/* RFC 5626: the same instance and reg-id on a new connection takes over the dialogs. */
+static void test_recovery(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    struct sip_target to = {.side = SIP_W2, .flow = 1, .uri = "sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws",
+                            .from = "<sip:bob@home.example.net>", .to = "<sip:alice@home.example.net>"};
+
+    (void)state;
+    rig_start(r, 65536);
+    enroll(r);
+    r->dh = (struct sip_dlg_h){on_dlg, r};
+    assert_int_equal(sip_invite(&r->dlg, &r->out, r->sip, &to, NULL, SV_NONE, &r->dh, on_response, r), 0);
+    hear_sip(r, "INVITE ");
+    close(r->browser);
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->closed;)
+        turn(r);
+    assert_int_equal(r->closed, 1);
+    assert_int_equal(sip_dlg_request(r->dlg, NULL, "BYE", NULL, SV_NONE, NULL, NULL, NULL), -ENOTCONN);
+    r->n_in = 0;
+    memset(r->in, 0, 8);
+    enroll(r);
+    assert_int_equal(r->moved, 1);
+    assert_int_equal(sip_dlg_flow(r->dlg), 2);
+    assert_non_null(reg_by_flow(r->reg, 2));
+    assert_int_equal(sip_dlg_request(r->dlg, NULL, "INFO", NULL, SV_NONE, NULL, NULL, NULL), 0);
+    hear_sip(r, "INFO ");
+    rig_stop(r);
+    free(r);
+}
+
 static void test_core_silent(void **state)
 {
     struct rig *r = calloc(1, sizeof *r);
@@ -773,7 +813,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_invite_from_wic), cmocka_unit_test(test_cancel_from_wic), cmocka_unit_test(test_invite_to_wic),
         cmocka_unit_test(test_core_side),       cmocka_unit_test(test_core_cancel),     cmocka_unit_test(test_core_silent),
         cmocka_unit_test(test_invite_from_core), cmocka_unit_test(test_message_relay),  cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_frames),          cmocka_unit_test(test_recovery),
     };
 
     if (argc > 1)

@@ -1,0 +1,116 @@
+/* The store of registrations and how identities compare. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "alg/sip/binding.h"
+
+static void test_uri_same(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } rows[] = {
+        {"sip:alice@home.net", "SIP:alice@HOME.net;user=phone", true}, {"sip:alice@home.net:5060", "sip:alice@home.net", true},
+        {"sip:alice@home.net", "sip:Alice@home.net", false},           {"sip:alice@home.net", "sip:bob@home.net", false},
+        {"sip:home.net", "sip:alice@home.net", false},                 {"tel:+1", "tel:+1", true},
+        {"tel:+1", "tel:+2", false},                                   {"sip:a@[::1]:5060", "sip:a@[::1]", true},
+        {"", "", false},                                               {"sip:", "sip:", false},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
+        if (uri_same(rows[i].a, rows[i].b) != rows[i].same)
+            fail_msg("row %u", i);
+    assert_false(uri_same(NULL, "sip:a@b"));
+}
+
+static void test_uri_first(void **state)
+{
+    struct sv rest = SV("\"A, <x> \\\" B\" <sip:a@b>;p=1 , <tel:+1>, sip:c@d");
+    char out[64];
+
+    (void)state;
+    assert_true(uri_first(&rest, out, sizeof out));
+    assert_string_equal(out, "sip:a@b");
+    assert_true(uri_first(&rest, out, sizeof out));
+    assert_string_equal(out, "tel:+1");
+    assert_true(uri_first(&rest, out, sizeof out));
+    assert_string_equal(out, "sip:c@d");
+    assert_false(uri_first(&rest, out, sizeof out));
+    rest = SV("<unclosed");
+    uri_first(&rest, out, sizeof out);
+    assert_int_equal(rest.n, 0);
+    rest = SV("\"open quote");
+    uri_first(&rest, out, sizeof out);
+    assert_int_equal(rest.n, 0);
+    rest = SV("<sip:much-too-long-for-the-room@example.net>");
+    assert_false(uri_first(&rest, out, 10));
+}
+
+static unsigned dropped;
+
+static void on_drop(void *arg, struct binding *b)
+{
+    (void)arg;
+    (void)b;
+    dropped++;
+}
+
+static void test_put(void **state)
+{
+    struct store s = {.drop = on_drop};
+    struct binding_text t = {.key = "k1", .aor = "sip:a@h", .contact = "sip:x@y.invalid", .service_route = "<sip:r;lr>",
+                             .associated = "<sip:first@h>, <tel:+1>", .flow = 3, .expires = 1000, .outbound = true};
+    struct binding *b = NULL, *again = NULL;
+    sip_flow old = 9;
+
+    (void)state;
+    assert_int_equal(store_put(&s, &t, &b, &old), 0);
+    assert_int_equal(old, 0);
+    assert_string_equal(b->pub.impu, "sip:first@h");
+    assert_int_equal(b->n_impus, 2);
+    assert_ptr_equal(store_by_flow(&s, 3), b);
+    assert_null(store_by_flow(&s, 0));
+    b->pub.flow = 0; /* connection lost ... */
+    t.flow = 4;      /* ... and back */
+    t.associated = NULL;
+    t.service_route = NULL;
+    assert_int_equal(store_put(&s, &t, &again, &old), 0);
+    assert_ptr_equal(again, b);
+    assert_int_equal(old, 3);
+    assert_string_equal(b->pub.impu, "sip:a@h");
+    assert_null(b->pub.service_route);
+    assert_int_equal(s.n, 1);
+    store_clear(&s);
+    assert_int_equal(dropped, 1);
+    assert_int_equal(s.n, 0);
+}
+
+static void test_limits(void **state)
+{
+    struct store s = {0};
+    struct binding *b;
+    sip_flow old;
+    char key[16];
+
+    (void)state;
+    for (unsigned i = 0; i < REG_PER_AOR_MAX + 2; i++) {
+        struct binding_text t = {.key = key, .aor = "sip:a@h", .contact = "sip:x@y", .flow = i + 1, .expires = 1};
+
+        snprintf(key, sizeof key, "k%u", i);
+        assert_int_equal(store_put(&s, &t, &b, &old), i < REG_PER_AOR_MAX ? 0 : -ENOSPC);
+    }
+    store_clear(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_uri_same), cmocka_unit_test(test_uri_first),
+                                       cmocka_unit_test(test_put), cmocka_unit_test(test_limits)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,113 @@
+/* One SIP message of a WebSocket, rewritten for the inner connection and back. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "alg/sip/frame.h"
+
+static char room[4096];
+
+static const char *in(const char *text, int want)
+{
+    struct buf out = buf_over(room, sizeof room - 1);
+    struct frame_info info;
+    int err = frame_in(sv_from(text), &info, &out);
+
+    if (err != want)
+        fail_msg("%d for %s (%s)", err, text, info.why ? info.why : "");
+    room[err ? 0 : out.len] = 0;
+    return room;
+}
+
+static const char *back(const char *text, const char *token)
+{
+    struct buf out = buf_over(room, sizeof room - 1);
+
+    assert_int_equal(frame_out(sv_from(text), token, &out), 0);
+    room[out.len] = 0;
+    return room;
+}
+
+static void test_in(void **state)
+{
+    (void)state;
+    assert_string_equal(in("OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/WSS a.invalid;branch=z\r\nX: y\r\n\r\n", 0),
+                        "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a.invalid;branch=z\r\nX: y\r\nContent-Length: 0\r\n\r\n");
+    /* compact, blanks, LF line ends, a second Via left alone, Content-Length cuts the body */
+    assert_string_equal(in("OPTIONS sip:h SIP/2.0\nv: SIP / 2.0 / WS  a.invalid\nVia: SIP/2.0/UDP b\nl: 2\n\nabc", 0),
+                        "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a.invalid\r\nVia: SIP/2.0/UDP b\r\nContent-Length: 2\r\n\r\nab");
+    /* folded header stays whole */
+    assert_string_equal(in("SIP/2.0 200 OK\r\nVia: SIP/2.0/WS a\r\nSubject: x\r\n y\r\n\r\n", 0),
+                        "SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP a\r\nSubject: x\r\n y\r\nContent-Length: 0\r\n\r\n");
+}
+
+static void test_in_bad(void **state)
+{
+    static const char *const rows[] = {
+        "", "\r\n", "GARBAGE", "OPTIONS sip:h\r\nVia: SIP/2.0/WS a\r\n\r\n", "OPTIONS sip:h SIP/2.0\r\n\r\n",
+        "OPTIONS sip:h SIP/2.0\r\nVia: nonsense\r\n\r\n", "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/WS\r\n\r\n",
+        "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/WS a\r\nno colon\r\n\r\n", "SIP/2.0 99 x\r\nVia: SIP/2.0/WS a\r\n\r\n",
+        "SIP/2.0 2000 x\r\nVia: SIP/2.0/WS a\r\n\r\n", "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/WS a\r\nContent-Length: 3\r\n\r\nab",
+        "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/WS a\r\nContent-Length: -1\r\n\r\n",
+        "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/WS a\r\nContent-Length: 1\r\nl: 0\r\n\r\nx",
+        "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/WSWSWSWSWS a\r\n\r\n", "OPT()IONS sip:h SIP/2.0\r\nVia: SIP/2.0/WS a\r\n\r\n",
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
+        in(rows[i], -EBADMSG);
+}
+
+static void test_out(void **state)
+{
+    (void)state;
+    assert_string_equal(back("SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP a.invalid;branch=z;received=127.0.0.1;rport\r\n\r\nbody", "WSS"),
+                        "SIP/2.0 200 OK\r\nVia: SIP/2.0/WSS a.invalid;branch=z;rport\r\n\r\nbody");
+    assert_string_equal(back("INVITE sip:x SIP/2.0\r\nVia: SIP/2.0/TCP alg1.example.net:4711;branch=z\r\n\r\n", "WS"),
+                        "INVITE sip:x SIP/2.0\r\nVia: SIP/2.0/WS alg1.example.net;branch=z\r\n\r\n");
+    assert_string_equal(back("SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP a:5;x=\"a;b,c\", SIP/2.0/UDP b;received=1\r\n\r\n", "WS"),
+                        "SIP/2.0 200 OK\r\nVia: SIP/2.0/WS a:5;x=\"a;b,c\", SIP/2.0/UDP b;received=1\r\n\r\n");
+}
+
+static void test_reply(void **state)
+{
+    struct buf out = buf_over(room, sizeof room - 1);
+    const char *good = "BAD sip:h SIP/2.0\r\nVia: SIP/2.0/WS a\r\nv: SIP/2.0/WS b\r\nFrom: f\r\nTo: t\r\nFrom: twice\r\nCall-ID: c\r\nCSeq: 1 X\r\n\r\n";
+    static const char *const silent[] = {
+        "ACK sip:h SIP/2.0\r\nVia: SIP/2.0/WS a\r\nFrom: f\r\nTo: t\r\nCall-ID: c\r\nCSeq: 1 ACK\r\n\r\n",
+        "SIP/2.0 200 OK\r\nVia: SIP/2.0/WS a\r\nFrom: f\r\nTo: t\r\nCall-ID: c\r\nCSeq: 1 X\r\n\r\n",
+        "BAD sip:h SIP/2.0\r\nFrom: f\r\nTo: t\r\nCall-ID: c\r\nCSeq: 1 X\r\n\r\n", "", "\r\n\r\n",
+    };
+
+    (void)state;
+    assert_int_equal(frame_reply(sv_from(good), 400, "Bad Request", &out), 0);
+    room[out.len] = 0;
+    assert_string_equal(room, "SIP/2.0 400 Bad Request\r\nVia: SIP/2.0/WS a\r\nv: SIP/2.0/WS b\r\nFrom: f\r\nTo: t\r\nCall-ID: c\r\n"
+                              "CSeq: 1 X\r\nContent-Length: 0\r\n\r\n");
+    for (unsigned i = 0; i < ARRAY_LEN(silent); i++) {
+        out = buf_over(room, sizeof room);
+        assert_int_equal(frame_reply(sv_from(silent[i]), 400, "Bad Request", &out), -EBADMSG);
+    }
+}
+
+static void test_length(void **state)
+{
+    const char *text = "SIP/2.0 200 OK\r\nContent-Length: 3\r\n\r\nabcNEXT";
+
+    (void)state;
+    for (size_t n = 0; n < strlen(text) - 4; n++)
+        assert_int_equal(frame_length((struct sv){text, n}), 0);
+    assert_int_equal(frame_length(sv_from(text)), strlen(text) - 4);
+    assert_int_equal(frame_length(SV("X\r\nContent-Length: 99999999999\r\n\r\n")), -EBADMSG);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_in), cmocka_unit_test(test_in_bad), cmocka_unit_test(test_out),
+                                       cmocka_unit_test(test_reply), cmocka_unit_test(test_length)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
