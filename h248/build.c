@@ -1,4 +1,5 @@
-/* Composing a message tree; every call allocates in the arena and tolerates NULL parents (h248.h). */
+/* Composing a message tree; every call allocates in the arena and tolerates NULL parents (h248.h).
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <utlist.h>
@@ -29,7 +30,8 @@ struct h248_msg *h248_msg_new(struct arena *a, unsigned version, const struct h2
     return m;
 }
 
-struct h248_txn *h248_txn_new(struct arena *a, struct h248_msg *m, enum h248_txn_kind kind, uint32_t tid)
+struct h248_txn *h248_txn_new(struct arena *a, struct h248_msg *m, enum h248_txn_kind kind,
+                              uint32_t tid)
 {
     struct h248_txn *t;
 
@@ -55,7 +57,8 @@ struct h248_action *h248_action_new(struct arena *a, struct h248_txn *t, uint32_
     return ac;
 }
 
-struct h248_cmd *h248_cmd_new(struct arena *a, struct h248_action *ac, enum h248_verb verb, struct sv termid)
+struct h248_cmd *h248_cmd_new(struct arena *a, struct h248_action *ac, enum h248_verb verb,
+                              struct sv termid)
 {
     struct h248_cmd *c;
     struct h248_termid *t;
@@ -168,7 +171,8 @@ int h248_value_add(struct arena *a, struct h248_parm *p, struct sv text, bool qu
     return 0;
 }
 
-struct h248_parm *h248_parm_set(struct arena *a, struct h248_parm **list, const char *name, struct sv value, bool quoted)
+struct h248_parm *h248_parm_set(struct arena *a, struct h248_parm **list, const char *name,
+                                struct sv value, bool quoted)
 {
     struct h248_parm *p;
 
@@ -283,7 +287,8 @@ static void title_desc(struct buf *b, const struct h248_desc *d)
                 buf_printf(b, " %.*s", SV_ARG(sig->name));
         break;
     case H248_D_SERVICES:
-        buf_printf(b, d->u.services.method.n ? " %.*s" : "", SV_ARG(d->u.services.method));
+        if (d->u.services.method.n)
+            buf_printf(b, " %.*s", SV_ARG(d->u.services.method));
         break;
     case H248_D_ERROR:
         buf_printf(b, " Error %u", d->u.error.code);

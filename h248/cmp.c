@@ -1,5 +1,6 @@
-/* Comparing two messages as structure (h248.h): a walk over the rows of schema.h. Elements of a list are paired by their
- * keys, in order where H.248.1 gives the order a meaning (6.2, 8), in any order elsewhere. Nesting is the schema's. */
+/* Comparing two messages as structure (h248.h): a walk over the rows of schema.h. Elements of a
+ * list are paired by their keys, in order where H.248.1 gives the order a meaning (6.2, 8), in any
+ * order elsewhere. Nesting is the schema's. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <utlist.h>
@@ -34,7 +35,8 @@ static bool differ(struct walk *w, const char *what, const char *want, const cha
     struct sv path = w->path.len ? buf_sv(&w->path) : SV("Message");
 
     if (got)
-        snprintf(w->c->why, sizeof(w->c->why), "%.*s: %s is %.60s, not %.60s", SV_ARG(path), what, got, want);
+        snprintf(w->c->why, sizeof(w->c->why), "%.*s: %s is %.60s, not %.60s", SV_ARG(path), what,
+                 got, want);
     else
         snprintf(w->c->why, sizeof(w->c->why), "%.*s: %s %s", SV_ARG(path), what, want);
     return false;
@@ -49,7 +51,8 @@ static void node_name(const struct sch *s, const void *node, char *out, size_t s
     if (!strcmp(s->name, "cmd")) {
         const struct h248_cmd *c = node;
 
-        snprintf(out, size, "%s[%.*s]", h248_verb_name(c->verb), SV_ARG(c->terms ? c->terms->text : SV_NONE));
+        snprintf(out, size, "%s[%.*s]", h248_verb_name(c->verb),
+                 SV_ARG(c->terms ? c->terms->text : SV_NONE));
     } else if (!strcmp(s->name, "stream")) {
         snprintf(out, size, "Stream %u", ((const struct h248_stream *)node)->id);
     } else if (!strcmp(s->name, "action")) {
@@ -59,8 +62,9 @@ static void node_name(const struct sch *s, const void *node, char *out, size_t s
     } else if (!strcmp(s->name, "signal") && ((const struct h248_signal *)node)->is_list) {
         snprintf(out, size, "SignalList %u", ((const struct h248_signal *)node)->list_id);
     } else if (!strcmp(s->name, "event") || !strcmp(s->name, "signal")) {
-        snprintf(out, size, "%.*s", SV_ARG(*s->name == 'e' ? ((const struct h248_event *)node)->name
-                                                           : ((const struct h248_signal *)node)->name));
+        snprintf(out, size, "%.*s",
+                 SV_ARG(*s->name == 'e' ? ((const struct h248_event *)node)->name
+                                        : ((const struct h248_signal *)node)->name));
     } else if (f->type == SCH_TEXT) {
         snprintf(out, size, "%.*s", SV_ARG(*(const struct sv *)v));
     } else {
@@ -70,11 +74,14 @@ static void node_name(const struct sch *s, const void *node, char *out, size_t s
 
 /* --- leaves --- */
 
-static bool text_equal(struct walk *w, const struct sch_field *f, struct sv want, struct sv got, bool exact_case)
+static bool text_equal(struct walk *w, const struct sch_field *f, struct sv want, struct sv got,
+                       bool exact_case)
 {
     char a[64], b[64];
 
-    if (w->c->match ? w->c->match(w->c->arg, want, got) : exact_case ? sv_eq(want, got) : sv_ieq(want, got))
+    if (w->c->match  ? w->c->match(w->c->arg, want, got)
+        : exact_case ? sv_eq(want, got)
+                     : sv_ieq(want, got))
         return true;
     sv_copy(want, a, sizeof(a));
     sv_copy(got, b, sizeof(b));
@@ -90,10 +97,14 @@ static bool number_equal(struct walk *w, const struct sch_field *f, uint32_t wan
         return true;
     snprintf(a, sizeof(a), "%" PRIu32, want);
     snprintf(b, sizeof(b), "%" PRIu32, got);
-    va = sv_from(f->type == SCH_CONTEXT && want == H248_CTX_NULL ? "-" : f->type == SCH_CONTEXT &&
-                 want == H248_CTX_CHOOSE ? "$" : f->type != SCH_U32 && want == H248_CTX_ALL ? "*" : a);
-    vb = sv_from(f->type == SCH_CONTEXT && got == H248_CTX_NULL ? "-" : f->type == SCH_CONTEXT &&
-                 got == H248_CTX_CHOOSE ? "$" : f->type != SCH_U32 && got == H248_CTX_ALL ? "*" : b);
+    va = sv_from(f->type == SCH_CONTEXT && want == H248_CTX_NULL     ? "-"
+                 : f->type == SCH_CONTEXT && want == H248_CTX_CHOOSE ? "$"
+                 : f->type != SCH_U32 && want == H248_CTX_ALL        ? "*"
+                                                                     : a);
+    vb = sv_from(f->type == SCH_CONTEXT && got == H248_CTX_NULL     ? "-"
+                 : f->type == SCH_CONTEXT && got == H248_CTX_CHOOSE ? "$"
+                 : f->type != SCH_U32 && got == H248_CTX_ALL        ? "*"
+                                                                    : b);
     if (w->c->match ? w->c->match(w->c->arg, va, vb) : want == got)
         return true;
     return differ(w, f->name, va.p, vb.p);
@@ -116,7 +127,8 @@ static bool octets_equal(struct walk *w, const struct sch_field *f, struct sv wa
     if (sv_eq(want, got))
         return true;
     mem = arena_new(SDP_ARENA);
-    same = mem && !sdp_parse(mem, want, SDP_H248, &a, &err) && !sdp_parse(mem, got, SDP_H248, &b, &err) && sdp_equal(a, b);
+    same = mem && !sdp_parse(mem, want, SDP_H248, &a, &err) &&
+           !sdp_parse(mem, got, SDP_H248, &b, &err) && sdp_equal(a, b);
     arena_free(mem);
     return same || differ(w, f->name, "is another session description", NULL);
 }
@@ -151,7 +163,8 @@ static bool key_equal(const struct sch_field *f, const void *want, const void *g
     case SCH_BOOL: return *(const bool *)a == *(const bool *)b;
     case SCH_U16: return *(const uint16_t *)a == *(const uint16_t *)b;
     case SCH_TEXT: return sv_ieq(*(const struct sv *)a, *(const struct sv *)b);
-    case SCH_PTR: return keys_equal(f->of, *(const void *const *)a, *(const void *const *)b, SCH_KEY);
+    case SCH_PTR:
+        return keys_equal(f->of, *(const void *const *)a, *(const void *const *)b, SCH_KEY);
     default: return *(const uint32_t *)a == *(const uint32_t *)b;
     }
 }
@@ -162,7 +175,8 @@ struct pairing {
     bool ordered;
 };
 
-static const void *pair_find(struct pairing *p, const struct sch *s, const void *want, const void *got, unsigned flags)
+static const void *pair_find(struct pairing *p, const struct sch *s, const void *want,
+                             const void *got, unsigned flags)
 {
     const void *g;
     unsigned i = 0;
@@ -221,15 +235,16 @@ static bool body_equal(struct walk *w, const struct sch_field *f, const void *wa
     return same;
 }
 
-static bool value_equal(struct walk *w, const struct sch *s, const struct sch_field *f, const void *want, const void *got)
+static bool value_equal(struct walk *w, const struct sch *s, const struct sch_field *f,
+                        const void *want, const void *got)
 {
     const void *a = sch_at(want, f), *b = sch_at(got, f);
     bool exact_case = f->flags & SCH_EXACT;
 
     switch (f->type) {
     case SCH_BOOL:
-        return *(const bool *)a == *(const bool *)b || differ(w, f->name, *(const bool *)a ? "on" : "off",
-                                                              *(const bool *)b ? "on" : "off");
+        return *(const bool *)a == *(const bool *)b ||
+               differ(w, f->name, *(const bool *)a ? "on" : "off", *(const bool *)b ? "on" : "off");
     case SCH_U16: return number_equal(w, f, *(const uint16_t *)a, *(const uint16_t *)b);
     case SCH_U32: case SCH_CONTEXT: case SCH_REQUEST:
         return number_equal(w, f, *(const uint32_t *)a, *(const uint32_t *)b);
@@ -256,7 +271,8 @@ static bool nodes_equal(struct walk *w, const struct sch *s, const void *want, c
         return h248_mid_equal(want, got) || differ(w, "message identifier", "differs", NULL);
     for (i = 0; i < s->n; i++) {
         const struct sch_field *f = &s->fields[i];
-        bool asked = sch_present(f, want) || f->flags & SCH_ONE, there = sch_present(f, got) || f->flags & SCH_ONE;
+        bool asked = sch_present(f, want) || f->flags & SCH_ONE,
+             there = sch_present(f, got) || f->flags & SCH_ONE;
 
         if (f->flags & SCH_HEADER && !w->c->exact)
             continue;

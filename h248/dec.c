@@ -1,4 +1,5 @@
-/* Decoder: message and transactions (H.248.1 annex B.2), and where a fault is answered (8.3, 8.2.2). */
+/* Decoder: message and transactions (H.248.1 annex B.2), and where a fault is answered
+ * (8.3, 8.2.2). */
 #include "h248/dec.h"
 
 static int dec_actions(struct dec *d, struct h248_txn *txn)
@@ -36,7 +37,8 @@ static int dec_tid(struct dec *d, struct h248_txn *txn, bool segments)
         return dec_bad(d, part.p + part.n, 0, "/ behind a TransactionID that has no segments");
     part = sv_cut(&w, '/');
     txn->has_segment = true;
-    err = part.n ? dec_number(d, part, "segment number", 5, UINT16_MAX, &v) : dec_bad(d, part.p, 0, "no segment number");
+    err = part.n ? dec_number(d, part, "segment number", 5, UINT16_MAX, &v)
+                 : dec_bad(d, part.p, 0, "no segment number");
     if (err)
         return err;
     txn->segment = (uint16_t)v;
@@ -81,7 +83,8 @@ static int dec_reply(struct dec *d, struct h248_txn *txn)
         lex_word(&look);
     }
     if (tok_find((struct sv){d->lx.p, (size_t)(look.p - d->lx.p)}) != TOK_ERROR)
-        return txn->tid ? dec_actions(d, txn) : dec_bad(d, d->lx.p, 0, "TransactionID 0 stands with an Error only");
+        return txn->tid ? dec_actions(d, txn)
+                        : dec_bad(d, d->lx.p, 0, "TransactionID 0 stands with an Error only");
     d->lx = look;
     txn->error = DEC_NODE(d, struct h248_error);
     if (!txn->error)
@@ -153,7 +156,7 @@ static int dec_txn(struct dec *d, struct h248_msg *m, struct sv w, enum tok t, u
     case TOK_SEGMENT: txn->kind = H248_SEGMENT; break;
     default:
         d->fault->is_request = true; /* who sends what is no transaction at all is told so: 400 */
-        return dec_bad(d, w.p, 0, "%.*s is no transaction", (int)(w.n > 40 ? 40 : w.n), w.p);
+        return dec_bad(d, w.p, 0, "%.*s is no transaction", DEC_SHOW(w));
     }
     d->fault->is_request = txn->kind == H248_REQUEST;
     if (n >= H248_TXN_MAX)
@@ -171,7 +174,8 @@ static int dec_txn(struct dec *d, struct h248_msg *m, struct sv w, enum tok t, u
 
 /* --- message --- */
 
-/* Does a request stand somewhere behind a header that cannot be read? Only then is the message answered. */
+/* Does a request stand somewhere behind a header that cannot be read? Only then is the message
+ * answered. */
 static bool looks_like_request(const struct dec *d)
 {
     struct lex look = d->lx;
@@ -184,7 +188,8 @@ static bool looks_like_request(const struct dec *d)
         lex_ws(&look);
         if (!w.n && look.p == p)
             look.p++;
-        if ((t == TOK_REPLY || t == TOK_PENDING || t == TOK_ERROR || t == TOK_SEGMENT) && *look.p == '=')
+        if ((t == TOK_REPLY || t == TOK_PENDING || t == TOK_ERROR || t == TOK_SEGMENT) &&
+            *look.p == '=')
             return false;
         if (t == TOK_RESPONSE_ACK && *look.p == '{')
             return false;
@@ -198,8 +203,10 @@ static int auth_field(struct dec *d, unsigned min, unsigned max, bool more, stru
 {
     struct sv w = lex_word(&d->lx);
 
-    if (w.n < min + 2 || w.n > max + 2 || !sv_istarts(w, "0x") || !lex_all((struct sv){w.p + 2, w.n - 2}, LEX_HEX))
-        return dec_bad(d, w.p, 0, "Authentication: 0x and %u to %u hex digits are required", min, max);
+    if (w.n < min + 2 || w.n > max + 2 || !sv_istarts(w, "0x") ||
+        !lex_all((struct sv){w.p + 2, w.n - 2}, LEX_HEX))
+        return dec_bad(d, w.p, 0, "Authentication: 0x and %u to %u hex digits are required", min,
+                       max);
     *out = (struct sv){w.p + 2, w.n - 2};
     if (!more)
         return 0;
@@ -248,8 +255,10 @@ static int dec_header(struct dec *d, struct h248_msg *m)
     if (lex_uint(w, 2, 99, &m->version) == -EINVAL)
         return dec_bad(d, w.p, 0, "no protocol version");
     if (m->version < 1 || m->version > 3)
-        return dec_bad(d, w.p, 406, "version %.*s is not supported", (int)(w.n > 10 ? 10 : w.n), w.p);
-    if (*d->lx.p != '[' && *d->lx.p != '<') /* leniency: many peers leave the white space out here */
+        return dec_bad(d, w.p, 406, "version %.*s is not supported", (int)(w.n > 10 ? 10 : w.n),
+                       w.p);
+    if (*d->lx.p != '[' &&
+        *d->lx.p != '<') /* leniency: many peers leave the white space out here */
         err = dec_sep(d, "the version");
     if (!err)
         err = dec_mid(d, &m->mid);

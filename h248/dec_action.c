@@ -3,10 +3,12 @@
 
 /* Every descriptor that a reply may return; a bare name among them is an empty one. */
 #define SET(kind) (1u << H248_D_##kind)
-#define AMM_REQUEST (SET(MEDIA) | SET(MODEM) | SET(MUX) | SET(EVENTS) | SET(EVENT_BUFFER) | SET(SIGNALS) | SET(DIGITMAP) | \
-                     SET(AUDIT) | SET(STATISTICS))
-#define RETURNED (SET(MEDIA) | SET(MODEM) | SET(MUX) | SET(EVENTS) | SET(EVENT_BUFFER) | SET(SIGNALS) | SET(DIGITMAP) | \
-                  SET(OBSERVED) | SET(STATISTICS) | SET(PACKAGES) | SET(ERROR) | SET(EMPTY))
+#define AMM_REQUEST                                                                                \
+    (SET(MEDIA) | SET(MODEM) | SET(MUX) | SET(EVENTS) | SET(EVENT_BUFFER) | SET(SIGNALS) |         \
+     SET(DIGITMAP) | SET(AUDIT) | SET(STATISTICS))
+#define RETURNED                                                                                   \
+    (SET(MEDIA) | SET(MODEM) | SET(MUX) | SET(EVENTS) | SET(EVENT_BUFFER) | SET(SIGNALS) |         \
+     SET(DIGITMAP) | SET(OBSERVED) | SET(STATISTICS) | SET(PACKAGES) | SET(ERROR) | SET(EMPTY))
 
 static const struct {
     enum tok tok;
@@ -38,7 +40,8 @@ static bool verb_find(enum tok t, enum h248_verb *v)
 
 /* --- commands --- */
 
-/* AuditValue = Context { ids } of a reply: told from a termination of that name by what stands in the braces. */
+/* AuditValue = Context { ids } of a reply: told from a termination of that name by what stands in
+ * the braces. */
 static bool is_ctx_list(const struct dec *d, struct sv word)
 {
     struct lex look = d->lx;
@@ -130,7 +133,7 @@ static int dec_verb(struct dec *d, struct sv w, struct h248_cmd *c)
         w = (struct sv){w.p + 2, w.n - 2};
     }
     if (!verb_find(tok_find(w), &c->verb))
-        return dec_bad(d, at, 443, "%.*s is no command", (int)(w.n > 40 ? 40 : w.n), w.p);
+        return dec_bad(d, at, 443, "%.*s is no command", DEC_SHOW(w));
     return 0;
 }
 
@@ -202,8 +205,9 @@ static int topology_item(struct dec *d, void *arg)
     if (!lex_is_termid(t->a) || !lex_is_termid(t->b))
         return dec_bad(d, t->a.p, 410, "no TerminationID in a topology triple");
     k = tok_find(w);
-    if (k != TOK_BOTHWAY && k != TOK_ISOLATE && k != TOK_ONEWAY && k != TOK_ONEWAY_BOTH && k != TOK_ONEWAY_EXTERNAL)
-        return dec_bad(d, w.p, 0, "%.*s is no topology direction", (int)(w.n > 40 ? 40 : w.n), w.p);
+    if (k != TOK_BOTHWAY && k != TOK_ISOLATE && k != TOK_ONEWAY && k != TOK_ONEWAY_BOTH &&
+        k != TOK_ONEWAY_EXTERNAL)
+        return dec_no_such(d, w, 0, "topology direction");
     t->direction = tok_long(k);
     DL_APPEND(ac->topology, t);
     look = d->lx; /* v2: , Stream = n; or the next triple */
@@ -222,7 +226,8 @@ static int context_id(struct dec *d, struct sv w, uint32_t *out)
         *out = H248_CTX_CHOOSE;
     else if (w.n == 1 && *w.p == '*')
         *out = H248_CTX_ALL;
-    else if (!lex_uint(w, 10, UINT32_MAX, out) && (*out == H248_CTX_NULL || *out >= H248_CTX_CHOOSE))
+    else if (!lex_uint(w, 10, UINT32_MAX, out) &&
+             (*out == H248_CTX_NULL || *out >= H248_CTX_CHOOSE))
         return dec_bad(d, w.p, 0, "ContextID %u must be written as - $ or *", *out);
     else
         return dec_number(d, w, "ContextID", 10, UINT32_MAX, out);
@@ -295,9 +300,11 @@ static int dec_ctx_prop(struct dec *d, struct sv w, struct h248_action *ac)
 
     switch (t) {
     case TOK_TOPOLOGY:
-        return ac->topology ? dec_bad(d, w.p, 0, "Topology is given twice") : dec_braced(d, topology_item, ac);
+        return ac->topology ? dec_bad(d, w.p, 0, "Topology is given twice")
+                            : dec_braced(d, topology_item, ac);
     case TOK_PRIORITY:
-        return ac->has_priority ? dec_bad(d, w.p, 0, "Priority is given twice") : dec_priority(d, ac);
+        return ac->has_priority ? dec_bad(d, w.p, 0, "Priority is given twice")
+                                : dec_priority(d, ac);
     case TOK_EMERGENCY:
     case TOK_EMERGENCY_OFF:
         if (ac->emergency)
@@ -309,21 +316,25 @@ static int dec_ctx_prop(struct dec *d, struct sv w, struct h248_action *ac)
             return dec_bad(d, w.p, 0, "IEPSCall is given twice");
         return lex_take(&d->lx, '=') ? dec_on_off(d, &ac->ieps) : dec_unexpected(d, "=");
     case TOK_CONTEXT_ATTR:
-        return ac->attrs || ac->contexts ? dec_bad(d, w.p, 0, "ContextAttr is given twice") : dec_ctx_attr(d, ac);
+        return ac->attrs || ac->contexts ? dec_bad(d, w.p, 0, "ContextAttr is given twice")
+                                         : dec_ctx_attr(d, ac);
     case TOK_CONTEXT_LIST:
-        return ac->attrs || ac->contexts ? dec_bad(d, w.p, 0, "ContextList is given twice") : dec_ctx_list_prop(d, ac);
+        return ac->attrs || ac->contexts ? dec_bad(d, w.p, 0, "ContextList is given twice")
+                                         : dec_ctx_list_prop(d, ac);
     default:
         return -ENOENT;
     }
 }
 
-static int ctx_audit_add(struct dec *d, struct h248_action *ac, struct sv token, struct h248_ctx_audit **out)
+static int ctx_audit_add(struct dec *d, struct h248_action *ac, struct sv token,
+                         struct h248_ctx_audit **out)
 {
     struct h248_ctx_audit *ca, *other;
 
     DL_FOREACH(ac->audit, other)
         if (sv_ieq(other->token, token))
-            return dec_bad(d, d->lx.p, 0, "%.*s is given twice in ContextAudit", (int)token.n, token.p);
+            return dec_bad(d, d->lx.p, 0, "%.*s is given twice in ContextAudit", (int)token.n,
+                           token.p);
     ca = DEC_NODE(d, struct h248_ctx_audit);
     if (!ca)
         return d->node_err;
@@ -364,7 +375,11 @@ static int ctx_audit_item(struct dec *d, void *arg)
         return err;
     t = tok_find(w);
     switch (t) {
-    case TOK_TOPOLOGY: case TOK_EMERGENCY: case TOK_PRIORITY: case TOK_IEPS_CALL: case TOK_EMERGENCY_VALUE:
+    case TOK_TOPOLOGY:
+    case TOK_EMERGENCY:
+    case TOK_PRIORITY:
+    case TOK_IEPS_CALL:
+    case TOK_EMERGENCY_VALUE:
         err = ctx_audit_add(d, ac, tok_long(t), &ca);
         if (err || t == TOK_TOPOLOGY || t == TOK_EMERGENCY || !lex_take(&d->lx, '='))
             return err;
@@ -384,7 +399,7 @@ static int ctx_audit_item(struct dec *d, void *arg)
     }
     if (lex_is_item(w, true))
         return ctx_audit_add(d, ac, w, &ca);
-    return dec_bad(d, w.p, 0, "%.*s is no item of ContextAudit", (int)(w.n > 40 ? 40 : w.n), w.p);
+    return dec_no_such(d, w, 0, "item of ContextAudit");
 }
 
 /* --- actions --- */
@@ -435,7 +450,7 @@ int dec_action(struct dec *d, struct h248_txn *txn, unsigned n)
     if (err)
         return err;
     if (tok_find(w) != TOK_CONTEXT)
-        return dec_bad(d, w.p, 0, "%.*s where Context should be", (int)(w.n > 40 ? 40 : w.n), w.p);
+        return dec_bad(d, w.p, 0, "%.*s where Context should be", DEC_SHOW(w));
     if (n >= H248_ACTION_MAX)
         return dec_bad(d, w.p, 510, "more than %d actions in a transaction", H248_ACTION_MAX);
     st.action = DEC_NODE(d, struct h248_action);

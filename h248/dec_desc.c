@@ -5,12 +5,19 @@ static const struct {
     enum tok tok;
     bool bare; /* in a reply the name alone is the empty descriptor */
 } kinds[] = {
-    [H248_D_MEDIA] = {TOK_MEDIA, true}, [H248_D_MODEM] = {TOK_MODEM, true}, [H248_D_MUX] = {TOK_MUX, true},
-    [H248_D_EVENTS] = {TOK_EVENTS, false}, [H248_D_EVENT_BUFFER] = {TOK_EVENT_BUFFER, false},
-    [H248_D_SIGNALS] = {TOK_SIGNALS, false}, [H248_D_DIGITMAP] = {TOK_DIGIT_MAP, true},
-    [H248_D_AUDIT] = {TOK_AUDIT, false}, [H248_D_OBSERVED] = {TOK_OBSERVED_EVENTS, true},
-    [H248_D_STATISTICS] = {TOK_STATISTICS, true}, [H248_D_PACKAGES] = {TOK_PACKAGES, true},
-    [H248_D_SERVICES] = {TOK_SERVICES, false}, [H248_D_ERROR] = {TOK_ERROR, false},
+    [H248_D_MEDIA] = {TOK_MEDIA, true},
+    [H248_D_MODEM] = {TOK_MODEM, true},
+    [H248_D_MUX] = {TOK_MUX, true},
+    [H248_D_EVENTS] = {TOK_EVENTS, false},
+    [H248_D_EVENT_BUFFER] = {TOK_EVENT_BUFFER, false},
+    [H248_D_SIGNALS] = {TOK_SIGNALS, false},
+    [H248_D_DIGITMAP] = {TOK_DIGIT_MAP, true},
+    [H248_D_AUDIT] = {TOK_AUDIT, false},
+    [H248_D_OBSERVED] = {TOK_OBSERVED_EVENTS, true},
+    [H248_D_STATISTICS] = {TOK_STATISTICS, true},
+    [H248_D_PACKAGES] = {TOK_PACKAGES, true},
+    [H248_D_SERVICES] = {TOK_SERVICES, false},
+    [H248_D_ERROR] = {TOK_ERROR, false},
 };
 
 static bool kind_find(enum tok t, enum h248_desc_kind *kind)
@@ -44,283 +51,6 @@ int dec_error(struct dec *d, struct h248_error *e)
         err = dec_quoted(d, &e->text);
     }
     return err ? err : dec_expect(d, '}');
-}
-
-/* --- Media --- */
-
-static int bad_word(struct dec *d, struct sv w, unsigned code, const char *what)
-{
-    return dec_bad(d, w.p, code, "%.*s is no %s", (int)(w.n > 40 ? 40 : w.n), w.p, what);
-}
-
-static int dec_mode(struct dec *d, enum h248_mode *out)
-{
-    struct sv w;
-    int err = dec_word(d, &w, "a mode");
-
-    if (err)
-        return err;
-    switch (tok_find(w)) {
-    case TOK_SEND_ONLY: *out = H248_MODE_SENDONLY; return 0;
-    case TOK_RECV_ONLY: *out = H248_MODE_RECVONLY; return 0;
-    case TOK_SEND_RECV: *out = H248_MODE_SENDRECV; return 0;
-    case TOK_INACTIVE: *out = H248_MODE_INACTIVE; return 0;
-    case TOK_LOOPBACK: *out = H248_MODE_LOOPBACK; return 0;
-    default: return bad_word(d, w, 449, "mode");
-    }
-}
-
-struct control_state {
-    struct h248_local_control *lc;
-    unsigned seen;
-    bool ask;
-};
-
-/* Behind the name: `= value`, or nothing when the audit only asks. True when a value follows. */
-static bool value_follows(struct dec *d, bool ask, bool *asked, int *err)
-{
-    *err = 0;
-    if (lex_take(&d->lx, '='))
-        return true;
-    if (ask)
-        *asked = true;
-    else
-        *err = dec_unexpected(d, "= and a value");
-    return false;
-}
-
-static int control_item(struct dec *d, void *arg)
-{
-    struct control_state *st = arg;
-    struct h248_local_control *lc = st->lc;
-    struct sv w;
-    enum tok t;
-    int err = dec_word(d, &w, "a property");
-
-    if (err)
-        return err;
-    t = tok_find(w);
-    if (t == TOK_MODE || t == TOK_RESERVED_VALUE || t == TOK_RESERVED_GROUP) {
-        err = dec_once(d, w.p, &st->seen, t == TOK_MODE ? 1 : t == TOK_RESERVED_VALUE ? 2 : 4);
-        if (err)
-            return err;
-    }
-    switch (t) {
-    case TOK_MODE:
-        return value_follows(d, st->ask, &lc->ask_mode, &err) ? dec_mode(d, &lc->mode) : err;
-    case TOK_RESERVED_VALUE:
-        return value_follows(d, st->ask, &lc->ask_rv, &err) ? dec_on_off(d, &lc->reserved_value) : err;
-    case TOK_RESERVED_GROUP:
-        return value_follows(d, st->ask, &lc->ask_rg, &err) ? dec_on_off(d, &lc->reserved_group) : err;
-    default:
-        break;
-    }
-    if (!lex_is_item(w, st->ask))
-        return bad_word(d, w, 445, "property of LocalControl");
-    return dec_parm(d, &lc->props, w, st->ask);
-}
-
-static int dec_service_state(struct dec *d, enum h248_svcstate *out)
-{
-    struct sv w;
-    int err = dec_word(d, &w, "a service state");
-
-    if (err)
-        return err;
-    switch (tok_find(w)) {
-    case TOK_TEST: *out = H248_SS_TEST; return 0;
-    case TOK_OUT_OF_SERVICE: *out = H248_SS_OUT; return 0;
-    case TOK_IN_SERVICE: *out = H248_SS_IN; return 0;
-    default: return bad_word(d, w, 449, "service state");
-    }
-}
-
-static int dec_buffer(struct dec *d, enum h248_tri *out)
-{
-    struct sv w;
-    enum tok t;
-    int err = dec_word(d, &w, "OFF or LockStep");
-
-    if (err)
-        return err;
-    t = tok_find(w);
-    if (t != TOK_OFF && t != TOK_LOCK_STEP)
-        return bad_word(d, w, 449, "event buffer control");
-    *out = t == TOK_OFF ? H248_OFF : H248_ON;
-    return 0;
-}
-
-struct state_state {
-    struct h248_term_state *ts;
-    unsigned seen;
-    bool ask;
-};
-
-static int state_item(struct dec *d, void *arg)
-{
-    struct state_state *st = arg;
-    struct sv w;
-    enum tok t;
-    int err = dec_word(d, &w, "a property");
-
-    if (err)
-        return err;
-    t = tok_find(w);
-    if (t == TOK_SERVICE_STATES) {
-        err = dec_once(d, w.p, &st->seen, 1);
-        if (err || !value_follows(d, st->ask, &st->ts->ask_service, &err))
-            return err;
-        return dec_service_state(d, &st->ts->service);
-    }
-    if (t == TOK_BUFFER) {
-        err = dec_once(d, w.p, &st->seen, 2);
-        if (err || !value_follows(d, st->ask, &st->ts->ask_buffer, &err))
-            return err;
-        return dec_buffer(d, &st->ts->buffer);
-    }
-    if (!lex_is_item(w, st->ask))
-        return bad_word(d, w, 445, "property of TerminationState");
-    return dec_parm(d, &st->ts->props, w, st->ask);
-}
-
-static int dec_octets(struct dec *d, struct h248_octets *out)
-{
-    int err = dec_expect(d, '{');
-    const char *start = d->lx.p;
-
-    if (err)
-        return err;
-    out->present = true;
-    switch (lex_octets(&d->lx, d->a, &out->text)) {
-    case LEX_OCTETS_OK:
-        break;
-    case LEX_OCTETS_OPEN:
-        return dec_bad(d, start, 0, "an octet string without its closing brace");
-    case LEX_OCTETS_NUL:
-        return dec_bad(d, d->lx.p, 0, "octet 0x00 in an octet string");
-    case LEX_OCTETS_NOMEM:
-        return -ENOMEM;
-    }
-    return dec_expect(d, '}');
-}
-
-struct stream_state {
-    struct h248_stream *s;
-    bool ask;
-};
-
-static int twice(struct dec *d, struct sv w)
-{
-    return dec_bad(d, w.p, 448, "descriptor %.*s is given twice", (int)w.n, w.p);
-}
-
-/* A stream parameter whose word is taken. */
-static int dec_stream_parm(struct dec *d, struct sv w, struct h248_stream *s, bool ask)
-{
-    struct control_state control = {&s->control, 0, ask};
-
-    switch (tok_find(w)) {
-    case TOK_LOCAL_CONTROL:
-        if (s->has_control)
-            return twice(d, w);
-        s->has_control = true;
-        return dec_braced(d, control_item, &control);
-    case TOK_LOCAL:
-        if (s->local.present)
-            return twice(d, w);
-        return ask && !dec_next_is(d, '{') ? (s->local.present = true, 0) : dec_octets(d, &s->local);
-    case TOK_REMOTE:
-        if (s->remote.present)
-            return twice(d, w);
-        return ask && !dec_next_is(d, '{') ? (s->remote.present = true, 0) : dec_octets(d, &s->remote);
-    case TOK_STATISTICS: /* v3 */
-        if (s->has_statistics)
-            return twice(d, w);
-        s->has_statistics = true;
-        return dec_statistics(d, &s->statistics, ask);
-    default:
-        return bad_word(d, w, 444, "descriptor of a stream");
-    }
-}
-
-static int stream_item(struct dec *d, void *arg)
-{
-    struct stream_state *st = arg;
-    struct sv w;
-    int err = dec_word(d, &w, "a stream parameter");
-
-    return err ? err : dec_stream_parm(d, w, st->s, st->ask);
-}
-
-struct media_state {
-    struct h248_media *m;
-    bool ask;
-};
-
-static int dec_stream(struct dec *d, struct media_state *st)
-{
-    struct h248_stream *s = DEC_NODE(d, struct h248_stream), *other;
-    struct stream_state ss = {s, st->ask};
-    const char *at;
-    int err;
-
-    if (!s)
-        return d->node_err;
-    s->has_id = true;
-    err = dec_expect(d, '=');
-    at = d->lx.p;
-    if (!err)
-        err = dec_u16(d, "StreamID", &s->id);
-    if (err)
-        return err;
-    DL_FOREACH(st->m->streams, other)
-        if (other->id == s->id)
-            return dec_bad(d, at, 448, "Stream %u is given twice", s->id);
-    err = dec_braced(d, stream_item, &ss);
-    if (!err)
-        DL_APPEND(st->m->streams, s);
-    return err;
-}
-
-static int media_item(struct dec *d, void *arg)
-{
-    struct media_state *st = arg;
-    struct state_state ts = {&st->m->state, 0, st->ask};
-    struct h248_stream *s = st->m->streams;
-    struct sv w;
-    enum tok t;
-    int err = dec_word(d, &w, "a media parameter");
-
-    if (err)
-        return err;
-    t = tok_find(w);
-    if (t == TOK_TERMINATION_STATE) {
-        if (st->m->has_state)
-            return twice(d, w);
-        st->m->has_state = true;
-        return dec_braced(d, state_item, &ts);
-    }
-    if (t != TOK_STREAM && t != TOK_LOCAL_CONTROL && t != TOK_LOCAL && t != TOK_REMOTE && t != TOK_STATISTICS)
-        return bad_word(d, w, 444, "descriptor of Media");
-    if (s && (t == TOK_STREAM) != s->has_id)
-        return dec_bad(d, w.p, 0, "stream parameters with and without Stream do not mix");
-    if (t == TOK_STREAM)
-        return dec_stream(d, st);
-    if (!s) { /* TS 29.334 5.7.2 note 1: the one stream is number 1 */
-        s = DEC_NODE(d, struct h248_stream);
-        if (!s)
-            return d->node_err;
-        s->id = 1;
-        DL_APPEND(st->m->streams, s);
-    }
-    return dec_stream_parm(d, w, s, st->ask);
-}
-
-int dec_media(struct dec *d, struct h248_media *m, bool ask)
-{
-    struct media_state st = {m, ask};
-
-    return dec_braced(d, media_item, &st);
 }
 
 /* --- Statistics, Packages, Mux, Modem --- */
@@ -367,8 +97,9 @@ static int package_item(struct dec *d, void *arg)
     rest = w;
     p->name = sv_cut(&rest, '-');
     if (!lex_is_name(p->name) || !rest.p)
-        return bad_word(d, w, 0, "package with - and its version");
-    err = rest.n ? dec_number(d, rest, "package version", 5, UINT16_MAX, &version) : dec_unexpected(d, "a version");
+        return dec_no_such(d, w, 0, "package with - and its version");
+    err = rest.n ? dec_number(d, rest, "package version", 5, UINT16_MAX, &version)
+                 : dec_unexpected(d, "a version");
     p->version = (uint16_t)version;
     if (!err)
         DL_APPEND(*list, p);
@@ -394,7 +125,7 @@ static int dec_mux(struct dec *d, struct h248_mux *m)
         break;
     default:
         if (!lex_is_extension(m->type))
-            return bad_word(d, m->type, 449, "multiplex type");
+            return dec_no_such(d, m->type, 449, "multiplex type");
     }
     return dec_braced(d, dec_termid_item, &m->terms);
 }
@@ -411,13 +142,20 @@ static int modem_type(struct dec *d, void *arg)
     if (err)
         return err;
     switch (tok_find(v->text)) {
-    case TOK_V18: case TOK_V22: case TOK_V22B: case TOK_V32: case TOK_V32B: case TOK_V34: case TOK_V90: case TOK_V91:
+    case TOK_V18:
+    case TOK_V22:
+    case TOK_V22B:
+    case TOK_V32:
+    case TOK_V32B:
+    case TOK_V34:
+    case TOK_V90:
+    case TOK_V91:
     case TOK_SYNCH_ISDN:
         v->text = tok_long(tok_find(v->text));
         break;
     default:
         if (!lex_is_extension(v->text))
-            return bad_word(d, v->text, 449, "modem type");
+            return dec_no_such(d, v->text, 449, "modem type");
     }
     DL_APPEND(m->types, v);
     return 0;
@@ -464,8 +202,8 @@ static int dec_asked(struct dec *d, struct sv w, struct h248_desc *desc)
         err = dec_expect(d, '=');
         if (!err)
             err = dec_word(d, &dm->name, "a digit map name");
-        return err || lex_is_name(dm->name) ? err : bad_word(d, dm->name, 0, "digit map name");
-    default: return bad_word(d, w, 444, "descriptor that can be audited in part");
+        return err || lex_is_name(dm->name) ? err : dec_no_such(d, dm->name, 0, "digit map name");
+    default: return dec_no_such(d, w, 444, "descriptor that can be audited in part");
     }
 }
 
@@ -481,8 +219,9 @@ int dec_audit_item(struct dec *d, void *arg)
     err = dec_word(d, &w, "an item to audit");
     if (err)
         return err;
-    if (!kind_find(tok_find(w), &kind) || kind == H248_D_AUDIT || kind == H248_D_SERVICES || kind == H248_D_ERROR)
-        return bad_word(d, w, 444, "descriptor that can be audited");
+    if (!kind_find(tok_find(w), &kind) || kind == H248_D_AUDIT || kind == H248_D_SERVICES ||
+        kind == H248_D_ERROR)
+        return dec_no_such(d, w, 444, "descriptor that can be audited");
     if (dec_next_is(d, '{') || dec_next_is(d, '=')) {
         it->desc = DEC_NODE(d, struct h248_desc);
         if (!it->desc)
@@ -547,18 +286,20 @@ static int desc_item(struct dec *d, void *arg)
     if (err)
         return err;
     if (!kind_find(tok_find(w), &kind))
-        return bad_word(d, w, 444, "descriptor");
+        return dec_no_such(d, w, 444, "descriptor");
     if (!(st->allowed & 1u << kind))
         return dec_bad(d, w.p, 447, "descriptor %.*s is not legal in this command", (int)w.n, w.p);
-    repeat = d->is_reply && st->c->verb == H248_AUDIT_CAPABILITY; /* 7.2.6: alternatives as repeated descriptors */
+    repeat = d->is_reply &&
+             st->c->verb == H248_AUDIT_CAPABILITY; /* 7.2.6: alternatives as repeated descriptors */
     if (!repeat && st->seen & 1u << kind)
-        return twice(d, w);
+        return dec_twice(d, w);
     st->seen |= 1u << kind;
     desc = DEC_NODE(d, struct h248_desc);
     if (!desc)
         return d->node_err;
     desc->kind = kind;
-    if (kinds[kind].bare && st->allowed & 1u << H248_D_EMPTY && (dec_next_is(d, ',') || dec_next_is(d, '}'))) {
+    if (kinds[kind].bare && st->allowed & 1u << H248_D_EMPTY &&
+        (dec_next_is(d, ',') || dec_next_is(d, '}'))) {
         desc->kind = H248_D_EMPTY;
         desc->u.empty = tok_long(kinds[kind].tok);
     }

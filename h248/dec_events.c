@@ -1,11 +1,13 @@
-/* Decoder: Events, EventBuffer, ObservedEvents, Signals, DigitMap (H.248.1 7.1.9 to 7.1.14, 7.1.17, annex B.2).
- * Embedding is two functions deep and no deeper: events in Events, then events in Embed, which take signals only. */
+/* Decoder: Events, EventBuffer, ObservedEvents, Signals, DigitMap (H.248.1 7.1.9 to 7.1.14, 7.1.17,
+ * annex B.2). Embedding is two functions deep and no deeper: events in Events, then events in
+ * Embed, which take signals only. */
 #include "h248/dec.h"
 
-/* Parameter or token? A name may spell a token (`DM=2`), so the next character and the position decide. */
+/* Parameter or token? A name may spell a token (`DM=2`), so the next character and the position
+ * decide. */
 static int bad_name(struct dec *d, struct sv w)
 {
-    return dec_bad(d, w.p, 0, "%.*s is no parameter name", (int)(w.n > 70 ? 70 : w.n), w.p);
+    return dec_no_such(d, w, 0, "parameter name");
 }
 
 /* --- digit maps --- */
@@ -33,7 +35,7 @@ static int digitmap_name(struct dec *d, struct sv *out)
     int err = dec_word(d, out, "a digit map name");
 
     if (!err && !lex_is_name(*out))
-        return dec_bad(d, out->p, 0, "%.*s is no digit map name", (int)(out->n > 70 ? 70 : out->n), out->p);
+        return dec_no_such(d, *out, 0, "digit map name");
     return err;
 }
 
@@ -90,7 +92,27 @@ static int embed_item(struct dec *d, void *arg)
         err = new_desc(d, H248_D_EVENTS, &ev->embed_events);
         return err ? err : dec_events(d, &ev->embed_events->u.events, DEC_EMBEDDED);
     }
-    return dec_bad(d, w.p, 0, "%.*s is not allowed at this place of Embed", (int)(w.n > 40 ? 40 : w.n), w.p);
+    return dec_bad(d, w.p, 0, "%.*s is not allowed at this place of Embed",
+                   DEC_SHOW(w));
+}
+
+/* RegulatedNotify { Embed { ... } }, v3; the cursor is at the first brace. */
+static int regulated_embed(struct dec *d, struct event_state *st)
+{
+    struct sv w;
+    int err;
+
+    st->ev->embed_in_regulated = true;
+    lex_take(&d->lx, '{');
+    err = dec_word(d, &w, "Embed");
+    if (err)
+        return err;
+    if (tok_find(w) != TOK_EMBED)
+        return dec_bad(d, w.p, 0, "%.*s where Embed should be", DEC_SHOW(w));
+    err = dec_once(d, w.p, &st->seen, E_EMBED);
+    if (!err)
+        err = dec_braced(d, embed_item, st);
+    return err ? err : dec_expect(d, '}');
 }
 
 /* The reactions of a requested event. -ENOENT: the word is a parameter's name. */
@@ -116,21 +138,7 @@ static int event_reaction(struct dec *d, struct sv w, struct event_state *st)
                      t == TOK_NEVER_NOTIFY ? H248_NB_NEVER : H248_NB_REGULATED;
         if (dec_once(d, w.p, &st->seen, E_NOTIFY))
             return -EBADMSG;
-        if (t != TOK_REGULATED_NOTIFY || !braced)
-            return 0;
-        ev->embed_in_regulated = true;
-        lex_take(&d->lx, '{');
-        if (dec_word(d, &w, "Embed"))
-            return -EBADMSG;
-        if (tok_find(w) != TOK_EMBED)
-            return dec_bad(d, w.p, 0, "%.*s where Embed should be", (int)(w.n > 40 ? 40 : w.n), w.p);
-        if (dec_once(d, w.p, &st->seen, E_EMBED))
-            return -EBADMSG;
-        {
-            int err = dec_braced(d, embed_item, st);
-
-            return err ? err : dec_expect(d, '}');
-        }
+        return t == TOK_REGULATED_NOTIFY && braced ? regulated_embed(d, st) : 0;
     case TOK_RESET_EVENTS:
         ev->reset_events = true;
         return dec_once(d, w.p, &st->seen, E_RESET);
@@ -151,7 +159,8 @@ static int event_map(struct dec *d, struct sv w, struct event_state *st)
     if (err)
         return err;
     d->lx = look;
-    return *look.p == '{' ? digitmap_body(d, &st->ev->digitmap_body) : digitmap_name(d, &st->ev->digitmap);
+    return *look.p == '{' ? digitmap_body(d, &st->ev->digitmap_body)
+                          : digitmap_name(d, &st->ev->digitmap);
 }
 
 static int event_parm(struct dec *d, void *arg)
@@ -232,12 +241,22 @@ int dec_events(struct dec *d, struct h248_events *e, enum dec_events kind)
         e->has_request_id = true;
         return err ? err : dec_braced(d, event_item, &st);
     }
-    return buffer && dec_next_is(d, '{') ? dec_braced(d, event_item, &st) : 0; /* the bare name clears all */
+    return buffer && dec_next_is(d, '{') ? dec_braced(d, event_item, &st)
+                                         : 0; /* the bare name clears all */
 }
 
 /* --- signals --- */
 
-enum { G_STREAM = 1, G_TYPE = 2, G_DURATION = 4, G_NOTIFY = 8, G_KEEP = 16, G_DIRECTION = 32, G_REQUEST = 64, G_PAUSE = 128 };
+enum {
+    G_STREAM = 1,
+    G_TYPE = 2,
+    G_DURATION = 4,
+    G_NOTIFY = 8,
+    G_KEEP = 16,
+    G_DIRECTION = 32,
+    G_REQUEST = 64,
+    G_PAUSE = 128
+};
 
 struct signal_state {
     struct h248_signal *sig;
@@ -259,7 +278,8 @@ static int completion_item(struct dec *d, void *arg)
     case TOK_INT_BY_SIG_DESCR: bit = H248_NC_DESCR; break;
     case TOK_OTHER_REASON: bit = H248_NC_OTHER; break;
     case TOK_ITERATION: bit = H248_NC_ITERATION; break; /* v3 */
-    default: return dec_bad(d, w.p, 449, "%.*s is no reason to notify", (int)(w.n > 40 ? 40 : w.n), w.p);
+    default:
+        return dec_no_such(d, w, 449, "reason to notify");
     }
     return dec_once(d, w.p, &sig->notify, bit);
 }
@@ -275,7 +295,7 @@ static int signal_type(struct dec *d, enum h248_sig_type *out)
     case TOK_ON_OFF: *out = H248_SIG_ONOFF; return 0;
     case TOK_TIME_OUT: *out = H248_SIG_TIMEOUT; return 0;
     case TOK_BRIEF: *out = H248_SIG_BRIEF; return 0;
-    default: return dec_bad(d, w.p, 449, "%.*s is no signal type", (int)(w.n > 40 ? 40 : w.n), w.p);
+    default: return dec_no_such(d, w, 449, "signal type");
     }
 }
 
@@ -288,7 +308,7 @@ static int signal_direction(struct dec *d, struct sv *out)
         return err;
     t = tok_find(*out);
     if (t != TOK_INTERNAL && t != TOK_EXTERNAL && t != TOK_BOTH)
-        return dec_bad(d, out->p, 449, "%.*s is no signal direction", (int)(out->n > 40 ? 40 : out->n), out->p);
+        return dec_no_such(d, *out, 449, "signal direction");
     *out = tok_long(t);
     return 0;
 }
@@ -296,9 +316,12 @@ static int signal_direction(struct dec *d, struct sv *out)
 /* The parameters of the grammar itself that have a value; `=` is taken. */
 static int signal_valued(struct dec *d, struct sv w, enum tok t, struct signal_state *st)
 {
-    static const struct { enum tok tok; unsigned bit; } bits[] = {
-        {TOK_STREAM, G_STREAM}, {TOK_SIGNAL_TYPE, G_TYPE}, {TOK_DURATION, G_DURATION}, {TOK_NOTIFY_COMPLETION, G_NOTIFY},
-        {TOK_SPA_DIRECTION, G_DIRECTION}, {TOK_SPA_REQUEST_ID, G_REQUEST}, {TOK_INTERSIGNAL, G_PAUSE},
+    static const struct { enum tok tok; unsigned bit;
+    } bits[] = {
+        {TOK_STREAM, G_STREAM},           {TOK_SIGNAL_TYPE, G_TYPE},
+        {TOK_DURATION, G_DURATION},       {TOK_NOTIFY_COMPLETION, G_NOTIFY},
+        {TOK_SPA_DIRECTION, G_DIRECTION}, {TOK_SPA_REQUEST_ID, G_REQUEST},
+        {TOK_INTERSIGNAL, G_PAUSE},
     };
     struct h248_signal *s = st->sig;
     unsigned i;
@@ -315,7 +338,9 @@ static int signal_valued(struct dec *d, struct sv w, enum tok t, struct signal_s
     case TOK_DURATION: s->has_duration = true; return dec_u16(d, "Duration", &s->duration);
     case TOK_SPA_DIRECTION: return signal_direction(d, &s->direction);
     case TOK_SPA_REQUEST_ID: s->has_request_id = true; return dec_request_id(d, &s->request_id);
-    case TOK_INTERSIGNAL: s->has_intersignal = true; return dec_u16(d, "Intersignal", &s->intersignal);
+    case TOK_INTERSIGNAL:
+        s->has_intersignal = true;
+        return dec_u16(d, "Intersignal", &s->intersignal);
     default: return dec_braced(d, completion_item, s);
     }
 }
@@ -332,7 +357,11 @@ static int signal_parm(struct dec *d, void *arg)
     t = tok_find(w);
     if (dec_next_is(d, '=')) {
         switch (t) {
-        case TOK_STREAM: case TOK_SIGNAL_TYPE: case TOK_DURATION: case TOK_NOTIFY_COMPLETION: case TOK_SPA_DIRECTION:
+        case TOK_STREAM:
+        case TOK_SIGNAL_TYPE:
+        case TOK_DURATION:
+        case TOK_NOTIFY_COMPLETION:
+        case TOK_SPA_DIRECTION:
         case TOK_SPA_REQUEST_ID: case TOK_INTERSIGNAL:
             lex_take(&d->lx, '=');
             return signal_valued(d, w, t, st);

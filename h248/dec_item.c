@@ -35,14 +35,26 @@ int dec_unexpected(struct dec *d, const char *wanted)
     look = d->lx;
     w = lex_word(&look);
     if (w.n)
-        return dec_bad(d, p, 0, "%.*s%s where %s should be", (int)(w.n > 40 ? 40 : w.n), w.p, w.n > 40 ? "..." : "", wanted);
+        return dec_bad(d, p, 0, "%.*s%s where %s should be", DEC_SHOW(w),
+                       w.n > 40 ? "..." : "", wanted);
     if (*p == '"')
         return dec_bad(d, p, 0, "a quotation mark where %s should be", wanted);
     if (*p == ';')
-        return dec_bad(d, p, 0, "a comment that does not end with its line, or holds a forbidden character");
+        return dec_bad(d, p, 0,
+                       "a comment that does not end with its line, or holds a forbidden character");
     if (lex_is(*p, LEX_REST))
         return dec_bad(d, p, 0, "%c where %s should be", *p, wanted);
     return dec_bad(d, p, 0, "octet 0x%02X where %s should be", (unsigned char)*p, wanted);
+}
+
+int dec_no_such(struct dec *d, struct sv w, unsigned code, const char *what)
+{
+    return dec_bad(d, w.p, code, "%.*s is no %s", DEC_SHOW(w), what);
+}
+
+int dec_twice(struct dec *d, struct sv w)
+{
+    return dec_bad(d, w.p, 448, "descriptor %.*s is given twice", (int)w.n, w.p);
 }
 
 void *dec_node(struct dec *d, size_t size)
@@ -50,7 +62,8 @@ void *dec_node(struct dec *d, size_t size)
     void *p = NULL;
 
     if (++d->nodes > H248_NODE_MAX) {
-        d->node_err = dec_bad(d, d->lx.p, 510, "more than %d elements in one message", H248_NODE_MAX);
+        d->node_err =
+            dec_bad(d, d->lx.p, 510, "more than %d elements in one message", H248_NODE_MAX);
         return NULL;
     }
     p = arena_alloc(d->a, size);
@@ -104,7 +117,8 @@ int dec_braced(struct dec *d, dec_item_h *item, void *arg)
     return dec_items(d, '}', item, arg);
 }
 
-int dec_number(struct dec *d, struct sv w, const char *what, unsigned digits, uint32_t max, uint32_t *out)
+int dec_number(struct dec *d, struct sv w, const char *what, unsigned digits, uint32_t max,
+               uint32_t *out)
 {
     int err = lex_uint(w, digits, max, out);
     int shown = (int)(w.n > 40 ? 40 : w.n);
@@ -188,7 +202,8 @@ int dec_termid(struct dec *d, struct h248_termid **list)
     if (err)
         return err;
     if (!lex_is_termid(t->text))
-        return dec_bad(d, t->text.p, 410, "%.*s is no TerminationID", (int)(t->text.n > 70 ? 70 : t->text.n), t->text.p);
+        return dec_bad(d, t->text.p, 410, "%.*s is no TerminationID",
+                       DEC_SHOW(t->text));
     DL_APPEND(*list, t);
     return 0;
 }
@@ -208,7 +223,7 @@ int dec_on_off(struct dec *d, enum h248_tri *out)
         return err;
     t = tok_find(w);
     if (t != TOK_ON && t != TOK_OFF)
-        return dec_bad(d, w.p, 449, "%.*s where ON or OFF should be", (int)(w.n > 40 ? 40 : w.n), w.p);
+        return dec_bad(d, w.p, 449, "%.*s where ON or OFF should be", DEC_SHOW(w));
     *out = t == TOK_ON ? H248_ON : H248_OFF;
     return 0;
 }
@@ -220,7 +235,8 @@ int dec_item_name(struct dec *d, struct sv *out, bool wildcard)
     if (err)
         return err;
     if (!lex_is_item(*out, wildcard))
-        return dec_bad(d, out->p, 0, "%.*s is no package/item name", (int)(out->n > 70 ? 70 : out->n), out->p);
+        return dec_bad(d, out->p, 0, "%.*s is no package/item name",
+                       DEC_SHOW(*out));
     return 0;
 }
 

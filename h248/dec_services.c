@@ -1,8 +1,17 @@
 /* Decoder: the ServiceChange descriptor (H.248.1 7.2.8, annex B.2). */
 #include "h248/dec.h"
 
-enum { S_METHOD = 1, S_REASON = 2, S_DELAY = 4, S_ADDRESS = 8, S_MGC = 16, S_PROFILE = 32, S_VERSION = 64, S_STAMP = 128,
-       S_INC = 256 };
+enum {
+    S_METHOD = 1,
+    S_REASON = 2,
+    S_DELAY = 4,
+    S_ADDRESS = 8,
+    S_MGC = 16,
+    S_PROFILE = 32,
+    S_VERSION = 64,
+    S_STAMP = 128,
+    S_INC = 256
+};
 #define REPLY_ONLY_TAKES (S_ADDRESS | S_MGC | S_PROFILE | S_VERSION | S_STAMP)
 
 struct services_state {
@@ -17,14 +26,18 @@ static int dec_method(struct dec *d, struct h248_services *s)
     if (err)
         return err;
     switch (tok_find(s->method)) {
-    case TOK_FAILOVER: case TOK_FORCED: case TOK_GRACEFUL: case TOK_RESTART: case TOK_DISCONNECTED: case TOK_HAND_OFF:
+    case TOK_FAILOVER:
+    case TOK_FORCED:
+    case TOK_GRACEFUL:
+    case TOK_RESTART:
+    case TOK_DISCONNECTED:
+    case TOK_HAND_OFF:
         s->method = tok_long(tok_find(s->method));
         return 0;
     default:
         if (lex_is_extension(s->method))
             return 0;
-        return dec_bad(d, s->method.p, 449, "%.*s is no ServiceChange method",
-                       (int)(s->method.n > 40 ? 40 : s->method.n), s->method.p);
+        return dec_no_such(d, s->method, 449, "ServiceChange method");
     }
 }
 
@@ -55,7 +68,8 @@ static int dec_profile(struct dec *d, struct h248_services *s)
     s->profile = sv_cut(&w, '/');
     if (!lex_is_name(s->profile) || !w.p)
         return dec_bad(d, s->profile.p, 0, "a profile is a name, / and a version");
-    err = w.n ? dec_number(d, w, "profile version", 2, 99, &v) : dec_unexpected(d, "a profile version");
+    err = w.n ? dec_number(d, w, "profile version", 2, 99, &v)
+              : dec_unexpected(d, "a profile version");
     s->profile_version = v;
     return err;
 }
@@ -143,7 +157,7 @@ static int services_item(struct dec *d, void *arg)
     if (!d->is_reply && lex_is_extension(w))
         return dec_parm(d, &st->s->extensions, w, false);
     if (d->is_reply || !t)
-        return dec_bad(d, at, 446, "%.*s is no ServiceChange parameter", (int)(w.n > 40 ? 40 : w.n), w.p);
+        return dec_bad(d, at, 446, "%.*s is no ServiceChange parameter", DEC_SHOW(w));
     d->lx.p = at; /* v2: ServiceChangeInfo */
     return dec_audit_item(d, &st->s->info);
 }

@@ -2,8 +2,13 @@
 #include "h248/enc.h"
 
 static const enum tok verb_toks[] = {
-    [H248_ADD] = TOK_ADD, [H248_MOVE] = TOK_MOVE, [H248_MODIFY] = TOK_MODIFY, [H248_SUBTRACT] = TOK_SUBTRACT,
-    [H248_AUDIT_VALUE] = TOK_AUDIT_VALUE, [H248_AUDIT_CAPABILITY] = TOK_AUDIT_CAPABILITY, [H248_NOTIFY] = TOK_NOTIFY,
+    [H248_ADD] = TOK_ADD,
+    [H248_MOVE] = TOK_MOVE,
+    [H248_MODIFY] = TOK_MODIFY,
+    [H248_SUBTRACT] = TOK_SUBTRACT,
+    [H248_AUDIT_VALUE] = TOK_AUDIT_VALUE,
+    [H248_AUDIT_CAPABILITY] = TOK_AUDIT_CAPABILITY,
+    [H248_NOTIFY] = TOK_NOTIFY,
     [H248_SERVICE_CHANGE] = TOK_SERVICE_CHANGE,
 };
 
@@ -214,8 +219,8 @@ static void put_action(struct enc *e, const struct h248_action *ac, bool is_repl
     enc_tok(e, TOK_CONTEXT);
     enc_eq(e);
     put_context_id(e, ac->context);
-    if (!ac->topology && !ac->has_priority && !ac->emergency && !ac->ieps && !ac->attrs && !ac->contexts &&
-        !ac->has_audit && !ac->cmds && !ac->error) {
+    if (!ac->topology && !ac->has_priority && !ac->emergency && !ac->ieps && !ac->attrs &&
+        !ac->contexts && !ac->has_audit && !ac->cmds && !ac->error) {
         if (!is_reply)
             enc_fail(e);
         enc_need(e, 3); /* the bare context of a reply */
@@ -267,7 +272,8 @@ static void put_segment(struct enc *e, const struct h248_txn *t)
 
 static void put_txn(struct enc *e, const struct h248_txn *t)
 {
-    static const enum tok names[] = {TOK_TRANSACTION, TOK_REPLY, TOK_PENDING, TOK_RESPONSE_ACK, TOK_SEGMENT};
+    static const enum tok names[] = {TOK_TRANSACTION, TOK_REPLY, TOK_PENDING, TOK_RESPONSE_ACK,
+                                     TOK_SEGMENT};
     const struct h248_action *ac;
     struct enc_list l;
 
@@ -295,7 +301,8 @@ static void put_txn(struct enc *e, const struct h248_txn *t)
         enc_next(e, &l);
         put_action(e, ac, t->kind == H248_REPLY);
     }
-    if (t->kind != H248_PENDING && ((!t->error && !t->actions) || (t->error && (t->actions || t->kind != H248_REPLY))))
+    if (t->kind != H248_PENDING &&
+        ((!t->error && !t->actions) || (t->error && (t->actions || t->kind != H248_REPLY))))
         enc_fail(e);
     enc_close(e, &l);
 }
@@ -305,7 +312,8 @@ static void put_header(struct enc *e, const struct h248_msg *m)
     if (m->auth.present) {
         enc_tok(e, TOK_AUTHENTICATION);
         enc_eq(e);
-        buf_printf(e->b, "0x%.*s:0x%.*s:0x%.*s", SV_ARG(m->auth.spi), SV_ARG(m->auth.seq), SV_ARG(m->auth.data));
+        buf_printf(e->b, "0x%.*s:0x%.*s:0x%.*s", SV_ARG(m->auth.spi), SV_ARG(m->auth.seq),
+                   SV_ARG(m->auth.data));
         enc_str(e, e->compact ? " " : "\n");
     }
     enc_tok(e, TOK_MEGACO);
@@ -325,7 +333,9 @@ static int enc_result(const struct enc *e)
 
 int h248_encode(const struct h248_msg *m, enum h248_style style, struct buf *out)
 {
-    struct enc e = {.b = out, .compact = style & H248_COMPACT, .bare_signals = style & H248_BARE_SIGNALS,
+    struct enc e = {.b = out,
+                    .compact = style & H248_COMPACT,
+                    .bare_signals = style & H248_BARE_SIGNALS,
                     .version = m->version};
     const struct h248_txn *t;
 
@@ -338,7 +348,9 @@ int h248_encode(const struct h248_msg *m, enum h248_style style, struct buf *out
         if (e.compact && t != m->txns && t->prev->kind == H248_SEGMENT)
             enc_str(&e, " ");
         put_txn(&e, t);
-        if (!e.compact && (t->next || t->kind != H248_SEGMENT)) /* some refuse white space behind the last Segment */
+        if (!e.compact &&
+            (t->next ||
+             t->kind != H248_SEGMENT)) /* some refuse white space behind the last Segment */
             enc_str(&e, "\n");
     }
     if (m->error && !e.compact)
@@ -346,9 +358,12 @@ int h248_encode(const struct h248_msg *m, enum h248_style style, struct buf *out
     return enc_result(&e);
 }
 
-int h248_encode_txn(const struct h248_txn *t, unsigned version, enum h248_style style, struct buf *out)
+int h248_encode_txn(const struct h248_txn *t, unsigned version, enum h248_style style,
+                    struct buf *out)
 {
-    struct enc e = {.b = out, .compact = style & H248_COMPACT, .bare_signals = style & H248_BARE_SIGNALS,
+    struct enc e = {.b = out,
+                    .compact = style & H248_COMPACT,
+                    .bare_signals = style & H248_BARE_SIGNALS,
                     .version = version};
 
     put_txn(&e, t);

@@ -10,7 +10,8 @@ static void put_asked(struct enc *e, struct enc_list *l, enum tok t)
 
 static void put_control(struct enc *e, const struct h248_local_control *lc)
 {
-    static const enum tok modes[] = {TOK_NONE, TOK_SEND_ONLY, TOK_RECV_ONLY, TOK_SEND_RECV, TOK_INACTIVE, TOK_LOOPBACK};
+    static const enum tok modes[] = {TOK_NONE,      TOK_SEND_ONLY, TOK_RECV_ONLY,
+                                     TOK_SEND_RECV, TOK_INACTIVE,  TOK_LOOPBACK};
     struct enc_list l;
 
     enc_tok(e, TOK_LOCAL_CONTROL);
@@ -70,8 +71,8 @@ static void put_state(struct enc *e, const struct h248_term_state *ts)
     enc_close(e, &l);
 }
 
-/* Local and Remote. A decoder takes white space and comments behind the brace away and an end of `\` for an escape of
- * the closing brace: text that begins or ends so cannot be sent as it is. */
+/* Local and Remote. A decoder takes white space and comments behind the brace away and an end of
+ * `\` for an escape of the closing brace: text that begins or ends so cannot be sent as it is. */
 static void put_octets(struct enc *e, enum tok name, const struct h248_octets *o)
 {
     const char *p = o->text.p, *end = p + o->text.n, *q;
@@ -79,7 +80,8 @@ static void put_octets(struct enc *e, enum tok name, const struct h248_octets *o
     enc_tok(e, name);
     enc_str(e, e->compact ? "{" : " {\n");
     if (o->text.n) {
-        if (memchr(p, 0, o->text.n) || end[-1] == '\\' || lex_is(*p, LEX_BLANK | LEX_EOL) || *p == ';')
+        if (memchr(p, 0, o->text.n) || end[-1] == '\\' || lex_is(*p, LEX_BLANK | LEX_EOL) ||
+            *p == ';')
             enc_fail(e);
         for (; (q = memchr(p, '}', (size_t)(end - p))); p = q + 1) {
             buf_put(e->b, p, (size_t)(q - p));
@@ -105,7 +107,8 @@ static void put_statistics(struct enc *e, const struct h248_parm *list)
 }
 
 /* Stream parameters as items of an open list. */
-static void put_stream_parms(struct enc *e, struct enc_list *l, const struct h248_stream *s, bool ask)
+static void put_stream_parms(struct enc *e, struct enc_list *l, const struct h248_stream *s,
+                             bool ask)
 {
     static const enum tok names[] = {TOK_LOCAL, TOK_REMOTE};
     const struct h248_octets *octets[] = {&s->local, &s->remote};

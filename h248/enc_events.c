@@ -1,4 +1,5 @@
-/* Encoder: Events, EventBuffer, ObservedEvents, Signals, DigitMap (H.248.1 7.1.9 to 7.1.14, 7.1.17, annex B.2). */
+/* Encoder: Events, EventBuffer, ObservedEvents, Signals, DigitMap (H.248.1 7.1.9 to 7.1.14, 7.1.17,
+ * annex B.2). */
 #include "h248/enc.h"
 
 void enc_digitmap(struct enc *e, const struct h248_digitmap *m)
@@ -45,7 +46,8 @@ static void put_event_stream(struct enc *e, struct enc_list *l, uint16_t stream)
 
 static void put_notify(struct enc *e, struct enc_list *l, const struct h248_event *ev)
 {
-    static const enum tok words[] = {TOK_NONE, TOK_IMMEDIATE_NOTIFY, TOK_REGULATED_NOTIFY, TOK_NEVER_NOTIFY};
+    static const enum tok words[] = {TOK_NONE, TOK_IMMEDIATE_NOTIFY, TOK_REGULATED_NOTIFY,
+                                     TOK_NEVER_NOTIFY};
     struct enc_list in;
 
     enc_next(e, l);
@@ -68,8 +70,8 @@ static void put_event(struct enc *e, const struct h248_event *ev)
         enc_str(e, ":");
     }
     enc_sv(e, ev->name);
-    if (!ev->has_stream && !ev->keep_active && !ev->digitmap.n && !ev->digitmap_body.n && !embed && !ev->notify &&
-        !ev->reset_events && !ev->parms)
+    if (!ev->has_stream && !ev->keep_active && !ev->digitmap.n && !ev->digitmap_body.n && !embed &&
+        !ev->notify && !ev->reset_events && !ev->parms)
         return;
     l = enc_open(e, '{', true);
     if (ev->has_stream)
@@ -127,9 +129,11 @@ void enc_events(struct enc *e, enum tok name, const struct h248_events *evs)
 
 static void put_completion(struct enc *e, struct enc_list *l, unsigned set)
 {
-    static const struct { unsigned bit; enum tok tok; } reasons[] = {
-        {H248_NC_TIMEOUT, TOK_TIME_OUT}, {H248_NC_EVENT, TOK_INT_BY_EVENT}, {H248_NC_DESCR, TOK_INT_BY_SIG_DESCR},
-        {H248_NC_OTHER, TOK_OTHER_REASON}, {H248_NC_ITERATION, TOK_ITERATION},
+    static const struct { unsigned bit; enum tok tok;
+    } reasons[] = {
+        {H248_NC_TIMEOUT, TOK_TIME_OUT},       {H248_NC_EVENT, TOK_INT_BY_EVENT},
+        {H248_NC_DESCR, TOK_INT_BY_SIG_DESCR}, {H248_NC_OTHER, TOK_OTHER_REASON},
+        {H248_NC_ITERATION, TOK_ITERATION},
     };
     struct enc_list in;
     unsigned i;
@@ -161,8 +165,8 @@ static void put_signal(struct enc *e, const struct h248_signal *s)
     struct enc_list l;
 
     enc_sv(e, s->name);
-    if (!s->has_stream && !s->type && !s->has_duration && !s->notify && !s->keep_active && !s->direction.n &&
-        !s->has_request_id && !s->has_intersignal && !s->parms)
+    if (!s->has_stream && !s->type && !s->has_duration && !s->notify && !s->keep_active &&
+        !s->direction.n && !s->has_request_id && !s->has_intersignal && !s->parms)
         return;
     l = enc_open(e, '{', true);
     if (s->has_stream)

@@ -187,7 +187,8 @@ static void parm_range(struct enc *e, const struct h248_value *v)
 void enc_parm(struct enc *e, const struct h248_parm *p)
 {
     const struct h248_value *v = p->values;
-    static const char *const signs[] = {[H248_REL_LT] = "<", [H248_REL_GT] = ">", [H248_REL_NE] = "#"};
+    static const char *const signs[] = {
+        [H248_REL_LT] = "<", [H248_REL_GT] = ">", [H248_REL_NE] = "#"};
 
     enc_sv(e, p->name);
     if (p->rel == H248_REL_NONE)
@@ -236,7 +237,8 @@ void enc_terms(struct enc *e, const struct h248_termid *list)
     enc_close(e, &l);
 }
 
-/* The text may come from anywhere (a fault's reason, a library): what the grammar lacks becomes a `?`. */
+/* The text may come from anywhere (a fault's reason, a library): what the grammar lacks becomes a
+ * `?`. */
 void enc_error(struct enc *e, const struct h248_error *err)
 {
     struct enc_list l;

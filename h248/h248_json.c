@@ -90,7 +90,8 @@ static bool fields_to_json(json_t *out, const struct sch *s, const void *node)
 
     for (i = 0; i < s->n; i++)
         if (sch_present(&s->fields[i], node) &&
-            json_object_set_new(out, s->fields[i].name, field_to_json(&s->fields[i], sch_at(node, &s->fields[i]))))
+            json_object_set_new(out, s->fields[i].name,
+                                field_to_json(&s->fields[i], sch_at(node, &s->fields[i]))))
             return false;
     return true;
 }
@@ -128,7 +129,8 @@ static int refuse(struct reader *r, const char *name, const char *why)
     return -EINVAL;
 }
 
-static int text_from_json(struct reader *r, const struct sch_field *f, const json_t *j, struct sv *out)
+static int text_from_json(struct reader *r, const struct sch_field *f, const json_t *j,
+                          struct sv *out)
 {
     const char *hex = json_string_value(json_object_get(j, "hex"));
     char *bytes;
@@ -150,7 +152,8 @@ static int text_from_json(struct reader *r, const struct sch_field *f, const jso
     return 0;
 }
 
-static int number_from_json(struct reader *r, const struct sch_field *f, const json_t *j, uint32_t max, uint32_t *out)
+static int number_from_json(struct reader *r, const struct sch_field *f, const json_t *j,
+                            uint32_t max, uint32_t *out)
 {
     const char *word = json_string_value(j);
     json_int_t v = json_integer_value(j);
@@ -169,7 +172,8 @@ static int number_from_json(struct reader *r, const struct sch_field *f, const j
     return 0;
 }
 
-static int name_from_json(struct reader *r, const struct sch_field *f, const json_t *j, uint32_t *out)
+static int name_from_json(struct reader *r, const struct sch_field *f, const json_t *j,
+                          uint32_t *out)
 {
     const char *word = json_string_value(j);
     unsigned i;
@@ -183,7 +187,8 @@ static int name_from_json(struct reader *r, const struct sch_field *f, const jso
     return refuse(r, f->name, "no such name");
 }
 
-static int flags_from_json(struct reader *r, const struct sch_field *f, const json_t *j, unsigned *out)
+static int flags_from_json(struct reader *r, const struct sch_field *f, const json_t *j,
+                           unsigned *out)
 {
     uint32_t bit = 0;
     size_t i;
@@ -245,7 +250,10 @@ static int field_from_json(struct reader *r, const struct sch_field *f, const js
         if (!err)
             *(uint16_t *)v = (uint16_t)n;
         return err;
-    case SCH_U32: case SCH_CONTEXT: case SCH_REQUEST: return number_from_json(r, f, j, UINT32_MAX, v);
+    case SCH_U32:
+    case SCH_CONTEXT:
+    case SCH_REQUEST:
+        return number_from_json(r, f, j, UINT32_MAX, v);
     case SCH_ENUM: return name_from_json(r, f, j, v);
     case SCH_FLAGS: return flags_from_json(r, f, j, v);
     case SCH_TEXT: case SCH_SDP: return text_from_json(r, f, j, v);
@@ -262,7 +270,8 @@ static int field_from_json(struct reader *r, const struct sch_field *f, const js
 }
 
 /* The fields of s that j has; *used counts them. */
-static int fields_from_json(struct reader *r, const struct sch *s, const json_t *j, void *node, size_t *used)
+static int fields_from_json(struct reader *r, const struct sch *s, const json_t *j, void *node,
+                            size_t *used)
 {
     unsigned i;
     int err = 0;
@@ -323,7 +332,8 @@ static int node_from_json(struct reader *r, const struct sch *s, const json_t *j
     return err;
 }
 
-int h248_from_json(struct arena *a, const json_t *tree, struct h248_msg **out, char *err, size_t size)
+int h248_from_json(struct arena *a, const json_t *tree, struct h248_msg **out, char *err,
+                   size_t size)
 {
     struct reader r = {a, err, size, 0};
     struct h248_msg *m = ARENA_NEW(a, struct h248_msg);

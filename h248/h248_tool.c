@@ -50,7 +50,8 @@ static char *read_all(const char *path, size_t *n)
     p = malloc(INPUT_MAX + 1);
     *n = p ? fread(p, 1, INPUT_MAX + 1, f) : 0;
     if (!p || ferror(f) || *n > INPUT_MAX) {
-        fprintf(stderr, "h248-tool: %s: %s\n", path ? path : "-", *n > INPUT_MAX ? "too long" : strerror(errno));
+        fprintf(stderr, "h248-tool: %s: %s\n", path ? path : "-",
+                *n > INPUT_MAX ? "too long" : strerror(errno));
         free(p);
         p = NULL;
     }
@@ -83,8 +84,9 @@ static int print_message(const struct h248_msg *m, unsigned form)
         return print_json(m);
     err = h248_encode(m, form, &out);
     if (err) {
-        fprintf(stderr, "1:1: %s\n", err == -EMSGSIZE ? "longer than a message may be"
-                                                      : "no text of this protocol version says this");
+        fprintf(stderr, "1:1: %s\n",
+                err == -EMSGSIZE ? "longer than a message may be"
+                                 : "no text of this protocol version says this");
         return EXIT_BAD;
     }
     fwrite(text, 1, out.len, stdout);
@@ -153,7 +155,8 @@ static int run(const char *verb, unsigned form, const char *path)
 
     if (!a || !text)
         goto out;
-    if (*verb == 'e' ? from_json(a, (struct sv){text, n}, &m) : from_text(a, (struct sv){text, n}, &m))
+    if (*verb == 'e' ? from_json(a, (struct sv){text, n}, &m)
+                     : from_text(a, (struct sv){text, n}, &m))
         goto out;
     err = 0;
     if (*verb == 'c') {
@@ -171,8 +174,13 @@ out:
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"compact", no_argument, NULL, 'c'}, {"pretty", no_argument, NULL, 'p'}, {"json", no_argument, NULL, 'j'},
-        {"bare-signals", no_argument, NULL, 'b'}, {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0},
+        {"compact", no_argument, NULL, 'c'},
+        {"pretty", no_argument, NULL, 'p'},
+        {"json", no_argument, NULL, 'j'},
+        {"bare-signals", no_argument, NULL, 'b'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {0},
     };
     unsigned form = H248_PRETTY, bare = 0;
     const char *verb;

@@ -11,15 +11,46 @@
 #define REST LEX_REST
 
 const uint8_t lex_class[256] = {
-    ['A' ... 'F'] = LETTER | LEX_HEX, ['G' ... 'Z'] = LETTER,
-    ['a' ... 'f'] = LETTER | LEX_HEX, ['g' ... 'z'] = LETTER,
-    ['0' ... '9'] = LEX_SAFE | LEX_DIGIT | LEX_HEX, ['_'] = LEX_SAFE | LEX_UNDER,
-    ['+'] = SAFE, ['-'] = SAFE, ['&'] = SAFE, ['!'] = SAFE, ['/'] = SAFE, ['\''] = SAFE, ['?'] = SAFE,
-    ['@'] = SAFE, ['^'] = SAFE, ['`'] = SAFE, ['~'] = SAFE, ['*'] = SAFE, ['$'] = SAFE, ['\\'] = SAFE,
-    ['('] = SAFE, [')'] = SAFE, ['%'] = SAFE, ['|'] = SAFE, ['.'] = SAFE,
-    [';'] = REST, ['['] = REST, [']'] = REST, ['{'] = REST, ['}'] = REST, [':'] = REST, [','] = REST,
-    ['#'] = REST, ['<'] = REST, ['>'] = REST, ['='] = REST,
-    [' '] = LEX_BLANK, ['\t'] = LEX_BLANK, ['\r'] = LEX_EOL, ['\n'] = LEX_EOL,
+    ['A' ... 'F'] = LETTER | LEX_HEX,
+    ['G' ... 'Z'] = LETTER,
+    ['a' ... 'f'] = LETTER | LEX_HEX,
+    ['g' ... 'z'] = LETTER,
+    ['0' ... '9'] = LEX_SAFE | LEX_DIGIT | LEX_HEX,
+    ['_'] = LEX_SAFE | LEX_UNDER,
+    ['+'] = SAFE,
+    ['-'] = SAFE,
+    ['&'] = SAFE,
+    ['!'] = SAFE,
+    ['/'] = SAFE,
+    ['\''] = SAFE,
+    ['?'] = SAFE,
+    ['@'] = SAFE,
+    ['^'] = SAFE,
+    ['`'] = SAFE,
+    ['~'] = SAFE,
+    ['*'] = SAFE,
+    ['$'] = SAFE,
+    ['\\'] = SAFE,
+    ['('] = SAFE,
+    [')'] = SAFE,
+    ['%'] = SAFE,
+    ['|'] = SAFE,
+    ['.'] = SAFE,
+    [';'] = REST,
+    ['['] = REST,
+    [']'] = REST,
+    ['{'] = REST,
+    ['}'] = REST,
+    [':'] = REST,
+    [','] = REST,
+    ['#'] = REST,
+    ['<'] = REST,
+    ['>'] = REST,
+    ['='] = REST,
+    [' '] = LEX_BLANK,
+    ['\t'] = LEX_BLANK,
+    ['\r'] = LEX_EOL,
+    ['\n'] = LEX_EOL,
 };
 
 void lex_ws(struct lex *l)
@@ -88,7 +119,8 @@ static bool octets_unescape(struct arena *a, struct sv raw, struct sv *out)
     return true;
 }
 
-/* Blanks between the last line end and the closing brace are the brace's indentation, no line of the text. */
+/* Blanks between the last line end and the closing brace are the brace's indentation, no line of
+ * the text. */
 static size_t octets_indent(struct sv raw)
 {
     size_t n = 0;
@@ -152,7 +184,8 @@ static bool is_path_domain(struct sv w)
     if (!w.n || w.n > 64 || !(lex_is(w.p[0], LEX_ALPHA | LEX_DIGIT) || w.p[0] == '*'))
         return false;
     for (i = 1; i < w.n; i++)
-        if (!lex_is(w.p[i], LEX_ALPHA | LEX_DIGIT) && w.p[i] != '-' && w.p[i] != '*' && w.p[i] != '.')
+        if (!lex_is(w.p[i], LEX_ALPHA | LEX_DIGIT) && w.p[i] != '-' && w.p[i] != '*' &&
+            w.p[i] != '.')
             return false;
     return true;
 }
@@ -182,13 +215,14 @@ bool lex_is_termid(struct sv w)
 
 bool lex_is_stamp(struct sv w)
 {
-    return w.n == 17 && (w.p[8] == 'T' || w.p[8] == 't') && lex_all((struct sv){w.p, 8}, LEX_DIGIT) &&
-           lex_all((struct sv){w.p + 9, 8}, LEX_DIGIT);
+    return w.n == 17 && (w.p[8] == 'T' || w.p[8] == 't') &&
+           lex_all((struct sv){w.p, 8}, LEX_DIGIT) && lex_all((struct sv){w.p + 9, 8}, LEX_DIGIT);
 }
 
 bool lex_is_extension(struct sv w)
 {
-    return w.n >= 3 && w.n <= 8 && (w.p[0] == 'X' || w.p[0] == 'x') && (w.p[1] == '-' || w.p[1] == '+') &&
+    return w.n >= 3 && w.n <= 8 && (w.p[0] == 'X' || w.p[0] == 'x') &&
+           (w.p[1] == '-' || w.p[1] == '+') &&
            lex_all((struct sv){w.p + 2, w.n - 2}, LEX_ALPHA | LEX_DIGIT);
 }
 
@@ -216,7 +250,8 @@ static bool is_map_letter(char c)
 {
     char u = (char)(c & ~0x20);
 
-    return lex_is(c, LEX_DIGIT) || (u >= 'A' && u <= 'K') || u == 'L' || u == 'S' || u == 'T' || u == 'Z';
+    return lex_is(c, LEX_DIGIT) || (u >= 'A' && u <= 'K') || u == 'L' || u == 'S' || u == 'T' ||
+           u == 'Z';
 }
 
 /* One `[...]` behind its bracket: letters and digit ranges. */

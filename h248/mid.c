@@ -50,7 +50,8 @@ static bool mid_is_ip(struct sv w, enum h248_mid_kind *kind)
     return ip6_bytes(w, bytes);
 }
 
-/* The text between an opening character, at the cursor, and its closing one; nothing but SafeChar and `:` inside. */
+/* The text between an opening character, at the cursor, and its closing one; nothing but SafeChar
+ * and `:` inside. */
 static int mid_enclosed(struct dec *d, char close, struct sv *out)
 {
     const char *start = ++d->lx.p;
@@ -91,8 +92,8 @@ static int mid_word(struct dec *d, struct h248_mid *out)
     }
     out->kind = H248_MID_DEVICE;
     if (!lex_is_path(out->name))
-        return dec_bad(d, out->name.p, 0, "%.*s is no message identifier", (int)(out->name.n > 70 ? 70 : out->name.n),
-                       out->name.p);
+        return dec_bad(d, out->name.p, 0, "%.*s is no message identifier",
+                       DEC_SHOW(out->name));
     return 0;
 }
 
@@ -125,7 +126,8 @@ int h248_mid_parse(struct arena *a, struct sv text, struct h248_mid *out)
 
     if (!copy.p)
         return text.n ? -ENOMEM : -EINVAL;
-    if (lex_is(*copy.p, LEX_BLANK | LEX_EOL) || *copy.p == ';' || dec_mid(&d, &mid) || d.lx.p != d.lx.end)
+    if (lex_is(*copy.p, LEX_BLANK | LEX_EOL) || *copy.p == ';' || dec_mid(&d, &mid) ||
+        d.lx.p != d.lx.end)
         return -EINVAL;
     *out = mid;
     return 0;

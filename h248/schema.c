@@ -3,33 +3,48 @@
 
 #include <stddef.h>
 
-#define F(st, f, ty, ...) {.name = #f, .type = SCH_##ty, .at = offsetof(struct h248_##st, f), __VA_ARGS__}
-#define N(st, label, f, ty, ...) {.name = label, .type = SCH_##ty, .at = offsetof(struct h248_##st, f), __VA_ARGS__}
+#define F(st, f, ty, ...)                                                                          \
+    {                                                                                              \
+        .name = #f, .type = SCH_##ty, .at = offsetof(struct h248_##st, f), __VA_ARGS__             \
+    }
+#define N(st, label, f, ty, ...)                                                                   \
+    {                                                                                              \
+        .name = label, .type = SCH_##ty, .at = offsetof(struct h248_##st, f), __VA_ARGS__          \
+    }
 #define HAS(st, f) .has = offsetof(struct h248_##st, f) + 1
 #define E(list) .names = list, .n_names = ARRAY_LEN(list)
 #define OF(s) .of = &sch_##s
 #define FL(set) .flags = (set)
 #define SCHEMA(st) const struct sch sch_##st = {.name = #st, .size = sizeof(struct h248_##st), \
     .fields = st##_fields, .n = ARRAY_LEN(st##_fields)}
-#define NODE(st) static const struct sch sch_##st = {.name = #st, .size = sizeof(struct h248_##st), \
-    .prev = offsetof(struct h248_##st, prev), .fields = st##_fields, .n = ARRAY_LEN(st##_fields)}
+#define NODE(st)                                                                                   \
+    static const struct sch sch_##st = {.name = #st,                                               \
+                                        .size = sizeof(struct h248_##st),                          \
+                                        .prev = offsetof(struct h248_##st, prev),                  \
+                                        .fields = st##_fields,                                     \
+                                        .n = ARRAY_LEN(st##_fields)}
 /* A variant of h248_desc: `st` names it, its fields lie in the union. */
 #define VARIANT(st) static const struct sch sch_d_##st = {.name = #st, .fields = d_##st##_fields, \
     .n = ARRAY_LEN(d_##st##_fields)}
 
 static const char *const mid_kinds[] = {"ip4", "ip6", "domain", "device", "mtp"};
 static const char *const rels[] = {"=", "or", "and", "range", "<", ">", "#", "name"};
-static const char *const modes[] = {"", "SendOnly", "ReceiveOnly", "SendReceive", "Inactive", "Loopback"};
+static const char *const modes[] = {"",         "SendOnly", "ReceiveOnly", "SendReceive",
+                                    "Inactive", "Loopback"};
 static const char *const tris[] = {"", "OFF", "ON"};
 static const char *const svcstates[] = {"", "Test", "OutOfService", "InService"};
 static const char *const notifies[] = {"", "ImmediateNotify", "RegulatedNotify", "NeverNotify"};
 static const char *const sig_types[] = {"", "OnOff", "TimeOut", "Brief"};
-static const char *const completions[] = {"TimeOut", "IntByEvent", "IntBySigDescr", "OtherReason", "Iteration"};
-static const char *const desc_kinds[] = {"Media", "Modem", "Mux", "Events", "EventBuffer", "Signals", "DigitMap", "Audit",
-                                         "ObservedEvents", "Statistics", "Packages", "Services", "Error", "Empty"};
-static const char *const verbs[] = {"Add", "Move", "Modify", "Subtract", "AuditValue", "AuditCapability", "Notify",
-                                    "ServiceChange"};
-static const char *const txn_kinds[] = {"Transaction", "Reply", "Pending", "TransactionResponseAck", "Segment"};
+static const char *const completions[] = {"TimeOut", "IntByEvent", "IntBySigDescr", "OtherReason",
+                                          "Iteration"};
+static const char *const desc_kinds[] = {
+    "Media", "Modem",          "Mux",        "Events",   "EventBuffer", "Signals", "DigitMap",
+    "Audit", "ObservedEvents", "Statistics", "Packages", "Services",    "Error",   "Empty"};
+static const char *const verbs[] = {"Add",      "Move",         "Modify",
+                                    "Subtract", "AuditValue",   "AuditCapability",
+                                    "Notify",   "ServiceChange"};
+static const char *const txn_kinds[] = {"Transaction", "Reply", "Pending", "TransactionResponseAck",
+                                        "Segment"};
 
 /* --- items --- */
 
@@ -38,16 +53,17 @@ static const struct sch_field mid_fields[] = {
     F(mid, name, TEXT),
     F(mid, port, U16, HAS(mid, has_port)),
 };
-static const SCHEMA(mid);
+static SCHEMA(mid);
 
-static const struct sch_field auth_fields[] = {F(auth, spi, TEXT), F(auth, seq, TEXT), F(auth, data, TEXT)};
-static const SCHEMA(auth);
+static const struct sch_field auth_fields[] = {F(auth, spi, TEXT), F(auth, seq, TEXT),
+                                               F(auth, data, TEXT)};
+static SCHEMA(auth);
 
 static const struct sch_field error_fields[] = {
     F(error, code, U32, FL(SCH_ALWAYS)),
     F(error, text, TEXT, HAS(error, has_text), FL(SCH_EXACT)),
 };
-static const SCHEMA(error);
+static SCHEMA(error);
 
 static const struct sch_field value_fields[] = {
     F(value, text, TEXT, FL(SCH_ALWAYS)),
@@ -76,7 +92,7 @@ static const struct sch_field local_control_fields[] = {
     F(local_control, ask_rg, BOOL),
     F(local_control, props, LIST, OF(parm), FL(SCH_UNORDERED)),
 };
-static const SCHEMA(local_control);
+static SCHEMA(local_control);
 
 static const struct sch_field stream_fields[] = {
     F(stream, id, U16, HAS(stream, has_id), FL(SCH_KEY | SCH_ONE)),
@@ -94,7 +110,7 @@ static const struct sch_field term_state_fields[] = {
     F(term_state, ask_buffer, BOOL),
     F(term_state, props, LIST, OF(parm), FL(SCH_UNORDERED)),
 };
-static const SCHEMA(term_state);
+static SCHEMA(term_state);
 
 /* --- Events and Signals --- */
 
@@ -214,17 +230,32 @@ static const struct sch_field d_empty_fields[] = {N(desc, "empty", u.empty, TEXT
 VARIANT(empty);
 
 static const struct sch *const desc_variants[] = {
-    [H248_D_MEDIA] = &sch_d_media, [H248_D_MODEM] = &sch_d_modem, [H248_D_MUX] = &sch_d_mux,
-    [H248_D_EVENTS] = &sch_d_events, [H248_D_EVENT_BUFFER] = &sch_d_events, [H248_D_SIGNALS] = &sch_d_signals,
-    [H248_D_DIGITMAP] = &sch_d_digitmap, [H248_D_AUDIT] = &sch_d_audit, [H248_D_OBSERVED] = &sch_d_events,
-    [H248_D_STATISTICS] = &sch_d_statistics, [H248_D_PACKAGES] = &sch_d_packages,
-    [H248_D_SERVICES] = &sch_d_services, [H248_D_ERROR] = &sch_d_error, [H248_D_EMPTY] = &sch_d_empty,
+    [H248_D_MEDIA] = &sch_d_media,
+    [H248_D_MODEM] = &sch_d_modem,
+    [H248_D_MUX] = &sch_d_mux,
+    [H248_D_EVENTS] = &sch_d_events,
+    [H248_D_EVENT_BUFFER] = &sch_d_events,
+    [H248_D_SIGNALS] = &sch_d_signals,
+    [H248_D_DIGITMAP] = &sch_d_digitmap,
+    [H248_D_AUDIT] = &sch_d_audit,
+    [H248_D_OBSERVED] = &sch_d_events,
+    [H248_D_STATISTICS] = &sch_d_statistics,
+    [H248_D_PACKAGES] = &sch_d_packages,
+    [H248_D_SERVICES] = &sch_d_services,
+    [H248_D_ERROR] = &sch_d_error,
+    [H248_D_EMPTY] = &sch_d_empty,
 };
 
-static const struct sch_field desc_fields[] = {F(desc, kind, ENUM, E(desc_kinds), FL(SCH_ALWAYS | SCH_KEY))};
+static const struct sch_field desc_fields[] = {
+    F(desc, kind, ENUM, E(desc_kinds), FL(SCH_ALWAYS | SCH_KEY))};
 static const struct sch sch_desc = {
-    .name = "desc", .size = sizeof(struct h248_desc), .prev = offsetof(struct h248_desc, prev), .fields = desc_fields,
-    .n = ARRAY_LEN(desc_fields), .variants = desc_variants, .n_variants = ARRAY_LEN(desc_variants),
+    .name = "desc",
+    .size = sizeof(struct h248_desc),
+    .prev = offsetof(struct h248_desc, prev),
+    .fields = desc_fields,
+    .n = ARRAY_LEN(desc_fields),
+    .variants = desc_variants,
+    .n_variants = ARRAY_LEN(desc_variants),
 };
 
 /* --- commands, actions, transactions, message --- */
@@ -317,7 +348,12 @@ bool sch_present(const struct sch_field *f, const void *node)
     switch (f->type) {
     case SCH_BOOL: return *(const bool *)v;
     case SCH_U16: return *(const uint16_t *)v != 0;
-    case SCH_U32: case SCH_CONTEXT: case SCH_REQUEST: case SCH_ENUM: case SCH_FLAGS: return *(const uint32_t *)v != 0;
+    case SCH_U32:
+    case SCH_CONTEXT:
+    case SCH_REQUEST:
+    case SCH_ENUM:
+    case SCH_FLAGS:
+        return *(const uint32_t *)v != 0;
     case SCH_TEXT: case SCH_SDP: return ((const struct sv *)v)->n != 0;
     case SCH_PTR: case SCH_LIST: return *(const void *const *)v != NULL;
     case SCH_BODY: break;

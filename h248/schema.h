@@ -1,4 +1,5 @@
-/* The message tree as data: one row per field. What walks the whole tree (compare, JSON) walks these rows. Any thread. */
+/* The message tree as data: one row per field. What walks the whole tree (compare, JSON) walks
+ * these rows. Any thread. */
 #pragma once
 
 #include "h248/h248.h"

@@ -10,8 +10,9 @@ static const struct {
 #undef TOK_ROW
 };
 
-/* Both forms of every token by first letter, shortest first; `!` and `&` are looked at apart. The two spellings that
- * only some peers use (EmergencyOffToken of v2 drafts, IterationToken) stand here too. */
+/* Both forms of every token by first letter, shortest first; `!` and `&` are looked at apart. The
+ * two spellings that only some peers use (EmergencyOffToken of v2 drafts, IterationToken) stand
+ * here too. */
 struct word {
     uint8_t n;
     uint8_t tok;

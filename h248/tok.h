@@ -1,5 +1,6 @@
-/* The words of the text encoding: long form, short form and the first version that has them (H.248.1 annex B).
- * A word is looked up once; whether it means the token is decided by the position it stands in. Any thread. */
+/* The words of the text encoding: long form, short form and the first version that has them
+ * (H.248.1 annex B). A word is looked up once; whether it means the token is decided by the
+ * position it stands in. Any thread. */
 #pragma once
 
 #include "common/sv.h"

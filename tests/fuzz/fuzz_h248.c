@@ -1,4 +1,5 @@
-/* H.248 text: whatever decodes must encode in both styles, decode again, and be the same message. */
+/* H.248 text: whatever decodes must encode in both styles, decode again, and be the same message.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

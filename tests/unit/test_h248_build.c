@@ -11,14 +11,16 @@
 /* A whole request by the composing calls. -ENOMEM when any of them failed. */
 static int compose(struct arena *a, struct h248_msg **out)
 {
-    struct h248_mid mid = {.kind = H248_MID_DOMAIN, .name = SV("alg.example"), .has_port = true, .port = 2944};
+    struct h248_mid mid = {
+        .kind = H248_MID_DOMAIN, .name = SV("alg.example"), .has_port = true, .port = 2944};
     struct h248_msg *m = h248_msg_new(a, 2, &mid);
     struct h248_txn *t = h248_txn_new(a, m, H248_REQUEST, 7);
     struct h248_action *ac = h248_action_new(a, t, H248_CTX_CHOOSE);
     struct h248_cmd *c = h248_cmd_new(a, ac, H248_ADD, SV("ip/$/core/$"));
     struct h248_desc *media = h248_desc_new(a, c ? &c->descs : NULL, H248_D_MEDIA);
     struct h248_stream *s = h248_stream_new(a, media ? &media->u.media : NULL, 2);
-    struct h248_parm *p = h248_parm_set(a, s ? &s->control.props : NULL, "ipdc/realm", SV("core"), true);
+    struct h248_parm *p =
+        h248_parm_set(a, s ? &s->control.props : NULL, "ipdc/realm", SV("core"), true);
     struct h248_desc *events = h248_desc_new(a, c ? &c->descs : NULL, H248_D_EVENTS);
     struct h248_event *ev = h248_event_new(a, events ? &events->u.events.events : NULL, "g/cause");
     struct h248_desc *sigs = h248_desc_new(a, c ? &c->descs : NULL, H248_D_SIGNALS);
@@ -43,7 +45,10 @@ static void a_request_is_composed(void **state)
     (void)state;
     assert_int_equal(compose(a, &m), 0);
     assert_int_equal(h248_encode(m, H248_COMPACT, &b), 0);
-    assert_true(sv_is(buf_sv(&b), "!/2 <alg.example>:2944 T=7{C=${A=ip/$/core/${M{ST=2{O{ipdc/realm=\"core\"}}},E=*{g/cause},SG{cg/rt}}}}"));
+    assert_true(
+        sv_is(buf_sv(&b),
+              "!/2 <alg.example>:2944 "
+              "T=7{C=${A=ip/$/core/${M{ST=2{O{ipdc/realm=\"core\"}}},E=*{g/cause},SG{cg/rt}}}}"));
     arena_free(a);
 }
 
@@ -76,7 +81,8 @@ static void finding_and_setting(void **state)
     (void)state;
     p = h248_parm_set(a, &list, "p/a", SV("1"), false);
     assert_ptr_equal(h248_parm_set(a, &list, "P/A", SV("2"), true), p); /* it replaces */
-    assert_true(sv_is(p->values->text, "2") && p->values->quoted && !p->values->next && !list->next);
+    assert_true(sv_is(p->values->text, "2") && p->values->quoted && !p->values->next &&
+                !list->next);
     assert_ptr_equal(h248_parm_find(list, "P/a"), p);
     assert_null(h248_parm_find(list, "p/b"));
     assert_null(h248_stream_find(&media, 1));
@@ -94,14 +100,19 @@ static void finding_and_setting(void **state)
 
 static void transactions_have_titles(void **state)
 {
-    static const struct { const char *text, *title; } cases[] = {
+    static const struct { const char *text, *title;
+    } cases[] = {
         {"T=1{C=${A=ip/$/core/${M{ST=2{O{MO=IN}}}}}}", "ADD.req C=$ ip/$/core/$ S2"},
         {"P=1{C=1{A=ip/1/core/7}}", "ADD.reply C=1 ip/1/core/7"},
         {"P=1{ER=489{}}", "Error 489"},
         {"P=1{C=1{A=a{ER=430{}}}}", "ADD.reply C=1 a Error 430"},
-        {"T=1{C=-{SC=ROOT{SV{MT=RS,RE=901}}},C=1{MF=a,S=b}}", "SVC.req C=- ROOT Restart; MOD.req C=1 a, SUB.req b"},
+        {"T=1{C=-{SC=ROOT{SV{MT=RS,RE=901}}},C=1{MF=a,S=b}}",
+         "SVC.req C=- ROOT Restart; MOD.req C=1 a, SUB.req b"},
         {"T=1{C=1{N=a{OE=1{g/cause}}}}", "NOTIFY.req C=1 a g/cause"},
-        {"PN=5{}", "PENDING 5"}, {"K{1}", "ACK"}, {"SM=1/2", "SEGMENT 1/2"}, {"T=1{C=*{CA{TP}}}", "CONTEXT.req C=*"},
+        {"PN=5{}", "PENDING 5"},
+        {"K{1}", "ACK"},
+        {"SM=1/2", "SEGMENT 1/2"},
+        {"T=1{C=*{CA{TP}}}", "CONTEXT.req C=*"},
     };
     struct arena *a = arena_new(1u << 16);
     struct h248_fault f;
@@ -143,8 +154,11 @@ static void errors_have_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_request_is_composed), cmocka_unit_test(no_memory_anywhere_is_seen_at_the_end),
-        cmocka_unit_test(finding_and_setting), cmocka_unit_test(transactions_have_titles), cmocka_unit_test(errors_have_texts),
+        cmocka_unit_test(a_request_is_composed),
+        cmocka_unit_test(no_memory_anywhere_is_seen_at_the_end),
+        cmocka_unit_test(finding_and_setting),
+        cmocka_unit_test(transactions_have_titles),
+        cmocka_unit_test(errors_have_texts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

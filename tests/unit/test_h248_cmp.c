@@ -1,4 +1,5 @@
-/* h248/cmp: order free where it is free, the first difference named, captures through the callback. */
+/* h248/cmp: order free where it is free, the first difference named, captures through the callback.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -41,7 +42,8 @@ static void order_is_free_where_the_standard_frees_it(void **state)
     expect("T=1{C=1{A=a{M{ST=1{O{p/a=1,p/b=2}},ST=2{R{}}},E=1{x/a,x/b},SG{s/a,s/b}}}}",
            "T=1{C=1{A=a{SG{s/b,s/a},E=1{x/b,x/a},M{ST=2{R{}},ST=1{O{p/b=2,p/a=1}}}}}}", true, NULL);
     expect("P=1{C=1{A=a}} PN=2{}", "PN=2{} P=1{C=1{A=a}}", true, NULL);
-    expect("T=1{C=1{A=a,A=b}}", "T=1{C=1{A=b,A=a}}", true, "Transaction.Context.Add[a].a: text is b, not a");
+    expect("T=1{C=1{A=a,A=b}}", "T=1{C=1{A=b,A=a}}", true,
+           "Transaction.Context.Add[a].a: text is b, not a");
     expect("T=1{C=1{A=a{SG{SL=1{s/a,s/b}}}}}", "T=1{C=1{A=a{SG{SL=1{s/b,s/a}}}}}", true,
            "Transaction.Context.Add[a].Signals.SignalList 1: s/b is missing");
     expect("T=1{C=1{A=a{M{O{p/a=[1,2]}}}}}", "T=1{C=1{A=a{M{O{p/a=[2,1]}}}}}", true,
@@ -51,7 +53,8 @@ static void order_is_free_where_the_standard_frees_it(void **state)
 static void names_fold_case_and_quoted_values_do_not(void **state)
 {
     (void)state;
-    expect("T=1{C=1{A=Ip/1{M{O{Gm/Saf=on,p/x=\"A\"}}}}}", "T=1{C=1{A=ip/1{M{O{gm/saf=ON,p/x=\"A\"}}}}}", true, NULL);
+    expect("T=1{C=1{A=Ip/1{M{O{Gm/Saf=on,p/x=\"A\"}}}}}",
+           "T=1{C=1{A=ip/1{M{O{gm/saf=ON,p/x=\"A\"}}}}}", true, NULL);
     expect("T=1{C=1{A=a{M{O{p/x=\"A\"}}}}}", "T=1{C=1{A=a{M{O{p/x=\"a\"}}}}}", true,
            "Transaction.Context.Add[a].Media.Stream 1.control.p/x.A: text is a, not A");
     expect("T=1{C=1{A=a{M{O{p/x=\"1\"}}}}}", "T=1{C=1{A=a{M{O{p/x=1}}}}}", true,
@@ -61,11 +64,13 @@ static void names_fold_case_and_quoted_values_do_not(void **state)
 static void more_is_allowed_unless_exact(void **state)
 {
     const char *want = "T=1{C=1{A=a{M{ST=2{O{p/a=1}}}}}}";
-    const char *got = "T=1{C=1{PR=5,A=z,A=a{M{ST=1{R{}},ST=2{O{MO=IN,p/a=1,p/b=2},L{x}}},E=1{x/a}}}}";
+    const char *got =
+        "T=1{C=1{PR=5,A=z,A=a{M{ST=1{R{}},ST=2{O{MO=IN,p/a=1,p/b=2},L{x}}},E=1{x/a}}}}";
 
     (void)state;
-    expect("T=1{C=1{PR=5,A=a{M{ST=2{O{p/a=1}}}}}}", "T=1{C=1{PR=5,A=a{M{ST=1{R{}},ST=2{O{MO=IN,p/a=1,p/b=2},L{x}}},E=1{x/a}}}}",
-           false, NULL);
+    expect("T=1{C=1{PR=5,A=a{M{ST=2{O{p/a=1}}}}}}",
+           "T=1{C=1{PR=5,A=a{M{ST=1{R{}},ST=2{O{MO=IN,p/a=1,p/b=2},L{x}}},E=1{x/a}}}}", false,
+           NULL);
     expect(got, want, false, "Transaction.Context: priority is missing");
     expect("T=1{C=1{A=a{M{ST=2{O{p/a=1}}}}}}", "T=1{C=1{A=a{M{ST=2{O{p/a=1,p/b=2}}}}}}", true,
            "Transaction.Context.Add[a].Media.Stream 2.control: p/b is not expected");
@@ -82,7 +87,8 @@ static void differences_are_named(void **state)
            "Transaction.Context.Add[a].Signals: x/a is missing");
     expect("T=1{C=1{A=a{M{O{MO=IN}}}}}", "T=1{C=1{A=a{M{O{MO=SR}}}}}", false,
            "Transaction.Context.Add[a].Media.Stream 1.control: mode differs");
-    expect("P=1{C=1{A=a{ER=430{}}}}", "P=1{C=1{A=a{ER=431{}}}}", false, "Reply.Context.Add[a].Error: code is 431, not 430");
+    expect("P=1{C=1{A=a{ER=430{}}}}", "P=1{C=1{A=a{ER=431{}}}}", false,
+           "Reply.Context.Add[a].Error: code is 431, not 430");
 }
 
 static void one_stream_shorthand_is_stream_one(void **state)
@@ -96,11 +102,13 @@ static void one_stream_shorthand_is_stream_one(void **state)
 static void sdp_compares_as_sdp(void **state)
 {
     (void)state;
-    expect("T=1{C=1{A=a{M{L{v=0\nc=IN IP4 $\nm=audio $ RTP/AVP 0\n}}}}}", "T=1{C=1{A=a{M{L{v=0\r\nc=IN IP4 $\r\nm=audio $ RTP/AVP 0\r\n}}}}}",
-           true, NULL);
-    expect("T=1{C=1{A=a{M{L{v=0\nc=IN IP4 $\nm=audio $ RTP/AVP 0\n}}}}}", "T=1{C=1{A=a{M{L{v=0\nc=IN IP4 $\nm=audio $ RTP/AVP 8\n}}}}}",
-           false, "Transaction.Context.Add[a].Media.Stream 1: local is another session description");
-    expect("T=1{C=1{A=a{M{L{}}}}}", "T=1{C=1{A=a{M{L{v=0\nc=IN IP4 $\nm=audio $ RTP/AVP 0\n}}}}}", false,
+    expect("T=1{C=1{A=a{M{L{v=0\nc=IN IP4 $\nm=audio $ RTP/AVP 0\n}}}}}",
+           "T=1{C=1{A=a{M{L{v=0\r\nc=IN IP4 $\r\nm=audio $ RTP/AVP 0\r\n}}}}}", true, NULL);
+    expect("T=1{C=1{A=a{M{L{v=0\nc=IN IP4 $\nm=audio $ RTP/AVP 0\n}}}}}",
+           "T=1{C=1{A=a{M{L{v=0\nc=IN IP4 $\nm=audio $ RTP/AVP 8\n}}}}}", false,
+           "Transaction.Context.Add[a].Media.Stream 1: local is another session description");
+    expect("T=1{C=1{A=a{M{L{}}}}}", "T=1{C=1{A=a{M{L{v=0\nc=IN IP4 $\nm=audio $ RTP/AVP 0\n}}}}}",
+           false,
            "Transaction.Context.Add[a].Media.Stream 1: local is another session description");
 }
 
@@ -135,15 +143,19 @@ static void callbacks_see_texts_numbers_and_octets(void **state)
     assert_int_equal(compare_with("T=901{C=1{A=a}}", "T=77{C=1{A=a}}", &c), 0);
     c = (struct h248_cmp){.octets = no_octets};
     assert_int_equal(compare_with("T=1{C=1{A=a{M{L{x}}}}}", "T=1{C=1{A=a{M{L{x}}}}}", &c), 0);
-    assert_string_equal(c.why, "Transaction.Context.Add[a].Media.Stream 1: local is refused by the caller");
+    assert_string_equal(
+        c.why, "Transaction.Context.Add[a].Media.Stream 1: local is refused by the caller");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_is_free_where_the_standard_frees_it), cmocka_unit_test(names_fold_case_and_quoted_values_do_not),
-        cmocka_unit_test(more_is_allowed_unless_exact), cmocka_unit_test(differences_are_named),
-        cmocka_unit_test(one_stream_shorthand_is_stream_one), cmocka_unit_test(sdp_compares_as_sdp),
+        cmocka_unit_test(order_is_free_where_the_standard_frees_it),
+        cmocka_unit_test(names_fold_case_and_quoted_values_do_not),
+        cmocka_unit_test(more_is_allowed_unless_exact),
+        cmocka_unit_test(differences_are_named),
+        cmocka_unit_test(one_stream_shorthand_is_stream_one),
+        cmocka_unit_test(sdp_compares_as_sdp),
         cmocka_unit_test(callbacks_see_texts_numbers_and_octets),
     };
 

@@ -1,5 +1,5 @@
-/* h248/enc*: the messages of tests/data/h248 go through both styles and come back the same; what a version lacks and what
- * no text can say is refused. */
+/* h248/enc*: the messages of tests/data/h248 go through both styles and come back the same; what a
+ * version lacks and what no text can say is refused. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -98,19 +98,25 @@ static void every_message_of_the_data_goes_round(void **state)
 
 static void the_two_styles(void **state)
 {
-    struct h248_msg *m = decoded("", SV("MEGACO/2 <a.b>:2944 Transaction=1{Context=-{Modify=ROOT{Events=5{chp/mgcon,it/ito{mit=30}},"
-                                        "Signals{}},AuditValue=ROOT{Audit{}}}} Pending=2{}"));
+    struct h248_msg *m =
+        decoded("", SV("MEGACO/2 <a.b>:2944 "
+                       "Transaction=1{Context=-{Modify=ROOT{Events=5{chp/mgcon,it/ito{mit=30}},"
+                       "Signals{}},AuditValue=ROOT{Audit{}}}} Pending=2{}"));
     struct buf b = buf_over(out, sizeof(out));
 
     (void)state;
     assert_int_equal(h248_encode(m, H248_COMPACT, &b), 0);
-    assert_true(sv_is(buf_sv(&b), "!/2 <a.b>:2944 T=1{C=-{MF=ROOT{E=5{chp/mgcon,it/ito{mit=30}},SG{}},AV=ROOT{AT{}}}}PN=2{}"));
+    assert_true(sv_is(buf_sv(&b),
+                      "!/2 <a.b>:2944 "
+                      "T=1{C=-{MF=ROOT{E=5{chp/mgcon,it/ito{mit=30}},SG{}},AV=ROOT{AT{}}}}PN=2{}"));
     b = buf_over(out, sizeof(out));
     assert_int_equal(h248_encode(m, H248_PRETTY | H248_BARE_SIGNALS, &b), 0);
     out[b.len] = 0;
-    assert_string_equal(out, "MEGACO/2 <a.b>:2944\nTransaction = 1 {\n  Context = - {\n    Modify = ROOT {\n"
-                             "      Events = 5 {\n        chp/mgcon,\n        it/ito { mit = 30 }\n      },\n      Signals\n    },\n"
-                             "    AuditValue = ROOT { Audit { } }\n  }\n}\nPending = 2 { }\n");
+    assert_string_equal(
+        out, "MEGACO/2 <a.b>:2944\nTransaction = 1 {\n  Context = - {\n    Modify = ROOT {\n"
+             "      Events = 5 {\n        chp/mgcon,\n        it/ito { mit = 30 }\n      },\n      "
+             "Signals\n    },\n"
+             "    AuditValue = ROOT { Audit { } }\n  }\n}\nPending = 2 { }\n");
 }
 
 static void one_transaction_alone(void **state)
@@ -125,14 +131,31 @@ static void one_transaction_alone(void **state)
 
 static void later_elements_are_not_sent_under_earlier_versions(void **state)
 {
-    static const struct { unsigned since; const char *text; } cases[] = {
-        {2, "T=1{C=1{EGO,MF=a}}"}, {2, "T=1{C=1{TP{a,b,OW,ST=1},MF=a}}"}, {2, "T=1{C=1{AV=a{AT{M{O{MO}}}}}}"},
-        {2, "T=1{C=1{MF=a{MX=N64{b}}}}"}, {3, "T=1{C=1{IEPS=ON,MF=a}}"}, {3, "T=1{C=1{CT{p/a=1},MF=a}}"},
-        {3, "T=1{C=1{CT{CLT={1}},MF=a}}"}, {3, "T=1{C=1{TP{a,b,OWE},MF=a}}"}, {3, "T=1{C=1{MF=[a,b]}}"},
-        {3, "T=1{C=1{MF=a{M{ST=1{SA{p/a}}}}}}"}, {3, "T=1{C=1{MF=a{E=1{p/a{NBIN}}}}}"}, {3, "T=1{C=1{MF=a{E=1{p/a{RSE}}}}}"},
-        {3, "T=1{C=1{MF=a{SG{p/a{SPADI=B}}}}}"}, {3, "T=1{C=1{MF=a{SG{p/a{SPARQ=1}}}}}"}, {3, "T=1{C=1{MF=a{SG{p/a{SPAIS=1}}}}}"},
-        {3, "T=1{C=1{MF=a{SG{p/a{NC={IR}}}}}}"}, {3, "T=1{C=1{CA{ORLgc}}}"}, {3, "T=1{C=1{CA{PR=1}}}"}, {3, "P=1/1{C=1{MF=a}}"},
-        {3, "P=1{C=1}"}, {3, "SM=1/2"}, {3, "T=1{C=-{SC=ROOT{SV{MT=RS,RE=901,SIC}}}}"}, {2, "T=1{C=-{SC=ROOT{SV{MT=RS,RE=901,M}}}}"},
+    static const struct { unsigned since; const char *text;
+    } cases[] = {
+        {2, "T=1{C=1{EGO,MF=a}}"},
+        {2, "T=1{C=1{TP{a,b,OW,ST=1},MF=a}}"},
+        {2, "T=1{C=1{AV=a{AT{M{O{MO}}}}}}"},
+        {2, "T=1{C=1{MF=a{MX=N64{b}}}}"},
+        {3, "T=1{C=1{IEPS=ON,MF=a}}"},
+        {3, "T=1{C=1{CT{p/a=1},MF=a}}"},
+        {3, "T=1{C=1{CT{CLT={1}},MF=a}}"},
+        {3, "T=1{C=1{TP{a,b,OWE},MF=a}}"},
+        {3, "T=1{C=1{MF=[a,b]}}"},
+        {3, "T=1{C=1{MF=a{M{ST=1{SA{p/a}}}}}}"},
+        {3, "T=1{C=1{MF=a{E=1{p/a{NBIN}}}}}"},
+        {3, "T=1{C=1{MF=a{E=1{p/a{RSE}}}}}"},
+        {3, "T=1{C=1{MF=a{SG{p/a{SPADI=B}}}}}"},
+        {3, "T=1{C=1{MF=a{SG{p/a{SPARQ=1}}}}}"},
+        {3, "T=1{C=1{MF=a{SG{p/a{SPAIS=1}}}}}"},
+        {3, "T=1{C=1{MF=a{SG{p/a{NC={IR}}}}}}"},
+        {3, "T=1{C=1{CA{ORLgc}}}"},
+        {3, "T=1{C=1{CA{PR=1}}}"},
+        {3, "P=1/1{C=1{MF=a}}"},
+        {3, "P=1{C=1}"},
+        {3, "SM=1/2"},
+        {3, "T=1{C=-{SC=ROOT{SV{MT=RS,RE=901,SIC}}}}"},
+        {2, "T=1{C=-{SC=ROOT{SV{MT=RS,RE=901,M}}}}"},
         {1, "T=1{C=1{A=a{M{O{MO=IN},L{x}}}}}"},
     };
     char text[200];
@@ -158,7 +181,9 @@ static int encode_parm(struct sv name, struct sv value, bool quoted)
 {
     struct h248_mid mid = {.kind = H248_MID_DEVICE, .name = SV("a")};
     struct h248_msg *m = h248_msg_new(arena, 2, &mid);
-    struct h248_cmd *c = h248_cmd_new(arena, h248_action_new(arena, h248_txn_new(arena, m, H248_REQUEST, 1), 1), H248_ADD, SV("t"));
+    struct h248_cmd *c =
+        h248_cmd_new(arena, h248_action_new(arena, h248_txn_new(arena, m, H248_REQUEST, 1), 1),
+                     H248_ADD, SV("t"));
     struct h248_desc *d = h248_desc_new(arena, &c->descs, H248_D_MEDIA);
     struct h248_stream *s = h248_stream_new(arena, &d->u.media, 1);
     struct buf b = buf_over(out, sizeof(out));
@@ -212,7 +237,8 @@ static void what_no_text_can_say_is_refused(void **state)
 
 static void error_texts_are_made_fit(void **state)
 {
-    struct h248_mid mid = {.kind = H248_MID_IP6, .name = SV("2001:db8::1"), .has_port = true, .port = 2944};
+    struct h248_mid mid = {
+        .kind = H248_MID_IP6, .name = SV("2001:db8::1"), .has_port = true, .port = 2944};
     struct h248_msg *m = h248_msg_new(arena, 1, &mid);
     struct buf b = buf_over(out, sizeof(out));
 
@@ -226,8 +252,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-        T(every_message_of_the_data_goes_round), T(the_two_styles), T(one_transaction_alone),
-        T(later_elements_are_not_sent_under_earlier_versions), T(what_no_text_can_say_is_refused), T(error_texts_are_made_fit),
+        T(every_message_of_the_data_goes_round),
+        T(the_two_styles),
+        T(one_transaction_alone),
+        T(later_elements_are_not_sent_under_earlier_versions),
+        T(what_no_text_can_say_is_refused),
+        T(error_texts_are_made_fit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

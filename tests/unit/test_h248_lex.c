@@ -32,8 +32,23 @@ static void every_token_is_found_in_both_forms_and_any_case(void **state)
 
 static void other_words_are_no_tokens(void **state)
 {
-    static const char *const words[] = {"", "Adx", "Addd", "Q", "0", "-", "$", "@dd", "Signal", "\x01", "`", "[", "V22c",
-                                        "ip/1", "M\xc5" "dia", "[DD"};
+    static const char *const words[] = {"",
+                                        "Adx",
+                                        "Addd",
+                                        "Q",
+                                        "0",
+                                        "-",
+                                        "$",
+                                        "@dd",
+                                        "Signal",
+                                        "\x01",
+                                        "`",
+                                        "[",
+                                        "V22c",
+                                        "ip/1",
+                                        "M\xc5"
+                                        "dia",
+                                        "[DD"};
     unsigned i;
 
     (void)state;
@@ -46,7 +61,8 @@ static void other_words_are_no_tokens(void **state)
 
 static void safe_and_rest_are_those_of_the_grammar(void **state)
 {
-    static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-&!_/'?@^`~*$\\()%|.";
+    static const char safe[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-&!_/'?@^`~*$\\()%|.";
     static const char rest[] = ";[]{}:,#<>=";
     int c;
 
@@ -95,9 +111,11 @@ static void names_and_items(void **state)
 
 static void termination_ids(void **state)
 {
-    static const char *const good[] = {"ROOT", "$", "*", "ip/1/core/7", "ip/$/core/$", "ip/*", "*ip/1", "a@gw.example", "a@*.x",
-                                       "a/b_c9"};
-    static const char *const bad[] = {"", "1", "/a", "$/a", "*/3", "**", "a-b", "a@", "a@-x", "a@b@c", "a@b/c", "a.b"};
+    static const char *const good[] = {"ROOT",        "$",     "*",     "ip/1/core/7",
+                                       "ip/$/core/$", "ip/*",  "*ip/1", "a@gw.example",
+                                       "a@*.x",       "a/b_c9"};
+    static const char *const bad[] = {"",    "1",  "/a",   "$/a",   "*/3",   "**",
+                                      "a-b", "a@", "a@-x", "a@b@c", "a@b/c", "a.b"};
     unsigned i;
 
     (void)state;
@@ -134,10 +152,12 @@ static void numbers_and_stamps(void **state)
 
 static void digit_maps(void **state)
 {
-    static const char *const good[] = {"x.", "(x.|12)", "T:10,S:5,L:20,Z:50,(0S|[1-7]xxx|FxZ)", "( 1 | [ 1-3 ] x )", "T:1,x",
-                                       "(A|b|K)", "[1-35A]."};
-    static const char *const bad[] = {"", "()", "(", "(1", "1)", "(1|)", "[1-", "[a-c]", "T:,x", "T:100,x", "T:1 x", "S:1,T:1,x",
-                                      "*", "1|2", "m"};
+    static const char *const good[] = {
+        "x.",      "(x.|12)", "T:10,S:5,L:20,Z:50,(0S|[1-7]xxx|FxZ)", "( 1 | [ 1-3 ] x )", "T:1,x",
+        "(A|b|K)", "[1-35A]."};
+    static const char *const bad[] = {"",      "()",        "(",     "(1",   "1)",
+                                      "(1|)",  "[1-",       "[a-c]", "T:,x", "T:100,x",
+                                      "T:1 x", "S:1,T:1,x", "*",     "1|2",  "m"};
     char text[64];
     unsigned i;
 
@@ -155,7 +175,9 @@ static void lines_and_columns(void **state)
 {
     static const char text[] = "a\nb\r\nc\rd";
     struct lex l = {text, text, text + sizeof(text) - 1};
-    static const struct { unsigned at, line, column; } want[] = {{0, 1, 1}, {1, 1, 2}, {2, 2, 1}, {4, 2, 3}, {5, 3, 1}, {7, 4, 1}};
+    static const struct {
+        unsigned at, line, column;
+    } want[] = {{0, 1, 1}, {1, 1, 2}, {2, 2, 1}, {4, 2, 3}, {5, 3, 1}, {7, 4, 1}};
     unsigned i, line, column;
 
     (void)state;
@@ -181,15 +203,42 @@ static void white_space_takes_comments(void **state)
 
 static void identifiers_parse_and_print(void **state)
 {
-    static const struct { const char *text; enum h248_mid_kind kind; bool port; } good[] = {
-        {"[192.0.2.1]", H248_MID_IP4, false}, {"[192.0.2.1]:2944", H248_MID_IP4, true}, {"[001.2.3.4]", H248_MID_IP4, false},
-        {"[2001:db8::1]:2944", H248_MID_IP6, true}, {"[::ffff:1.2.3.4]", H248_MID_IP6, false},
-        {"<alg1.example.net>:2944", H248_MID_DOMAIN, true}, {"<9>", H248_MID_DOMAIN, false}, {"agw1", H248_MID_DEVICE, false},
-        {"mg/slot3", H248_MID_DEVICE, false}, {"MTP{00FF}", H248_MID_MTP, false},
+    static const struct { const char *text; enum h248_mid_kind kind; bool port;
+    } good[] = {
+        {"[192.0.2.1]", H248_MID_IP4, false},
+        {"[192.0.2.1]:2944", H248_MID_IP4, true},
+        {"[001.2.3.4]", H248_MID_IP4, false},
+        {"[2001:db8::1]:2944", H248_MID_IP6, true},
+        {"[::ffff:1.2.3.4]", H248_MID_IP6, false},
+        {"<alg1.example.net>:2944", H248_MID_DOMAIN, true},
+        {"<9>", H248_MID_DOMAIN, false},
+        {"agw1", H248_MID_DEVICE, false},
+        {"mg/slot3", H248_MID_DEVICE, false},
+        {"MTP{00FF}", H248_MID_MTP, false},
     };
-    static const char *const bad[] = {"", "[", "[]", "[1.2.3]", "[1.2.3.256]", "[1.2.3.4.5]", "[1.2.3.4", "[1.2.3.4]:", "[1.2.3.4]:x",
-                                      "[1.2.3.4]:65536", "[2001:db8::1%eth0]", "<>", "<-a>", "<a_b>", "<a", "a b", "MTP{1}",
-                                      "MTP{00FG}", "MTP{123456789}", " agw1", "[1.2.3.4] ", "9gw", "[1.2.3.4]:29440000"};
+    static const char *const bad[] = {"",
+                                      "[",
+                                      "[]",
+                                      "[1.2.3]",
+                                      "[1.2.3.256]",
+                                      "[1.2.3.4.5]",
+                                      "[1.2.3.4",
+                                      "[1.2.3.4]:",
+                                      "[1.2.3.4]:x",
+                                      "[1.2.3.4]:65536",
+                                      "[2001:db8::1%eth0]",
+                                      "<>",
+                                      "<-a>",
+                                      "<a_b>",
+                                      "<a",
+                                      "a b",
+                                      "MTP{1}",
+                                      "MTP{00FG}",
+                                      "MTP{123456789}",
+                                      " agw1",
+                                      "[1.2.3.4] ",
+                                      "9gw",
+                                      "[1.2.3.4]:29440000"};
     struct arena *a = arena_new(1u << 16);
     struct h248_mid mid;
     char text[100];
@@ -239,11 +288,17 @@ static void identifiers_compare_decoded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_token_is_found_in_both_forms_and_any_case), cmocka_unit_test(other_words_are_no_tokens),
-        cmocka_unit_test(safe_and_rest_are_those_of_the_grammar), cmocka_unit_test(names_and_items),
-        cmocka_unit_test(termination_ids), cmocka_unit_test(numbers_and_stamps), cmocka_unit_test(digit_maps),
-        cmocka_unit_test(lines_and_columns), cmocka_unit_test(white_space_takes_comments),
-        cmocka_unit_test(identifiers_parse_and_print), cmocka_unit_test(identifiers_compare_decoded),
+        cmocka_unit_test(every_token_is_found_in_both_forms_and_any_case),
+        cmocka_unit_test(other_words_are_no_tokens),
+        cmocka_unit_test(safe_and_rest_are_those_of_the_grammar),
+        cmocka_unit_test(names_and_items),
+        cmocka_unit_test(termination_ids),
+        cmocka_unit_test(numbers_and_stamps),
+        cmocka_unit_test(digit_maps),
+        cmocka_unit_test(lines_and_columns),
+        cmocka_unit_test(white_space_takes_comments),
+        cmocka_unit_test(identifiers_parse_and_print),
+        cmocka_unit_test(identifiers_compare_decoded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* h248/h248_json and h248/schema: every message of tests/data/h248 goes to JSON and back; bad trees are refused. */
+/* h248/h248_json and h248/schema: every message of tests/data/h248 goes to JSON and back; bad trees
+ * are refused. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -82,17 +83,23 @@ static void octets_that_are_no_utf8_survive(void **state)
     (void)state;
     round_trip("raw octets", SV("!/1 a T=1{C=1{A=b{M{L{\xff\x01\xfe\x80},R{}}}}}"));
     round_trip("empty value", SV("!/1 a T=1{C=1{A=b{M{O{p/a=\"\"}}}}}"));
-    round_trip("numbers", SV("!/3 a T=4294967295{C=${MF=b{E=*{a/b{ST=0}}}},C=-{MF=b},C=*{MF=c}} K{9-1}"));
+    round_trip("numbers",
+               SV("!/3 a T=4294967295{C=${MF=b{E=*{a/b{ST=0}}}},C=-{MF=b},C=*{MF=c}} K{9-1}"));
 }
 
 static void names_in_json_are_those_of_the_header(void **state)
 {
     struct arena *a = arena_new(H248_ARENA_MAX);
-    json_t *tree = h248_to_json(decoded(a, SV("!/2 <a.b>:9 T=7{C=${A=ip/$/core/${M{ST=2{O{MO=IN}}}}}}")));
-    json_t *want = json_loads("{\"version\":2,\"mid\":{\"kind\":\"domain\",\"name\":\"a.b\",\"port\":9},\"transactions\":[{"
-        "\"kind\":\"Transaction\",\"tid\":7,\"actions\":[{\"context\":\"$\",\"commands\":[{\"verb\":\"Add\",\"terms\":["
-        "{\"text\":\"ip/$/core/$\"}],\"descs\":[{\"kind\":\"Media\",\"streams\":[{\"id\":2,\"control\":{\"mode\":\"Inactive\"}}]}]}]}]}]}",
-        0, NULL);
+    json_t *tree =
+        h248_to_json(decoded(a, SV("!/2 <a.b>:9 T=7{C=${A=ip/$/core/${M{ST=2{O{MO=IN}}}}}}")));
+    json_t *want = json_loads("{\"version\":2,\"mid\":{\"kind\":\"domain\",\"name\":\"a.b\","
+                              "\"port\":9},\"transactions\":[{"
+                              "\"kind\":\"Transaction\",\"tid\":7,\"actions\":[{\"context\":\"$\","
+                              "\"commands\":[{\"verb\":\"Add\",\"terms\":["
+                              "{\"text\":\"ip/$/core/"
+                              "$\"}],\"descs\":[{\"kind\":\"Media\",\"streams\":[{\"id\":2,"
+                              "\"control\":{\"mode\":\"Inactive\"}}]}]}]}]}]}",
+                              0, NULL);
 
     (void)state;
     assert_non_null(want);
@@ -104,7 +111,8 @@ static void names_in_json_are_those_of_the_header(void **state)
 
 static void bad_trees_are_refused(void **state)
 {
-    static const struct { const char *json, *err; } cases[] = {
+    static const struct { const char *json, *err;
+    } cases[] = {
         {"[]", "msg: an object is required"},
         {"{\"version\":\"2\"}", "version: no number, or out of range"},
         {"{\"version\":-1}", "version: no number, or out of range"},
@@ -113,14 +121,18 @@ static void bad_trees_are_refused(void **state)
         {"{\"mid\":{\"kind\":\"ip5\"}}", "kind: no such name"},
         {"{\"transactions\":5}", "transactions: an array is required"},
         {"{\"transactions\":[5]}", "txn: an object is required"},
-        {"{\"transactions\":[{\"kind\":\"Reply\",\"imm_ack\":1}]}", "imm_ack: true or false is required"},
+        {"{\"transactions\":[{\"kind\":\"Reply\",\"imm_ack\":1}]}",
+         "imm_ack: true or false is required"},
         {"{\"mid\":{\"kind\":\"ip4\",\"port\":65536}}", "port: no number, or out of range"},
         {"{\"mid\":{\"kind\":\"ip4\",\"name\":{\"hex\":\"0g\"}}}", "name: no hex digits"},
         {"{\"mid\":{\"kind\":\"ip4\",\"name\":7}}", "name: a string or {\"hex\": ...} is required"},
-        {"{\"transactions\":[{\"kind\":\"Transaction\",\"actions\":[{\"commands\":[{\"verb\":\"Add\",\"descs\":[{\"streams\":[]}]}]}]}]}",
+        {"{\"transactions\":[{\"kind\":\"Transaction\",\"actions\":[{\"commands\":[{\"verb\":"
+         "\"Add\",\"descs\":[{\"streams\":[]}]}]}]}]}",
          "kind: is missing"},
-        {"{\"transactions\":[{\"kind\":\"Transaction\",\"actions\":[{\"commands\":[{\"verb\":\"Add\",\"descs\":[{\"kind\":\"Media\","
-         "\"items\":[]}]}]}]}]}", "items: no such member here"},
+        {"{\"transactions\":[{\"kind\":\"Transaction\",\"actions\":[{\"commands\":[{\"verb\":"
+         "\"Add\",\"descs\":[{\"kind\":\"Media\","
+         "\"items\":[]}]}]}]}]}",
+         "items: no such member here"},
     };
     unsigned i;
 
@@ -149,12 +161,14 @@ static void deep_trees_end(void **state)
     unsigned i;
 
     (void)state;
-    for (i = 0; i < 500; i++) { /* signal lists nest without end in the schema, not in the grammar */
+    for (i = 0; i < 500;
+         i++) { /* signal lists nest without end in the schema, not in the grammar */
         next = json_pack("{s:b,s:[o]}", "is_list", 1, "list", tree);
         tree = next;
     }
-    tree = json_pack("{s:[{s:s,s:[{s:[{s:s,s:[{s:s,s:[o]}]}]}]}]}", "transactions", "kind", "Transaction", "actions", "commands",
-                     "verb", "Add", "descs", "kind", "Signals", "signals", tree);
+    tree = json_pack("{s:[{s:s,s:[{s:[{s:s,s:[{s:s,s:[o]}]}]}]}]}", "transactions", "kind",
+                     "Transaction", "actions", "commands", "verb", "Add", "descs", "kind",
+                     "Signals", "signals", tree);
     assert_non_null(tree);
     assert_int_equal(h248_from_json(a, tree, &m, err, sizeof(err)), -EINVAL);
     assert_string_equal(err, "signal: nested too deep");
@@ -165,8 +179,10 @@ static void deep_trees_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_message_goes_to_json_and_back), cmocka_unit_test(octets_that_are_no_utf8_survive),
-        cmocka_unit_test(names_in_json_are_those_of_the_header), cmocka_unit_test(bad_trees_are_refused),
+        cmocka_unit_test(every_message_goes_to_json_and_back),
+        cmocka_unit_test(octets_that_are_no_utf8_survive),
+        cmocka_unit_test(names_in_json_are_those_of_the_header),
+        cmocka_unit_test(bad_trees_are_refused),
         cmocka_unit_test(deep_trees_end),
     };
 
