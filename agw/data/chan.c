@@ -578,7 +578,7 @@ void assoc_on_sctp(struct assoc *a, const struct sctp_ev *ev)
     }
 }
 
-void assoc_tick(struct assoc *a)
+void assoc_due(struct assoc *a)
 {
     if (a->env->now >= a->deadline)
         fail(a, "no SCTP association in time");

@@ -47,7 +47,7 @@ void assoc_dtls_up(struct assoc *a);
 void assoc_dtls_down(struct assoc *a);
 void assoc_input(struct assoc *a, const void *p, size_t n);
 void assoc_on_sctp(struct assoc *a, const struct sctp_ev *ev);
-void assoc_tick(struct assoc *a); /* deadlines */
+void assoc_due(struct assoc *a); /* deadlines */
 
 int chan_new(struct chan **cp, struct env *env, struct assoc *a, const struct bus_chan *conf);
 void chan_free(struct chan *c);

@@ -248,7 +248,7 @@ static void on_clock(uv_timer_t *h)
     d->env.now = net_now_ms();
     sctp_lib_clock(d->env.lib, d->env.now);
     HASH_ITER(hh, d->assocs, a, tmp)
-        assoc_tick(a);
+        assoc_due(a);
 }
 
 static void on_assoc_open(struct data *d, const struct bus_assoc *conf)
