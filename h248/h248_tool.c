@@ -29,7 +29,7 @@ static const char usage_text[] =
     "  --bare-signals  an empty Signals descriptor as the bare word, not Signals{}\n"
     "  --help, --version\n"
     "\n"
-    "Exit status: 0 good; 1 bad message, `line:column: reason` on standard error; 2 usage.\n";
+    "Exit status: 0 good; 1 bad message, `line:column: reason` on standard error; 2 usage, or no such file.\n";
 
 static int usage(const char *why)
 {
@@ -135,7 +135,7 @@ static int from_json(struct arena *a, struct sv text, struct h248_msg **m)
     int err = -EINVAL;
 
     if (!tree) {
-        fprintf(stderr, "%d:%d: %s\n", at.line, at.column, at.text);
+        fprintf(stderr, "%d:%d: %s\n", at.line, at.column > 0 ? at.column : 1, at.text);
         return err;
     }
     err = h248_from_json(a, tree, m, why, sizeof(why));
@@ -151,10 +151,11 @@ static int run(const char *verb, unsigned form, const char *path)
     struct h248_msg *m = NULL;
     size_t n = 0;
     char *text = read_all(path, &n);
-    int err = EXIT_BAD;
+    int err = EXIT_USAGE;
 
     if (!a || !text)
         goto out;
+    err = EXIT_BAD;
     if (*verb == 'e' ? from_json(a, (struct sv){text, n}, &m)
                      : from_text(a, (struct sv){text, n}, &m))
         goto out;
