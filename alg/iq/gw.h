@@ -6,12 +6,17 @@
 
 #include "alg/iq/mgc.h"
 
+#define GW_PACKAGES_MAX 64
+#define GW_NAME 24 /* longer names are of no package that we know */
+
 struct iq_op;
 
 struct gw { /* one registered gateway; user data of its assoc_peer */
     struct mgc *mgc;
     struct assoc_peer *peer;
     struct iq_ctx *by_id; /* uthash: contexts whose id is known */
+    char packages[GW_PACKAGES_MAX][GW_NAME];
+    unsigned n_packages;
     unsigned n_ctx;       /* contexts on it, known id or not: the load for the choice */
     struct gw *prev, *next;
 };
@@ -52,5 +57,8 @@ int gw_subtract_unknown(struct gw *gw, uint32_t id);         /* a context that w
 void gw_ctx_lost(struct iq_ctx *c);
 /* mgc.c */
 void mgc_ctx_freed(struct mgc *m);                           /* one context less: stop may go on */
+/* caps.c */
+void gw_ask_packages(struct gw *gw);
+bool gw_has(const struct gw *gw, const char *package);
 /* notify.c */
 void notify_request(struct gw *gw, struct trans_in *in, const struct h248_txn *req);

@@ -61,14 +61,17 @@ static void on_event(void *arg, struct assoc_peer *peer, enum assoc_event ev, st
     switch (ev) {
     case ASSOC_UP:
         log_info("iq", "gw=%s msg=\"registered\" reason=%u", assoc_peer_name(peer), reason);
+        gw_ask_packages(gw);
         gw_resume_releases(gw);
         break;
     case ASSOC_RESTARTED:
         log_warn("iq", "gw=%s msg=\"restarted: its contexts are gone\"", assoc_peer_name(peer));
         gw_lost_contexts(gw);
+        gw_ask_packages(gw);
         break;
     case ASSOC_RETURNED:
         log_info("iq", "gw=%s msg=\"back after a loss of contact\"", assoc_peer_name(peer));
+        gw_ask_packages(gw);
         gw_resume_releases(gw);
         break;
     case ASSOC_DOWN:

@@ -64,6 +64,9 @@ int iq_mod(struct iq_ctx *c, const struct iq_term *t, iq_done_h *done, void *arg
 void iq_ctx_release(struct iq_ctx *c);
 /* SUB of one termination. */
 int iq_sub(struct iq_ctx *c, struct sv termid, iq_done_h *done, void *arg);
+/* Has the context's gateway this package (AuditValue of Packages on ROOT, sent at its registration)? Optional packages of
+ * TS 29.334 5.14.2 are used only with a gateway that names them: another vendor's may refuse them. */
+bool iq_ctx_has(const struct iq_ctx *c, const char *package);
 uint32_t iq_ctx_id(const struct iq_ctx *c); /* H248_CTX_CHOOSE until the first reply */
 
 /* H.248 error code -> SIP status by sip-sdp rules (TS 23.334 leaves it open): one table. reinvite: inside a dialog.

@@ -27,13 +27,11 @@ static void notify_cmd(struct gw *gw, uint32_t context, const struct h248_cmd *c
         fault->code = 500;
         snprintf(fault->text, sizeof fault->text, "no memory");
     }
-    if (n >= 0 && context != H248_CTX_NULL && (!c || c->released)) {
+    if (n >= 0 && context != H248_CTX_NULL && !c) {
         count_add(&gw->mgc->counts[MGC_C_NOTIFY_UNKNOWN], 1);
         log_warn("iq", "gw=%s ctx=%u term=%.*s msg=\"hanging termination: subtracted\"",
                  assoc_peer_name(gw->peer), context, SV_ARG(termid));
-        if (!c)
-            gw_subtract_unknown(gw, context);
-        n = 0;
+        gw_subtract_unknown(gw, context);
     }
     for (int i = 0; i < n; i++) {
         log_info("iq", "gw=%s ctx=%u term=%.*s event=%d stream=%u", assoc_peer_name(gw->peer),

@@ -362,6 +362,11 @@ void iq_ctx_release(struct iq_ctx *c)
     ctx_run(c);
 }
 
+bool iq_ctx_has(const struct iq_ctx *c, const char *package)
+{
+    return gw_has(c->gw, package);
+}
+
 uint32_t iq_ctx_id(const struct iq_ctx *c)
 {
     return c->id;

@@ -22,6 +22,7 @@ struct wsc_lib {
 struct wsc {
     struct lws *wsi;
     struct wsc_h h;
+    char origin[128];
     struct out *queue;
     uint8_t *in;
     size_t in_len;
@@ -84,6 +85,21 @@ static int on_writable(struct wsc *w, struct lws *wsi)
     return 0;
 }
 
+/* libwebsockets would put a scheme of its own before the Origin. */
+static int put_origin(struct wsc *w, void *in, size_t len)
+{
+    unsigned char **p = in;
+    int n;
+
+    if (!w->origin[0])
+        return 0;
+    n = snprintf((char *)*p, len, "Origin: %s\r\n", w->origin);
+    if (n < 0 || (size_t)n >= len)
+        return -1;
+    *p += n;
+    return 0;
+}
+
 static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
     struct wsc *w = user;
@@ -95,6 +111,8 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         if (w->h.open)
             w->h.open(w->h.arg);
         return 0;
+    case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
+        return put_origin(w, in, len);
     case LWS_CALLBACK_CLIENT_RECEIVE:
         return on_receive(w, wsi, in, len);
     case LWS_CALLBACK_CLIENT_WRITEABLE:
@@ -166,7 +184,7 @@ int wsc_new(struct wsc **wp, struct wsc_lib *l, const char *url, const char *ori
     ci.address = ci.host = host;
     ci.port = port;
     ci.path = path;
-    ci.origin = origin;
+    snprintf(w->origin, sizeof w->origin, "%s", origin ? origin : "");
     ci.protocol = "sip";
     ci.local_protocol_name = "sip";
     ci.userdata = w;

@@ -143,7 +143,8 @@ struct retrace_msg *retrace_find(struct retrace_msg *list, const struct chart_st
             why[0] = 0;
             return m;
         }
-        if (!first[0])
+        /* the reason of the closest one: the right kind of message with something else in it */
+        if (!first[0] || (why[0] && strncmp(why, "got \"", 5) && !strstr(why, " is missing")))
             snprintf(first, sizeof first, "%s", why);
     }
     snprintf(why, size, "%s", first[0] ? first : "no such message passed");

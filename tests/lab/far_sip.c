@@ -188,6 +188,7 @@ int far_sip_new(struct far *f)
     f->nua = nua_create(f->root, on_event, (nua_magic_t *)f, NUTAG_URL(url), NUTAG_MEDIA_ENABLE(0),
                         NUTAG_AUTOALERT(0), NUTAG_AUTOANSWER(0), NUTAG_ALLOW("REGISTER"),
                         NUTAG_APPL_METHOD("REGISTER"), NUTAG_SESSION_TIMER(0),
+                        SIPTAG_SUPPORTED_STR("path, outbound"),
                         SIPTAG_USER_AGENT_STR("openiq-lab"), TAG_END());
     return f->nua ? 0 : -EADDRINUSE;
 }
