@@ -392,7 +392,7 @@ static void on_reset(struct assoc *a, uint16_t sid, bool in)
 
 /* --- the association --- */
 
-int assoc_new(struct assoc **ap, struct env *env, const struct bus_assoc *conf)
+int sassoc_new(struct assoc **ap, struct env *env, const struct bus_assoc *conf)
 {
     struct assoc *a = calloc(1, sizeof *a);
 
@@ -425,7 +425,7 @@ static void stop(struct assoc *a)
         chan_down(c);
 }
 
-void assoc_free(struct assoc *a)
+void sassoc_free(struct assoc *a)
 {
     struct chan *c, *tmp;
 
@@ -464,7 +464,7 @@ static void connect_try(struct assoc *a)
         fail(a, strerror(-err));
 }
 
-void assoc_dtls_up(struct assoc *a)
+void sassoc_dtls_up(struct assoc *a)
 {
     struct sctp_conf conf = {.local_port = a->conf.local_port, .rx_max = a->conf.local_max, .owner = a,
                              .streams = SCTP_STREAMS_MIN};
@@ -485,14 +485,14 @@ void assoc_dtls_up(struct assoc *a)
         sctp_pause(a->s, a->n_full > 0);
 }
 
-void assoc_dtls_down(struct assoc *a)
+void sassoc_dtls_down(struct assoc *a)
 {
     if (a->s)
         fail(a, "DTLS connection closed");
 }
 
 /* Another port means another association (RFC 8841 9.3). */
-void assoc_remote(struct assoc *a, const struct bus_assoc *conf)
+void sassoc_remote(struct assoc *a, const struct bus_assoc *conf)
 {
     bool again = a->connecting && conf->remote_port && conf->remote_port != a->conf.remote_port;
 
@@ -501,12 +501,12 @@ void assoc_remote(struct assoc *a, const struct bus_assoc *conf)
         a->conf.remote_port = conf->remote_port;
     if (again) {
         stop(a);
-        assoc_dtls_up(a);
+        sassoc_dtls_up(a);
     }
     connect_try(a);
 }
 
-void assoc_input(struct assoc *a, const void *p, size_t n)
+void sassoc_input(struct assoc *a, const void *p, size_t n)
 {
     if (!a->s)
         return;
@@ -557,7 +557,7 @@ static void on_streams(struct assoc *a)
     }
 }
 
-void assoc_on_sctp(struct assoc *a, const struct sctp_ev *ev)
+void sassoc_on_sctp(struct assoc *a, const struct sctp_ev *ev)
 {
     struct chan *c;
 
@@ -578,7 +578,7 @@ void assoc_on_sctp(struct assoc *a, const struct sctp_ev *ev)
     }
 }
 
-void assoc_due(struct assoc *a)
+void sassoc_tick(struct assoc *a)
 {
     if (a->env->now >= a->deadline)
         fail(a, "no SCTP association in time");

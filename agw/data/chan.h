@@ -40,14 +40,14 @@ struct chan {
     char peer[16];
 };
 
-int assoc_new(struct assoc **ap, struct env *env, const struct bus_assoc *conf);
-void assoc_free(struct assoc *a); /* sends ABORT; its channels stay, without an association */
-void assoc_remote(struct assoc *a, const struct bus_assoc *conf);
-void assoc_dtls_up(struct assoc *a);
-void assoc_dtls_down(struct assoc *a);
-void assoc_input(struct assoc *a, const void *p, size_t n);
-void assoc_on_sctp(struct assoc *a, const struct sctp_ev *ev);
-void assoc_due(struct assoc *a); /* deadlines */
+int sassoc_new(struct assoc **ap, struct env *env, const struct bus_assoc *conf);
+void sassoc_free(struct assoc *a); /* sends ABORT; its channels stay, without an association */
+void sassoc_remote(struct assoc *a, const struct bus_assoc *conf);
+void sassoc_dtls_up(struct assoc *a);
+void sassoc_dtls_down(struct assoc *a);
+void sassoc_input(struct assoc *a, const void *p, size_t n);
+void sassoc_on_sctp(struct assoc *a, const struct sctp_ev *ev);
+void sassoc_tick(struct assoc *a); /* deadlines */
 
 int chan_new(struct chan **cp, struct env *env, struct assoc *a, const struct bus_chan *conf);
 void chan_free(struct chan *c);

@@ -200,7 +200,7 @@ static void service(struct env *env)
         while ((s = sctp_lib_next(env->lib))) {
             any = true;
             while (sctp_next(s, &ev)) {
-                assoc_on_sctp(sctp_owner(s), &ev);
+                sassoc_on_sctp(sctp_owner(s), &ev);
                 if (ev.what == SCTP_LOST)
                     break; /* s is gone */
             }
@@ -248,7 +248,7 @@ static void on_clock(uv_timer_t *h)
     d->env.now = net_now_ms();
     sctp_lib_clock(d->env.lib, d->env.now);
     HASH_ITER(hh, d->assocs, a, tmp)
-        assoc_due(a);
+        sassoc_tick(a);
 }
 
 static void on_assoc_open(struct data *d, const struct bus_assoc *conf)
@@ -257,7 +257,7 @@ static void on_assoc_open(struct data *d, const struct bus_assoc *conf)
 
     if (assoc_find(d, conf->id))
         return;
-    if (assoc_new(&a, &d->env, conf)) {
+    if (sassoc_new(&a, &d->env, conf)) {
         env_event(&d->env, conf->id, BUS_EV_SCTP_FAILED, "no memory");
         return;
     }
@@ -274,7 +274,7 @@ static void on_assoc_remote(struct data *d, const struct bus_assoc *conf)
 
     if (!a)
         return;
-    assoc_remote(a, conf);
+    sassoc_remote(a, conf);
     DL_FOREACH(a->chans, c)
         if (c->join)
             relay_wic_max(c->join->relay, conf->remote_max);
@@ -364,7 +364,7 @@ static void on_gate(struct data *d, const struct bus_gate *g)
 static void assoc_close(struct data *d, struct assoc *a)
 {
     HASH_DEL(d->assocs, a);
-    assoc_free(a);
+    sassoc_free(a);
     env_count(&d->env, DATA_C_ASSOCS, -1);
     if (!d->assocs)
         uv_timer_stop(&d->clock);
@@ -423,11 +423,11 @@ static void on_assoc_bytes(struct data *d, const struct bus_msg *m)
     if (!a)
         return;
     if (m->kind == BUS_DTLS_UP)
-        assoc_dtls_up(a);
+        sassoc_dtls_up(a);
     else if (m->kind == BUS_DTLS_DOWN)
-        assoc_dtls_down(a);
+        sassoc_dtls_down(a);
     else
-        assoc_input(a, m->u.bytes.p, m->u.bytes.n);
+        sassoc_input(a, m->u.bytes.p, m->u.bytes.n);
 }
 
 static void on_bus(struct data *d, struct bus_msg *m)
