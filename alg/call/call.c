@@ -27,7 +27,7 @@ const struct count_def call_counters[CALL_C_N] = {
 int call_new(struct call **cp, struct calls *c, enum sip_side origin, unsigned n_br)
 {
     struct call *call = calloc(1, sizeof *call + n_br * sizeof call->br[0]);
-    uint8_t id[10];
+    uint8_t id[15];
     char tag[32];
     int err;
 
@@ -152,7 +152,7 @@ static int request_mo(struct call *call, const struct sip_msg *m, const struct r
     const char *preferred = sip_msg_header(m, "P-Preferred-Identity"), *from = sip_msg_from_uri(m);
     struct sv wanted = preferred ? addr_uri(preferred) : sv_from(from);
     const char *wish = arena_sv(a, wanted).p, *identity = reg_identity(b, wish ? wish : "");
-    char icid[33];
+    char icid[49];
     uint8_t bytes[16];
 
     rnd_bytes(bytes, sizeof bytes);

@@ -88,7 +88,7 @@ struct call {
     int x_status;            /* a change failed with this, once undone */
     struct arena *keep;      /* of lay */
     struct layout *lay;
-    char tls_id[24];
+    char tls_id[48]; /* ours: 120 bits or more (RFC 8842 4) */
     char end_text[80];
     bool established;
     unsigned n_br;
