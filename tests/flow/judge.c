@@ -238,6 +238,19 @@ out:
     return ok;
 }
 
+/* "Transaction = <t1>": the id on the wire is the transaction layer's; the name only has to be one. */
+static void name_tid(struct vars *vs, struct sv body)
+{
+    struct sv first = sv_line(&body), name;
+    struct var *v;
+
+    sv_cut(&first, '<');
+    name = sv_cut(&first, '>');
+    v = first.p && name.n ? vars_get(vs, name) : NULL;
+    if (v && !v->bound)
+        vars_set(vs, v->name, "1");
+}
+
 int judge_h248_build(struct vars *vs, const struct chart_step *s, struct arena *a, struct h248_txn **out, char *why,
                      size_t size)
 {
@@ -246,6 +259,7 @@ int judge_h248_build(struct vars *vs, const struct chart_step *s, struct arena *
 
     if (!text)
         return -ENOMEM;
+    name_tid(vs, s->body);
     err = vars_fill(vs, s->body, text, TEXT_MAX, missing);
     if (err) {
         snprintf(why, size, "<%s> has no value here: add a `let`", missing);

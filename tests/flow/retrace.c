@@ -144,7 +144,7 @@ struct retrace_msg *retrace_find(struct retrace_msg *list, const struct chart_st
             return m;
         }
         /* the reason of the closest one: the right kind of message with something else in it */
-        if (!first[0] || (why[0] && strncmp(why, "got \"", 5) && !strstr(why, " is missing")))
+        if (!first[0] || (strncmp(why, "got \"", 5) && !strstr(why, " is missing")))
             snprintf(first, sizeof first, "%s", why);
     }
     snprintf(why, size, "%s", first[0] ? first : "no such message passed");
