@@ -11,7 +11,6 @@
 
 #include "alg/call/call_fsm.h"
 
-#define CORE_FLOW 0
 #define WIC_FLOW 7
 
 struct sip_msg {
@@ -46,7 +45,7 @@ struct sip_dlg {
     struct sip_dlg_h h;
     enum sip_side side;
     sip_flow flow;
-    bool freed, up;
+    bool freed, up, ended; /* ended: the peer sent BYE */
     int acks, byes;
     struct sip_dlg *prev, *next;
 };
@@ -82,8 +81,6 @@ static struct world {
     bool no_gateway, stopped;
     unsigned port;
 } W;
-
-#define COUNT(list, el, cond) ({ unsigned n_ = 0; DL_FOREACH(list, el) if (cond) n_++; n_; })
 
 /* --- sip.h --- */
 
@@ -214,7 +211,7 @@ int sip_dlg_request(struct sip_dlg *d, struct sip_out **op, const char *method, 
     struct sip_out *o;
 
     (void)ctype;
-    assert(!d->freed && d->up);
+    assert(!d->freed && d->up && !d->ended && d->byes == 0);
     o = out_new(d, method, hdrs, body, cb, arg);
     if (op)
         *op = o;
@@ -457,11 +454,12 @@ static struct sip_in *inside(struct sip_dlg *d, const char *method, const char *
     struct sip_msg m = {.method = method, .body = body, .side = d->side, .flow = d->flow, .to_tag = "t"};
 
     in->dlg = d;
+    d->ended = d->ended || !strcmp(method, "BYE");
     d->h.request(d->h.arg, d, in, &m);
     return in;
 }
 
-static void ack(struct sip_in *in)
+static void ack_or_not(struct sip_in *in, bool came)
 {
     struct sip_msg m = {.method = "ACK"};
     void (*cb)(void *, const struct sip_msg *) = in->ack;
@@ -470,7 +468,12 @@ static void ack(struct sip_in *in)
     if (in->dlg)
         in->dlg->up = true;
     if (cb)
-        cb(in->ack_arg, &m);
+        cb(in->ack_arg, came ? &m : NULL);
+}
+
+static void ack(struct sip_in *in)
+{
+    ack_or_not(in, true);
 }
 
 static struct sip_dlg *dlg_of(enum sip_side side)
@@ -538,11 +541,11 @@ static void world_close(void)
     struct sip_dlg *d, *d2;
     struct op *op, *op2;
     struct iq_ctx *c, *c2;
-    struct call *call;
-
-    DL_FOREACH(W.calls->list, call)
-        assert(call->fsm.state == CALL_DEAD);
-    uv_run(&W.alg.loop, UV_RUN_DEFAULT);
+    while (W.calls->list) {
+        assert(W.calls->list->fsm.state == CALL_DEAD);
+        fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
+    }
+    uv_run(&W.alg.loop, UV_RUN_NOWAIT);
     assert(W.calls->n == 0 && count_get(&calls_counts(W.calls)[CALL_C_ACTIVE]) == 0);
     DL_FOREACH_SAFE(W.ins, in, in2) {
         assert(in->answered);
@@ -552,7 +555,7 @@ static void world_close(void)
         free(o);
     }
     DL_FOREACH_SAFE(W.dlgs, d, d2) {
-        assert(d->freed);
+        assert(d->freed && (!d->up || d->ended || d->byes == 1));
         free(d);
     }
     DL_FOREACH_SAFE(W.ops, op, op2)

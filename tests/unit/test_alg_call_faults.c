@@ -1,0 +1,270 @@
+/* Calls as they may go: at each step of each kind of call, each fault; and after each fault each other. Whatever happens:
+ * every request is answered once, every dialog ends by one BYE, every context is released once, no call is left. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/log.h"
+#include "tests/fake/call_world.h"
+
+enum kind { MO, MT, MT_FORK, MO_ADD, MO_REMOVE, MT_ADD, KINDS };
+enum fault {
+    F_NONE,
+    F_CANCEL,
+    F_BYE_W2,
+    F_BYE_MW,
+    F_IQ_510,
+    F_IQ_TIMEOUT,
+    F_IQ_EMPTY,
+    F_GONE,
+    F_DTLS,
+    F_RESET,
+    F_REJECT,
+    F_NO_RESPONSE,
+    F_BAD_ANSWER,
+    F_ALL_REFUSED,
+    F_FLOW,
+    F_TIMEOUT,
+    F_STOP,
+    F_NO_ACK,
+    F_REINVITE_W2,
+    F_REINVITE_MW,
+    FAULTS
+};
+
+static const char two_chans[] = WIC_HEAD("actpass") WIC_CHAN("0", "actpass") WIC_CHAN("2", "actpass");
+static const char two_chans_answer[] = WIC_HEAD("active") WIC_CHAN("0", "active") WIC_CHAN("2", "active");
+static const char core_two[] = CORE_HEAD CORE_LINE("49200", "passive") CORE_LINE("49202", "passive");
+static const char core_second[] = CORE_HEAD "m=message 0 TCP/MSRP *\r\n" CORE_LINE("49202", "passive");
+
+static void begin(enum kind k)
+{
+    bool mo = k == MO || k == MO_ADD || k == MO_REMOVE;
+
+    world_open(k == MT_FORK ? 3 : 1);
+    if (mo)
+        request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .body = k == MO_REMOVE ? two_chans : wic_offer,
+                                 .side = SIP_W2, .flow = WIC_FLOW});
+    else
+        request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .body = core_offer, .side = SIP_MW});
+}
+
+static const char *answer_for(enum kind k, const struct sip_out *o, bool changed)
+{
+    if (o->dlg->side == SIP_W2)
+        return k == MT_ADD && changed ? two_chans_answer : wic_answer;
+    if (k == MO_REMOVE)
+        return changed ? core_second : core_two;
+    return k == MO_ADD && changed ? CORE_HEAD CORE_LINE("49200", "active") CORE_LINE("49202", "passive") : core_answer;
+}
+
+static struct sip_in *unacked(void)
+{
+    struct sip_in *in;
+
+    DL_FOREACH(W.ins, in)
+        if (in->ack && in->answered && in->status < 300)
+            return in;
+    return NULL;
+}
+
+/* The next thing that happens when all goes well. false: the call is up and rests. */
+static bool step(enum kind k, bool *changed)
+{
+    struct op *op = op_pending();
+    struct sip_out *o = out_pending(NULL);
+    struct sip_dlg *d;
+
+    if (op) {
+        op_ok(op);
+    } else if (o && !strcmp(o->method, "INVITE")) {
+        respond(o, o->cancelled ? 487 : 200, o->cancelled ? NULL : answer_for(k, o, *changed));
+    } else if (o) {
+        respond(o, 200, NULL);
+    } else if (unacked()) {
+        ack(unacked());
+    } else if (W.calls->list && W.calls->list->fsm.state == CALL_RE_RESETTING) {
+        fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
+    } else if (!*changed && k >= MO_ADD && W.calls->list && W.calls->list->fsm.state == CALL_ACTIVE) {
+        *changed = true;
+        d = dlg_of(k == MT_ADD ? SIP_MW : SIP_W2);
+        inside(d, "INVITE", k == MO_ADD ? two_chans : k == MT_ADD ? CORE_HEAD CORE_LINE("49200", "actpass") CORE_LINE("49202", "actpass")
+                                                                  : WIC_HEAD("actpass") WIC_CHAN("2", "actpass"));
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void bye(enum sip_side side)
+{
+    struct sip_dlg *d;
+    struct sip_out *o;
+
+    DL_FOREACH(W.dlgs, d) {
+        bool asked = false;
+
+        DL_FOREACH(W.outs, o)
+            asked = asked || (o->dlg == d && !d->up); /* a callee that has not answered sends no BYE */
+        if (d->side == side && !d->freed && !d->ended && !asked) {
+            inside(d, "BYE", NULL);
+            return;
+        }
+    }
+}
+
+static void reinvite(enum sip_side side)
+{
+    struct sip_dlg *d = dlg_of(side);
+
+    if (d && d->up && !d->ended && d->byes == 0)
+        inside(d, "INVITE", side == SIP_W2 ? two_chans : core_offer);
+}
+
+static void iq_empty(struct op *op)
+{
+    struct arena *a = arena_new(256u << 10);
+    struct iq_result r = {.ok = true, .term = ARENA_NEW(a, struct iq_term), .termid = SV("ip/1/x/9")};
+
+    op->done = true;
+    op->cb(op->arg, &r);
+    arena_free(a);
+}
+
+static struct iq_ctx *live_ctx(void)
+{
+    struct iq_ctx *c;
+
+    DL_FOREACH(W.ctxs, c)
+        if (!c->released)
+            return c;
+    return NULL;
+}
+
+static void notify(enum iq_event ev)
+{
+    struct iq_ctx *c = live_ctx();
+
+    if (c)
+        c->h.notify(c->h.arg, SV("ip/1/access/8"), &(struct iq_observed){.event = ev, .stream = 1});
+}
+
+static void cancel(void)
+{
+    struct sip_in *in;
+
+    DL_FOREACH(W.ins, in) {
+        if (in->invite && !in->answered && in->cancelled) {
+            in->cancelled(in->cancelled_arg, NULL);
+            assert_int_equal(in->status, 487);
+            return;
+        }
+    }
+}
+
+static void inject(enum fault f)
+{
+    struct op *op = op_pending();
+    struct sip_out *o = out_pending("INVITE");
+    struct iq_ctx *c = live_ctx();
+
+    if (f == F_CANCEL)
+        cancel();
+    else if (f == F_BYE_W2 || f == F_BYE_MW)
+        bye(f == F_BYE_W2 ? SIP_W2 : SIP_MW);
+    else if ((f == F_IQ_510 || f == F_IQ_TIMEOUT) && op)
+        op_fail(op, f == F_IQ_510 ? 510 : 0);
+    else if (f == F_IQ_EMPTY && op)
+        iq_empty(op);
+    else if (f == F_GONE && c)
+        c->h.gone(c->h.arg);
+    else if (f == F_DTLS || f == F_RESET)
+        notify(f == F_DTLS ? IQ_EV_DTLS_FAILED : IQ_EV_SCTP_RESET);
+    else if ((f == F_REJECT || f == F_NO_RESPONSE) && o)
+        respond(o, f == F_REJECT ? 486 : 408, NULL);
+    else if ((f == F_BAD_ANSWER || f == F_ALL_REFUSED) && o)
+        respond(o, 200, f == F_BAD_ANSWER ? "v=1" : CORE_HEAD "m=message 0 TCP/MSRP *\r\n");
+    else if (f == F_FLOW)
+        calls_flow_closed(W.calls, WIC_FLOW);
+    else if (f == F_TIMEOUT && W.calls->list && W.calls->list->fsm.state != CALL_DEAD && W.calls->list->fsm.state != CALL_DYING)
+        fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
+    else if (f == F_STOP && !W.calls->stopping)
+        calls_stop(W.calls, NULL, NULL);
+    else if (f == F_NO_ACK && unacked())
+        ack_or_not(unacked(), false);
+    else if (f == F_REINVITE_W2 || f == F_REINVITE_MW)
+        reinvite(f == F_REINVITE_W2 ? SIP_W2 : SIP_MW);
+}
+
+/* first after `at` steps, second `gap` steps later, then the ordinary end. Returns false when the call rests before. */
+static bool run(enum kind k, unsigned at, enum fault first, unsigned gap, enum fault second, bool late_200)
+{
+    bool changed = false, reached = true;
+
+    begin(k);
+    for (unsigned i = 0; i < at && reached; i++)
+        reached = step(k, &changed);
+    inject(first);
+    for (unsigned i = 0; i < gap; i++)
+        step(k, &changed);
+    inject(second);
+    if (late_200) {
+        world_drain(true, answer_for(k, W.outs ? W.outs : &(struct sip_out){.dlg = W.dlgs}, changed));
+    } else {
+        for (unsigned i = 0; i < 60 && step(k, &changed); i++)
+            ;
+    }
+    for (unsigned i = 0; i < 3 && W.calls->list && W.calls->list->fsm.state < CALL_DYING; i++) {
+        if (W.calls->list->fsm.state == CALL_RE_RESETTING)
+            fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
+        bye(i == 0 ? SIP_W2 : SIP_MW);
+        world_drain(false, NULL);
+    }
+    world_drain(false, NULL);
+    world_close();
+    return reached;
+}
+
+static void test_each_fault_at_each_step(void **state)
+{
+    unsigned runs = 0;
+
+    (void)state;
+    for (int k = 0; k < KINDS; k++) {
+        for (unsigned at = 0; run((enum kind)k, at, F_NONE, 0, F_NONE, false); at++) {
+            for (int f = 1; f < FAULTS; f++) {
+                run((enum kind)k, at, (enum fault)f, 0, F_NONE, false);
+                run((enum kind)k, at, (enum fault)f, 0, F_NONE, true);
+                runs += 2;
+            }
+        }
+    }
+    assert_true(runs > 1000); /* every kind has several steps, or nothing was tested */
+}
+
+static void test_each_pair_of_faults(void **state)
+{
+    (void)state;
+    for (int k = 0; k < KINDS; k++) {
+        for (unsigned at = 0; run((enum kind)k, at, F_NONE, 0, F_NONE, false); at++) {
+            for (int f = 1; f < FAULTS; f++) {
+                for (int g = 1; g < FAULTS; g++)
+                    run((enum kind)k, at, (enum fault)f, (unsigned)(f + g) % 2, (enum fault)g, (f ^ g) & 1);
+            }
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_fault_at_each_step),
+        cmocka_unit_test(test_each_pair_of_faults),
+    };
+
+    log_init(LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
