@@ -111,7 +111,7 @@ void call_end(struct call *call, const struct leg_why *why)
     if (!call->established)
         count_add(&call->calls->counts[CALL_C_FAILED], 1);
     log_info("call", "%s msg=\"ends\" state=%s status=%d reason=\"%s\"", call->fsm.tag,
-             fsm_state_name(&call->fsm), why->status, why->text ? why->text : why->reason ? why->reason : "");
+             fsm_state_name(&call->fsm), call->established ? 0 : why->status, why->text ? why->text : why->reason ? why->reason : "");
     snprintf(call->end_text, sizeof call->end_text, "%s", why->reason ? why->reason : "");
     end_legs(call, why);
     for (unsigned i = 0; i < call->n_br; i++)
