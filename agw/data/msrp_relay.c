@@ -250,6 +250,7 @@ size_t relay_tcp_room(struct relay *r, void **p)
     size_t max = chunk_max(r) + RELAY_AHEAD, size = r->size;
     char *in;
 
+    *p = NULL;
     if (r->bad)
         return 0;
     if (r->held == HELD_NOTHING && r->off && (!r->len || r->off + r->len == r->size)) {
