@@ -78,7 +78,7 @@ static int core_events(struct make *mk, struct media *m, const struct exch *x)
     mk->t->has_events = true;
     mk->t->request_id = ++m->request_id;
     mk->t->heartbeat = (struct iq_int){true, m->conf->heartbeat_s};
-    for (unsigned i = 0; i < x->lay.n; i++) {
+    for (unsigned i = 0; iq_ctx_has(m->ctx, "tcpbcc") && i < x->lay.n; i++) {
         const struct chan *c = &x->lay.ch[i];
         struct iq_stream *s = iq_stream_find(mk->t, c->stream);
 
@@ -344,15 +344,17 @@ static void access_events(struct make *mk, struct media *m, struct iq_stream *s1
     mk->t->has_events = true;
     mk->t->request_id = ++m->request_id;
     mk->t->heartbeat = (struct iq_int){true, m->conf->heartbeat_s};
-    s1->notify_dtls = s1->notify_sctp = s1->notify_consent = true;
+    s1->notify_dtls = true;
+    s1->notify_sctp = iq_ctx_has(m->ctx, "sctpbcc");
+    s1->notify_consent = iq_ctx_has(m->ctx, "stnconfres");
 }
 
 /* Signals of S1. The descriptor replaces what ran before, so acting as STUN server is said each time. */
-static void access_signals(struct make *mk, struct iq_stream *s1, enum sdp_setup role)
+static void access_signals(struct make *mk, struct media *m, struct iq_stream *s1, enum sdp_setup role)
 {
-    mk->t->has_signals = true;
-    s1->act_stun = true;
+    s1->act_stun = iq_ctx_has(m->ctx, "mgastuns");
     s1->dtls_establish = role == SDP_SETUP_ACTIVE; /* TS 23.334 6.2.10.5: only the client is told */
+    mk->t->has_signals = s1->act_stun || s1->dtls_establish;
 }
 
 int media_reserve_access(struct media *m, const struct exch *x, iq_done_h *done, void *arg)
@@ -368,7 +370,7 @@ int media_reserve_access(struct media *m, const struct exch *x, iq_done_h *done,
     put_text(&s1->realm, m->conf->access_realm);
     s1->local = access_local(&mk);
     access_events(&mk, m, s1);
-    access_signals(&mk, s1, SDP_SETUP_NONE);
+    access_signals(&mk, m, s1, SDP_SETUP_NONE);
     err = s1->local ? put_group(&mk, s1, x, false) : -ENOMEM;
     if (!err)
         err = put_channels(&mk, x, H248_MODE_INACTIVE, true);
@@ -406,7 +408,7 @@ int media_configure_access(struct media *m, const struct exch *x, iq_done_h *don
     if (!err && !s1->local && (mk.add || x->ice_restart))
         err = -ENOMEM;
     if (first)
-        access_signals(&mk, s1, x->lay.role);
+        access_signals(&mk, m, s1, x->lay.role);
     if (!err && regroup && exch_open(x) > 0)
         err = put_group(&mk, s1, x, false);
     if (!err && regroup)
@@ -437,7 +439,7 @@ int media_reset_channels(struct media *m, const struct exch *x, iq_done_h *done,
     if (!err && mk.t->n_streams > 0) {
         s1 = iq_stream_new(mk.t, CALL_STREAM_SCTP);
         access_events(&mk, m, s1);
-        access_signals(&mk, s1, SDP_SETUP_NONE);
+        access_signals(&mk, m, s1, SDP_SETUP_NONE);
     }
     return make_send(&mk, m, err, done, arg);
 }

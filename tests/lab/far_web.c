@@ -154,16 +154,29 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *con, const c
     return reply_text(con, 405, "text/plain", "GET or POST\n", 12);
 }
 
+static void on_tick(uv_timer_t *t);
+
+/* libmicrohttpd says when it wants to run again: at once while a large answer is under way. */
+static void serve(struct far_web *w)
+{
+    MHD_UNSIGNED_LONG_LONG ms = TICK_MS;
+
+    MHD_run(w->daemon);
+    if (MHD_get_timeout(w->daemon, &ms) != MHD_YES || ms > TICK_MS)
+        ms = TICK_MS;
+    uv_timer_start(&w->tick, on_tick, ms, 0);
+}
+
 static void on_poll(uv_poll_t *p, int status, int events)
 {
     (void)status;
     (void)events;
-    MHD_run(((struct far_web *)p->data)->daemon);
+    serve(p->data);
 }
 
 static void on_tick(uv_timer_t *t)
 {
-    MHD_run(((struct far_web *)t->data)->daemon);
+    serve(t->data);
 }
 
 int far_web_new(struct far *f)
@@ -189,7 +202,7 @@ int far_web_new(struct far *f)
     info = MHD_get_daemon_info(w->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     uv_poll_init(&f->loop, &w->poll, info->epoll_fd);
     uv_poll_start(&w->poll, UV_READABLE, on_poll);
-    uv_timer_start(&w->tick, on_tick, TICK_MS, TICK_MS);
+    uv_timer_start(&w->tick, on_tick, TICK_MS, 0);
     return 0;
 }
 

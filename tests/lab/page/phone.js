@@ -113,11 +113,15 @@ function openChannel(pc) {
   channel.onclose = () => { log('note', 'channel closed'); $('send').disabled = $('file').disabled = true; };
 }
 
+function prepare() {
+  phone.path = `msrps://${random(10)}.invalid:9/${random(12)};dc`;
+  phone.remotePath = null;
+  phone.msrp = null;
+}
+
 function watch(session) {
   phone.session = session;
-  phone.path = `msrps://${random(10)}.invalid:9/${random(12)};dc`;
   const setup = session.direction === 'outgoing' ? 'actpass' : 'passive';
-  session.on('peerconnection', (ev) => openChannel(ev.peerconnection));
   session.on('sdp', (ev) => {
     if (ev.originator === 'local') ev.sdp = addDcmap(ev.sdp, setup);
     else phone.msrp ? (phone.msrp.remote = remotePath(ev.sdp)) : (phone.remotePath = remotePath(ev.sdp));
@@ -149,8 +153,10 @@ async function register() {
   phone.ua.on('registrationFailed', (ev) => state(`registration failed: ${ev.cause}`));
   phone.ua.on('newRTCSession', ({ session, originator }) => {
     if (originator === 'remote' && phone.session) { session.terminate({ status_code: 486 }); return; }
+    if (originator === 'remote') prepare();
     watch(session);
     if (originator === 'remote') {
+      session.on('peerconnection', (ev) => openChannel(ev.peerconnection));
       log('note', `call from ${session.remote_identity.uri.user}: answered`);
       session.answer({ mediaConstraints: { audio: false, video: false }, pcConfig: { iceServers: [] } });
     }
@@ -160,7 +166,10 @@ async function register() {
 }
 
 function call() {
-  phone.ua.call(`sip:${$('callee').value}@${phone.domain}`, { mediaConstraints: { audio: false, video: false },
+  prepare();
+  phone.ua.call(`sip:${$('callee').value}@${phone.domain}`, {
+    // JsSIP makes the connection of an outgoing call before it tells of the session
+    eventHandlers: { peerconnection: (ev) => openChannel(ev.peerconnection) }, mediaConstraints: { audio: false, video: false },
     pcConfig: { iceServers: [] }, rtcOfferConstraints: { offerToReceiveAudio: false, offerToReceiveVideo: false } });
 }
 
