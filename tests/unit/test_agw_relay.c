@@ -113,8 +113,9 @@ static bool piece_take(struct relay *r, size_t max, struct piece *pc)
 static void answer(struct relay *r, const char *tid, const char *code)
 {
     char p[300];
+    int n = snprintf(p, sizeof p, "MSRP %s %s\r\n" PATHS "-------%s$\r\n", tid, code, tid);
 
-    sprintf(p, "MSRP %s %s\r\n" PATHS "-------%s$\r\n", tid, code, tid);
+    assert_in_range(n, 1, sizeof p - 1);
     assert_int_equal(from_wic(r, p), 0);
 }
 
