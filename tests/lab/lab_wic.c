@@ -1,13 +1,16 @@
 /* lab-wic: places calls without a browser. One call with its messages printed, or many for load. */
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/net.h"
 #include "tests/lab/wic.h"
 
 #define WICS_MAX 4096
+#define ORDER_MAX 1024
 
 struct lab {
     uv_loop_t loop;
@@ -18,7 +21,10 @@ struct lab {
     unsigned n_agents, calls, hold_ms, timeout_s;
     unsigned registered, started, done, failed, delivered;
     msec_t t0;
-    bool quiet, over, keep;
+    bool quiet, over, keep, obeys;
+    uv_pipe_t orders;
+    char line[ORDER_MAX];
+    size_t n_line;
 };
 
 struct agent {
@@ -41,6 +47,8 @@ static const char usage[] =
     "  --hold MS       keep a call up before hanging up (0)\n"
     "  --keep          keep the calls up until SIGTERM (for memory figures)\n"
     "  --timeout S     give up (30)\n"
+    "  --orders        one WIC that does what the lines of standard input say, until its end:\n"
+    "                  call URI | send TEXT | hangup | vanish\n"
     "exit status: 0 every call delivered its message and its echo, 1 not, 2 usage\n";
 
 static const struct option options[] = {{"url", 1, NULL, 'u'},     {"origin", 1, NULL, 'o'},
@@ -48,6 +56,7 @@ static const struct option options[] = {{"url", 1, NULL, 'u'},     {"origin", 1,
                                         {"media", 1, NULL, 'm'},   {"agents", 1, NULL, 'a'},
                                         {"calls", 1, NULL, 'n'},   {"hold", 1, NULL, 'h'},
                                         {"timeout", 1, NULL, 's'}, {"keep", 0, NULL, 'k'},
+                                        {"orders", 0, NULL, 'O'},
                                         {"help", 0, NULL, '?'},    {"version", 0, NULL, 'V'},
                                         {0}};
 
@@ -67,6 +76,7 @@ static int parse(struct lab *l, int argc, char **argv)
         case 'h': l->hold_ms = (unsigned)atoi(optarg); break;
         case 's': l->timeout_s = (unsigned)atoi(optarg); break;
         case 'k': l->keep = true; break;
+        case 'O': l->obeys = true; break;
         case 'V': printf("lab-wic %s\n", OPENIQ_VERSION); exit(0);
         default: fputs(usage, optopt ? stderr : stdout); return optopt ? 2 : 1;
         }
@@ -110,11 +120,29 @@ static void ended(struct agent *ag, bool failed, struct sv why)
     uv_timer_start(&ag->timer, on_next, 0, 0);
 }
 
+/* What happens, a line each, for one who gives orders. */
+static void narrate(struct agent *ag, enum wic_event ev, struct sv text)
+{
+    static const char *const words[] = {
+        [WIC_REGISTERED] = "registered", [WIC_RINGING] = "ringing", [WIC_ESTABLISHED] = "answered",
+        [WIC_CHANNEL_UP] = "channel up", [WIC_MESSAGE] = "delivered", [WIC_ENDED] = "ended",
+        [WIC_FAILED] = "failed"};
+
+    printf("wic: %s: %.*s\n", words[ev], SV_ARG(text));
+    fflush(stdout);
+    if (ev == WIC_REGISTERED)
+        ag->lab->registered++;
+}
+
 static void on_event(void *arg, struct wic *w, enum wic_event ev, struct sv text)
 {
     struct agent *ag = arg;
     struct lab *l = ag->lab;
 
+    if (l->obeys) {
+        narrate(ag, ev, text);
+        return;
+    }
     switch (ev) {
     case WIC_REGISTERED:
         if (!l->quiet)
@@ -175,6 +203,68 @@ static void on_term(uv_signal_t *s, int num)
     uv_stop(s->loop);
 }
 
+/* --- orders --- */
+
+static void obey(struct lab *l, char *order)
+{
+    struct wic *w = l->agents[0].wic;
+    char *rest = strchr(order, ' ');
+    int err = 0;
+
+    if (rest)
+        *rest++ = '\0';
+    if (!strcmp(order, "call"))
+        err = wic_call(w, rest ? rest : l->callee);
+    else if (!strcmp(order, "send"))
+        err = wic_send_text(w, rest ? rest : l->text);
+    else if (!strcmp(order, "hangup"))
+        wic_hangup(w);
+    else if (!strcmp(order, "vanish"))
+        wic_vanish(w);
+    else
+        err = -EINVAL;
+    if (err)
+        fprintf(stderr, "lab-wic: %s: %s\n", order, strerror(-err));
+}
+
+static void on_alloc(uv_handle_t *h, size_t want, uv_buf_t *buf)
+{
+    struct lab *l = h->data;
+
+    (void)want;
+    *buf = uv_buf_init(l->line + l->n_line, (unsigned)(sizeof l->line - 1 - l->n_line));
+}
+
+static void on_orders(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
+{
+    struct lab *l = s->data;
+    char *end;
+
+    (void)buf;
+    if (n < 0) { /* end of the orders, or a line that is too long */
+        uv_stop(&l->loop);
+        return;
+    }
+    l->n_line += (size_t)n;
+    l->line[l->n_line] = '\0';
+    while ((end = strchr(l->line, '\n'))) {
+        *end++ = '\0';
+        obey(l, l->line);
+        l->n_line -= (size_t)(end - l->line);
+        memmove(l->line, end, l->n_line + 1);
+    }
+}
+
+static int orders_open(struct lab *l)
+{
+    int err = uv_pipe_init(&l->loop, &l->orders, 0);
+
+    l->orders.data = l;
+    if (!err)
+        err = uv_pipe_open(&l->orders, 0);
+    return err ? err : uv_read_start((uv_stream_t *)&l->orders, on_alloc, on_orders);
+}
+
 static int start(struct lab *l)
 {
     int err = wsc_lib_new(&l->ws, &l->loop);
@@ -219,6 +309,10 @@ int main(int argc, char **argv)
     uv_timer_start(&l.limit, on_limit, l.timeout_s * 1000, 0);
     uv_signal_init(&l.loop, &term);
     uv_signal_start(&term, on_term, SIGTERM);
+    if (l.obeys && orders_open(&l)) {
+        fprintf(stderr, "lab-wic: --orders wants a pipe as standard input\n");
+        return 2;
+    }
     if (start(&l)) {
         fprintf(stderr, "lab-wic: cannot connect to %s: is alg running?\n", l.url);
         return 1;
@@ -234,5 +328,7 @@ int main(int argc, char **argv)
     l.over = true;
     for (unsigned i = 0; i < l.n_agents; i++)
         wic_free(l.agents[i].wic);
+    if (l.obeys)
+        return l.failed ? 1 : 0;
     return l.failed || l.delivered < l.calls ? 1 : 0;
 }

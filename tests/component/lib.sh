@@ -1,0 +1,147 @@
+# Sourced by the component tests: TAP, processes, configurations, metrics. A test calls `lab BASE` first: all its ports are
+# BASE + something, so that suites may follow each other (and a running lab may stay up), then plan, tests, done_testing.
+B=${BUILD:-build}
+export ERL_CRASH_DUMP_SECONDS=0 # no dump beside the sources
+HERE=tests/component
+TESTS=0 FAILED=0
+STARTED=() # pids of ours, newest last
+
+lab() { # lab BASE: folder and ports
+    BASE=$1
+    TMP=$(mktemp -d)
+    ALG_H248=$BASE AGW_H248=$((BASE + 1)) ALG_SIP=$((BASE + 2)) FAR_SIP=$((BASE + 3)) WS=$((BASE + 4)) WSS=$((BASE + 5))
+    ALG_OPS=$((BASE + 6)) AGW_OPS=$((BASE + 7)) FAR_WEB=$((BASE + 8))
+    ACCESS=$((BASE + 100)) CORE=$((BASE + 300)) # first ports of the realms
+    trap leave EXIT
+    trap 'exit 130' INT TERM
+}
+
+leave() {
+    local status=$?
+    trap - EXIT INT TERM
+    stop_all
+    if [ "$FAILED" != 0 ] || [ $status != 0 ]; then show_logs; fi
+    rm -rf "$TMP"
+    exit $status
+}
+
+show_logs() { # as TAP comments: what the processes said last
+    local f
+    for f in "$TMP"/*.log; do
+        [ -s "$f" ] && { echo "# --- ${f##*/}"; tail -n 25 "$f" | cut -c1-300 | sed 's/^/# /'; }
+    done
+}
+
+# --- TAP ---
+ok() { TESTS=$((TESTS + 1)); echo "ok $TESTS - $*"; }
+nok() { TESTS=$((TESTS + 1)); FAILED=$((FAILED + 1)); echo "not ok $TESTS - $*"; }
+check() { # check NAME COMMAND...: passes when the command does
+    local name=$1
+    shift
+    if "$@"; then ok "$name"; else nok "$name"; fi
+}
+is() { # is NAME GOT WANT
+    if [ "$2" = "$3" ]; then ok "$1"; else nok "$1"; echo "#   got '$2', want '$3'"; fi
+}
+has() { # has NAME FILE REGEX: a line of the file matches
+    if grep -qE -- "$3" "$2" 2>/dev/null; then ok "$1"; else nok "$1"; echo "#   no line of ${2##*/} matches $3"; fi
+}
+take_tap() { # take_tap PREFIX < what a helper program said: "ok name" and "not ok name" lines become ours
+    local line
+    while IFS= read -r line; do
+        case $line in
+        "ok "*) ok "$1${line#ok }" ;;
+        "not ok "*) nok "$1${line#not ok }" ;;
+        *) echo "# $line" ;;
+        esac
+    done
+}
+done_testing() { echo "1..$TESTS"; [ "$FAILED" = 0 ]; exit $?; }
+give_up() { nok "$1"; done_testing; }
+skip_all() { echo "1..1"; echo "ok 1 - ${0##*/} # SKIP $1"; exit 0; }
+need() { local c; for c; do command -v "$c" >/dev/null || skip_all "$c is not installed (scripts/deps test)"; done; }
+
+# --- waiting: never longer than said ---
+until_true() { # until_true SECONDS COMMAND...
+    local end=$((SECONDS + $1 + 1))
+    shift
+    until "$@"; do
+        [ $SECONDS -ge $end ] && return 1
+        sleep 0.05
+    done
+}
+seen() { grep -qE -- "$2" "$1" 2>/dev/null; } # seen FILE REGEX
+
+# --- processes ---
+start() { # start NAME COMMAND...: output to NAME.log (added to); PID is the pid
+    local name=$1
+    shift
+    "$@" >>"$TMP/$name.log" 2>&1 &
+    PID=$!
+    STARTED+=("$PID")
+}
+alive() { kill -0 "$1" 2>/dev/null; }
+gone() { ! alive "$1"; }
+stop_pid() { # stop_pid PID [SIGNAL]: status of the process; KILL after 10 s
+    kill "-${2:-TERM}" "$1" 2>/dev/null
+    until_true 10 gone "$1" || kill -KILL "$1" 2>/dev/null
+    wait "$1" 2>/dev/null
+}
+stop_all() {
+    local i
+    for ((i = ${#STARTED[@]} - 1; i >= 0; i--)); do
+        alive "${STARTED[i]}" && stop_pid "${STARTED[i]}"
+    done
+    STARTED=()
+}
+
+# --- the pair and its far end ---
+agw_conf() { # agw_conf [EXTRA YAML LINES] > file
+    cat <<EOF
+mid: agw1.example.net
+mgc: ["udp:127.0.0.1:$ALG_H248"]
+listen: udp:127.0.0.1:$AGW_H248
+ops: 127.0.0.1:$AGW_OPS
+realms:
+  - {name: core.example.net, interface: core, address: 127.0.0.1, ports: ${CORE_PORTS:-$CORE-$((CORE + 199))}, peer: core}
+  - {name: access.example.net, interface: access, address: 127.0.0.1, ports: ${ACCESS_PORTS:-$ACCESS-$((ACCESS + 199))}, peer: wic}
+${1:-}
+EOF
+}
+alg_conf() {
+    cat <<EOF
+mid: alg1.example.net
+h248_listen: udp:127.0.0.1:$ALG_H248
+sip_listen: 127.0.0.1:$ALG_SIP
+next_hop: sip:127.0.0.1:$FAR_SIP;transport=udp
+ws_listen: ["127.0.0.1:$WS"]
+wss_listen: ["127.0.0.1:$WSS"]
+state_dir: $TMP/state
+origins: ["http://127.0.0.1:8000"]
+ops: 127.0.0.1:$ALG_OPS
+${1:-}
+EOF
+}
+http_ok() { curl -fsS -m 2 -o /dev/null "http://127.0.0.1:$1" 2>/dev/null; }
+start_agw() { agw_conf "${1:-}" >"$TMP/agw.yaml"; start agw "$B/agw" -c "$TMP/agw.yaml"; AGW=$PID; }
+start_alg() { alg_conf "${1:-}" >"$TMP/alg.yaml"; start alg "$B/alg" -c "$TMP/alg.yaml"; ALG=$PID; }
+start_far() { start far "$B/lab-far" --sip "$FAR_SIP" --web "$FAR_WEB" --ring 50 "$@"; FAR=$PID; }
+pair_ready() { until_true 15 http_ok "$ALG_OPS/health" && until_true 15 http_ok "$AGW_OPS/health"; }
+metric() { # metric PORT NAME: its value, nothing when the process does not answer
+    curl -fsS -m 2 "http://127.0.0.1:$1/metrics" 2>/dev/null | awk -v n="$2" '$1 == n { print $2 }'
+}
+metric_is() { [ "$(metric "$1" "$2")" = "$3" ]; } # metric_is PORT NAME VALUE
+all_released() { # what no call may leave behind, in both processes
+    metric_is "$AGW_OPS" agw_contexts 0 && metric_is "$AGW_OPS" agw_terminations 0 && metric_is "$AGW_OPS" agw_endpoints 0 &&
+        metric_is "$ALG_OPS" alg_calls 0 && metric_is "$ALG_OPS" alg_iq_contexts 0
+}
+released() { # released NAME [SECONDS]
+    if until_true "${2:-10}" all_released; then
+        ok "$1"
+    else
+        nok "$1"
+        for m in agw_contexts agw_terminations agw_endpoints; do echo "#   $m=$(metric "$AGW_OPS" $m)"; done
+        for m in alg_calls alg_iq_contexts; do echo "#   $m=$(metric "$ALG_OPS" $m)"; done
+    fi
+}
+wic() { "$B/lab-wic" --url "ws://127.0.0.1:$WS/" "$@"; } # one that places calls
