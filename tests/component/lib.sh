@@ -145,3 +145,11 @@ released() { # released NAME [SECONDS]
     fi
 }
 wic() { "$B/lab-wic" --url "ws://127.0.0.1:$WS/" "$@"; } # one that places calls
+start_wic() { # one that takes orders (wic_do), its events a line each in wic.log
+    mkfifo "$TMP/orders"
+    "$B/lab-wic" --url "ws://127.0.0.1:$WS/" --orders --timeout "${1:-120}" <"$TMP/orders" >>"$TMP/wic.log" 2>&1 &
+    WIC=$!
+    STARTED+=("$WIC")
+    exec 9>"$TMP/orders"
+}
+wic_do() { echo "$*" >&9; }

@@ -118,7 +118,7 @@ bad_syntax() ->
     send(unicode:characters_to_binary([head(), Many])),
     iqt:is("eleven transactions in one message: 413", codes(recv(?WAIT)), [413]),
     drain(),
-    Deep = [head(), "Transaction = 9200 { Context = - { ", lists:duplicate(3000, "Modify = ROOT { Media { TerminationState { "), "\n"],
+    Deep = [head(), "Transaction = 9200 { Context = - { ", lists:duplicate(1200, "Modify = ROOT { Media { TerminationState { "), "\n"],
     send(unicode:characters_to_binary(Deep)),
     iqt:check("nesting without end is refused", [] =/= codes(recv(?WAIT))),
     drain().
