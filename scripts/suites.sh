@@ -19,7 +19,7 @@ suite_asan() {
     units build/asan 'test_*.c' asan O=-O1 SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 }
 suite_tsan() {
-    export TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/tests/tsan.supp"
+    export TSAN_OPTIONS="halt_on_error=1"
     units build/tsan 'test_agw_*.c' tsan O=-O1 SAN=-fsanitize=thread
 }
 suite_flow() {

@@ -411,7 +411,7 @@ static void test_10mb_to_core(void **state)
     up(r, 1, 65536);
     r->core_stopped = true;
     for (int i = 0; i < 160; i++) {
-        snprintf(tid, sizeof tid, "chunk%04d", i);
+        snprintf(tid, sizeof tid, "chunk%04u", (unsigned)i % 10000u);
         n = chunk(p, size, tid, "1-65000/65000", 65000, (unsigned)i, '$');
         memcpy(want + all, p, n);
         all += n;
@@ -442,7 +442,7 @@ static void test_10mb_to_wic(void **state)
 
     up(r, 1, 100000);
     for (int i = 0; i < 160; i++) {
-        snprintf(tid, sizeof tid, "chunk%04d", i);
+        snprintf(tid, sizeof tid, "chunk%04u", (unsigned)i % 10000u);
         all += chunk(want + all, size, tid, "1-65000/65000", 65000, (unsigned)i, '$');
     }
     r->feed[0] = want;
