@@ -35,7 +35,6 @@ void enc_sv(struct enc *e, struct sv w);        /* a run of SafeChar, not empty 
 void enc_num(struct enc *e, uint32_t v);
 void enc_str(struct enc *e, const char *s);
 void enc_eq(struct enc *e);
-void enc_indent(struct enc *e);                 /* the blanks of this depth */
 struct enc_list enc_open(struct enc *e, char open, bool line);
 void enc_next(struct enc *e, struct enc_list *l); /* in front of each item */
 void enc_close(struct enc *e, struct enc_list *l);

@@ -88,10 +88,8 @@ static void put_octets(struct enc *e, enum tok name, const struct h248_octets *o
             buf_put(e->b, "\\}", 2);
         }
         buf_put(e->b, p, (size_t)(end - p));
-        if (!e->compact && lex_is(end[-1], LEX_EOL))
-            enc_indent(e); /* taken away with the brace (lex_octets) */
     }
-    enc_str(e, "}");
+    enc_str(e, "}"); /* in the first column: blanks before it would be octets of the SDP */
 }
 
 static void put_statistics(struct enc *e, const struct h248_parm *list)

@@ -61,7 +61,7 @@ void enc_eq(struct enc *e)
 
 /* --- lists --- */
 
-void enc_indent(struct enc *e)
+static void enc_indent(struct enc *e)
 {
     static const char blanks[] = "                                                                ";
     size_t n = 2 * (size_t)e->depth;

@@ -21,7 +21,7 @@ leave() {
     trap - EXIT INT TERM
     stop_all
     if [ "$FAILED" != 0 ] || [ $status != 0 ]; then show_logs; fi
-    rm -rf "$TMP"
+    [ -n "${KEEP:-}" ] && cp -r "$TMP" "$KEEP"; rm -rf "$TMP"
     exit $status
 }
 
