@@ -308,7 +308,8 @@ bool lex_is_digitmap(struct sv w)
     struct lex l = {w.p, w.p, w.p + w.n};
     bool list;
 
-    if (!w.n || !map_timers(&l))
+    /* a comment here could swallow the brace that ends the map, or not, as its line ends */
+    if (!w.n || memchr(w.p, ';', w.n) || !map_timers(&l))
         return false;
     list = lex_take(&l, '(');
     do {

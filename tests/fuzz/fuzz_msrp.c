@@ -5,7 +5,6 @@
 #include "agw/data/msrp.h"
 #include "agw/data/msrp_relay.h"
 
-#define OUT_MAX (1u << 17)
 #define MESSAGES_MAX 100000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -45,10 +44,11 @@ static void through_relay(const uint8_t *data, size_t size, uint64_t wic_max)
     if (relay_new(&r, &conf))
         return;
     for (unsigned n = 0; n < MESSAGES_MAX; n++) {
-        void *p;
+        void *p = NULL;
         size_t room = relay_tcp_room(r, &p), k = size < room ? size : room;
 
-        memcpy(p, data, k);
+        if (k)
+            memcpy(p, data, k);
         relay_tcp_got(r, k);
         data += k;
         size -= k;

@@ -157,7 +157,7 @@ static void digit_maps(void **state)
         "(A|b|K)", "[1-35A]."};
     static const char *const bad[] = {"",      "()",        "(",     "(1",   "1)",
                                       "(1|)",  "[1-",       "[a-c]", "T:,x", "T:100,x",
-                                      "T:1 x", "S:1,T:1,x", "*",     "1|2",  "m"};
+                                      "T:1 x", "S:1,T:1,x", "*",     "1|2",  "m",     "x;x"};
     char text[64];
     unsigned i;
 
