@@ -31,9 +31,8 @@ static void watch_close(struct watch **wp)
 
     if (!w)
         return;
-    uv_poll_stop(&w->poll);
-    close(w->fd);
     uv_close((uv_handle_t *)&w->poll, on_watch_closed);
+    close(w->fd); /* last: libuv still names the number, and another thread may get it for a socket of its own */
     *wp = NULL;
 }
 
