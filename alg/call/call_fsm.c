@@ -78,6 +78,8 @@ void call_fsm_def(struct fsm_def *def, struct fsm_timer timers[CALL_TIMERS], con
     memcpy(timers, default_timers, sizeof default_timers);
     if (conf->no_answer_ms)
         timers[T_ANSWER].ms = conf->no_answer_ms;
+    if (conf->orphan_ms)
+        timers[T_ORPHAN].ms = conf->orphan_ms;
     *def = (struct fsm_def){.name = "call",
                             .states = states,
                             .n_states = CALL_STATES,

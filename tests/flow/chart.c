@@ -196,6 +196,17 @@ struct sv chart_arg(const struct chart_step *s, const char *key)
     return SV_NONE;
 }
 
+bool chart_flag(const struct chart_step *s, const char *word)
+{
+    struct sv rest = s->args, w;
+
+    while ((w = sv_word(&rest)).n) {
+        if (sv_is(w, word))
+            return true;
+    }
+    return false;
+}
+
 struct sv chart_quoted(const struct chart_step *s)
 {
     struct sv rest = s->args;

@@ -47,5 +47,7 @@ int chart_load(struct arena *a, const char *path, struct chart *c, char *err, si
 bool chart_allows(const struct chart *c, const char *real);
 /* The value of key=... in a step's arguments, variables not filled. Empty: absent. */
 struct sv chart_arg(const struct chart_step *s, const char *key);
+/* Does this bare word stand in a step's arguments? */
+bool chart_flag(const struct chart_step *s, const char *word);
 /* The text in double quotes in a step's arguments. Empty: none. */
 struct sv chart_quoted(const struct chart_step *s);

@@ -68,14 +68,16 @@ void ladder_line(struct ladder *l, const struct chart_step *step, const char *fr
     draw(l->chart, lane(l->chart, from), to[0] ? lane(l->chart, to) : -1, proto, first);
     printf("  %s%s%s\n", verdict_names[v], why && why[0] ? ": " : "", why ? why : "");
     fflush(stdout);
-    if (!step || l->n_results == CHART_STEPS_MAX)
-        return;
-    l->results[l->n_results].step = (unsigned)(step - l->chart->steps);
-    l->results[l->n_results].verdict = v;
-    snprintf(l->results[l->n_results].why, sizeof l->results[0].why, "%s", why ? why : "");
-    l->n_results++;
     l->judged += v == LADDER_PASS || v == LADDER_FAIL;
     l->failed += v == LADDER_FAIL;
+    if ((!step && v != LADDER_FAIL) || l->n_results == CHART_STEPS_MAX)
+        return;
+    /* what no step names stands under the last one */
+    l->results[l->n_results].step = step ? (unsigned)(step - l->chart->steps) : l->chart->n_steps - 1;
+    l->results[l->n_results].verdict = v;
+    snprintf(l->results[l->n_results].why, sizeof l->results[0].why, "%s%s%s", step ? "" : first, step ? "" : ": ",
+             why ? why : "");
+    l->n_results++;
 }
 
 void ladder_end(struct ladder *l)

@@ -113,20 +113,53 @@ int launch(struct play *p)
     return err;
 }
 
-/* 200 from /health: the gateway is registered. */
-static bool healthy(uint16_t port)
+static void get(uint16_t port, const char *path, char *answer, size_t size)
 {
-    static const char get[] = "GET /health HTTP/1.0\r\n\r\n";
+    struct timeval second = {1, 0};
+    char request[64];
     struct addr a;
-    char answer[64] = "";
+    size_t len = 0;
     ssize_t n = 0;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     addr_parse(&a, SV("127.0.0.1"), port);
-    if (!connect(fd, &a.u.sa, addr_len(&a)) && write(fd, get, sizeof get - 1) > 0)
-        n = read(fd, answer, sizeof answer - 1);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
+    snprintf(request, sizeof request, "GET %s HTTP/1.0\r\n\r\n", path);
+    if (!connect(fd, &a.u.sa, addr_len(&a)) && write(fd, request, strlen(request)) > 0) {
+        while (len + 1 < size && (n = read(fd, answer + len, size - 1 - len)) > 0)
+            len += (size_t)n;
+    }
+    answer[len] = 0;
     close(fd);
-    return n > 12 && !memcmp(answer + 9, "200", 3);
+}
+
+/* 200 from /health: the gateway is registered. */
+static bool healthy(uint16_t port)
+{
+    char answer[256];
+
+    get(port, "/health", answer, sizeof answer);
+    return strlen(answer) > 12 && !memcmp(answer + 9, "200", 3);
+}
+
+bool launch_metric(uint16_t port, const char *name, long *value)
+{
+    char answer[32768], key[64];
+    const char *at;
+
+    get(port, "/metrics", answer, sizeof answer);
+    snprintf(key, sizeof key, "\n%s ", name);
+    at = strstr(answer, key);
+    if (at)
+        *value = strtol(at + strlen(key), NULL, 10);
+    return at != NULL;
+}
+
+int launch_signal(struct play *p, const char *actor, int sig)
+{
+    pid_t pid = !strcmp(actor, "alg") ? p->alg_pid : p->agw_pid;
+
+    return pid > 0 && !kill(pid, sig) ? 0 : -ESRCH;
 }
 
 int launch_ready(struct play *p)
@@ -142,13 +175,16 @@ int launch_ready(struct play *p)
     return -ETIMEDOUT;
 }
 
-static bool stop(pid_t pid, const char *name)
+/* The played ends go on meanwhile: a service that leaves says so and waits for answers. */
+static bool stop(struct play *p, pid_t pid, const char *name)
 {
+    static const bool never;
     int status = 0;
 
     if (pid <= 0)
         return true;
     kill(pid, SIGTERM);
+    kill(pid, SIGCONT); /* a chart may have stopped it */
     for (int i = 0; i < STOP_MS / 20; i++) {
         if (waitpid(pid, &status, WNOHANG) == pid) {
             if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -156,7 +192,7 @@ static bool stop(pid_t pid, const char *name)
             fprintf(stderr, "%s ended with status %#x\n", name, (unsigned)status);
             return false;
         }
-        usleep(20000);
+        play_until(p, &never, 20);
     }
     fprintf(stderr, "%s did not stop within %d ms of SIGTERM\n", name, STOP_MS);
     kill(pid, SIGKILL);
@@ -166,7 +202,7 @@ static bool stop(pid_t pid, const char *name)
 
 void launch_stop(struct play *p)
 {
-    bool a = stop(p->alg_pid, "alg"), b = stop(p->agw_pid, "agw");
+    bool a = stop(p, p->alg_pid, "alg"), b = stop(p, p->agw_pid, "agw");
 
     p->alg_pid = p->agw_pid = 0;
     if (!a || !b)

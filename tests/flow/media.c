@@ -18,7 +18,7 @@ static void on_browser(void *arg, enum browser_event ev, const char *text)
     case BROWSER_DTLS_FAILED: p->dtls_failed = true; break;
     case BROWSER_SCTP_UP: p->sctp_up = true; break;
     case BROWSER_CHAN_RESET: p->chan_reset = true; break;
-    case BROWSER_CLOSED: break;
+    case BROWSER_CLOSED: p->closed = true; break;
     }
 }
 
@@ -44,32 +44,40 @@ static void on_channel(void *arg, uint16_t sid, bool binary, const void *data, s
     if (len > 0 && (size_t)len < sizeof out)
         browser_send(p->browser, sid, false, out, (size_t)len);
     if (memmem(text.p, text.n, "\r\n\r\n", 4))
-        play_queue(p, "agw", "wic", "msrp", text, NULL);
+        play_queue(p, "agw", "wic", "msrp", text, NULL)->stream = sid;
 }
 
 static void on_msrp(void *arg, struct sv ctype, struct sv body)
 {
-    struct play *p = arg;
+    struct play_msrp *m = arg;
 
     (void)ctype;
-    play_queue(p, "agw", "core", "msrp", body, NULL);
+    play_queue(m->p, "agw", "core", "msrp", body, NULL)->stream = m->session;
 }
 
 int media_open(struct play *p)
 {
     struct browser_h bh = {.event = on_browser, .message = on_channel, .arg = p};
-    struct far_msrp_h mh = {.message = on_msrp, .arg = p};
     int err = browser_new(&p->browser, &p->loop, "127.0.0.1", &bh);
 
-    return err ? err : far_msrp_new(&p->msrp, &p->loop, "127.0.0.1", &mh);
+    for (int i = 0; !err && i < PLAY_MSRP_MAX; i++) {
+        struct far_msrp_h mh = {.message = on_msrp, .arg = &p->msrp[i]};
+
+        p->msrp[i].p = p;
+        p->msrp[i].session = i + 1;
+        err = far_msrp_new(&p->msrp[i].far, &p->loop, "127.0.0.1", &mh);
+    }
+    return err;
 }
 
 void media_close(struct play *p)
 {
     browser_free(p->browser);
-    far_msrp_free(p->msrp);
     p->browser = NULL;
-    p->msrp = NULL;
+    for (int i = 0; i < PLAY_MSRP_MAX; i++) {
+        far_msrp_free(p->msrp[i].far);
+        p->msrp[i].far = NULL;
+    }
 }
 
 const char *media_value(struct play *p, struct sv what, char out[VAR_VALUE])
@@ -85,9 +93,13 @@ const char *media_value(struct play *p, struct sv what, char out[VAR_VALUE])
     else if (sv_is(what, "browser fingerprint"))
         snprintf(out, VAR_VALUE, "%s", browser_fingerprint(p->browser));
     else if (sv_is(what, "msrp port"))
-        snprintf(out, VAR_VALUE, "%u", far_msrp_port(p->msrp));
+        snprintf(out, VAR_VALUE, "%u", far_msrp_port(p->msrp[0].far));
     else if (sv_is(what, "msrp path"))
-        snprintf(out, VAR_VALUE, "%s", far_msrp_path(p->msrp));
+        snprintf(out, VAR_VALUE, "%s", far_msrp_path(p->msrp[0].far));
+    else if (sv_is(what, "msrp2 port"))
+        snprintf(out, VAR_VALUE, "%u", far_msrp_port(p->msrp[1].far));
+    else if (sv_is(what, "msrp2 path"))
+        snprintf(out, VAR_VALUE, "%s", far_msrp_path(p->msrp[1].far));
     else if (sv_starts(what, "random"))
         rnd_text(out, n);
     else
@@ -170,18 +182,19 @@ static bool msrp_core(struct play *p, const struct chart_step *s, struct sv text
 {
     struct sv args = s->args, word = sv_word(&args);
     char where[128], path[512];
+    struct far_msrp *far = sv_is(chart_arg(s, "session"), "2") ? p->msrp[1].far : p->msrp[0].far;
     struct addr remote = {0};
 
     if (text.n)
-        return !far_msrp_send(p->msrp, "text/plain", text.p, text.n, 0);
+        return !far_msrp_send(far, "text/plain", text.p, text.n, 0);
     if (!fill(p, chart_arg(s, "path"), path, sizeof path, why, size))
         return false;
     if (sv_is(word, "accept"))
-        return !far_msrp_start(p->msrp, false, NULL, path);
+        return !far_msrp_start(far, false, NULL, path);
     if (!fill(p, chart_arg(s, "addr"), where, sizeof where, why, size) ||
         addr_parse_hostport(&remote, sv_from(where), 0))
         return false;
-    return !far_msrp_start(p->msrp, true, &remote, path);
+    return !far_msrp_start(far, true, &remote, path);
 }
 
 bool media_event(struct play *p, const struct chart_step *s, char *why, size_t size)
@@ -200,23 +213,5 @@ bool media_event(struct play *p, const struct chart_step *s, char *why, size_t s
     if (!strcmp(s->from, "core"))
         return msrp_core(p, s, text, why, size);
     snprintf(why, size, "unknown event");
-    return false;
-}
-
-bool media_action(struct play *p, const struct chart_step *s, char *why, size_t size)
-{
-    if (!strcmp(s->proto, "vanish")) {
-        if (p->ws)
-            wsc_vanish(p->ws);
-        p->ws = NULL;
-        p->ws_open = false;
-        browser_mute(p->browser, true);
-        return true;
-    }
-    if (!strcmp(s->proto, "forge")) { /* another certificate than the SDP says */
-        browser_break_fingerprint(p->browser);
-        return true;
-    }
-    snprintf(why, size, "unknown action %s: vanish or forge", s->proto);
     return false;
 }

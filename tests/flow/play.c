@@ -49,8 +49,8 @@ static struct h248_txn *copy_txn(struct arena *a, const struct h248_txn *t, stru
     return m->txns;
 }
 
-void play_queue(struct play *p, const char *from, const char *to, const char *proto, struct sv text,
-                const struct h248_txn *txn)
+struct play_in *play_queue(struct play *p, const char *from, const char *to, const char *proto, struct sv text,
+                           const struct h248_txn *txn)
 {
     struct play_in *in = calloc(1, sizeof *in);
 
@@ -62,7 +62,9 @@ void play_queue(struct play *p, const char *from, const char *to, const char *pr
     in->text = arena_sv(in->arena, text);
     if (txn)
         in->txn = copy_txn(in->arena, txn, &in->text);
+    in->stream = -1;
     DL_APPEND(p->in, in);
+    return in;
 }
 
 static void in_free(struct play *p, struct play_in *in)
@@ -128,6 +130,19 @@ static void title_of(const struct chart_step *s, const struct play_in *in, char 
         sv_copy(sv_line(&text), out, size);
 }
 
+/* msrp: the channel (sid=, as the variable <sid>) or the session (session=, 1) that a step names. */
+static int stream_of(struct play *p, const struct chart_step *s)
+{
+    bool wic = !strcmp(s->to, "wic");
+    struct sv arg = chart_arg(s, wic ? "sid" : "session");
+    char text[16] = "", missing[VAR_NAME];
+    uint32_t n = wic ? 0 : 1;
+
+    if (arg.n && !vars_fill(&p->vs, arg, text, sizeof text, missing))
+        sv_u32(sv_from(text), 65535, &n);
+    return (int)n;
+}
+
 static bool fits(struct play *p, const struct chart_step *s, struct play_in *in, char *why, size_t size)
 {
     struct sv quoted = chart_quoted(s);
@@ -136,6 +151,10 @@ static bool fits(struct play *p, const struct chart_step *s, struct play_in *in,
         return judge_sip(&p->vs, s, in->text, why, size);
     if (!strcmp(s->proto, "h248"))
         return in->txn && judge_h248(&p->vs, s, in->txn, why, size);
+    if (in->stream >= 0 && in->stream != stream_of(p, s)) {
+        snprintf(why, size, "it came on %d", in->stream);
+        return false;
+    }
     if (!quoted.n || memmem(in->text.p, in->text.n, quoted.p, quoted.n))
         return true;
     snprintf(why, size, "the text is another one");
@@ -207,6 +226,14 @@ static bool none_step(struct play *p, const struct chart_step *s)
     return false;
 }
 
+/* Between two real ones, or of a layer that the player leaves to the product's own code: what a real one traced judges. */
+static bool by_trace(const struct play *p, const struct chart_step *s)
+{
+    bool from = play_is_real(p, s->from), to = play_is_real(p, s->to);
+
+    return s->kind == CHART_MESSAGE && ((from && to) || ((from || to) && chart_flag(s, "traced")));
+}
+
 static bool run_step(struct play *p, const struct chart_step *s)
 {
     char why[240] = "";
@@ -215,14 +242,14 @@ static bool run_step(struct play *p, const struct chart_step *s)
     if (s->kind == CHART_WAIT || s->kind == CHART_NONE)
         return none_step(p, s);
     if (s->kind == CHART_ACTION) {
-        ok = media_action(p, s, why, sizeof why);
-        report(p, s, NULL, ok ? LADDER_SENT : LADDER_FAIL, why);
+        ok = action_run(p, s, why, sizeof why);
+        report(p, s, NULL, !ok ? LADDER_FAIL : action_judges(p, s) ? LADDER_PASS : LADDER_SENT, why);
         return ok;
     }
     if (s->kind == CHART_EVENT)
         return event_step(p, s);
-    if (play_is_real(p, s->from) && play_is_real(p, s->to))
-        return true; /* judged at the end by alg's trace */
+    if (by_trace(p, s))
+        return true; /* judged at the end */
     if (play_is_real(p, s->from))
         return judge_step(p, s);
     if (play_is_real(p, s->to))
@@ -231,12 +258,42 @@ static bool run_step(struct play *p, const struct chart_step *s)
     return true;
 }
 
-/* H.248 between two real ones: from alg's trace. */
-static void judge_between(struct play *p)
+static bool same_message(const struct retrace_msg *a, const struct retrace_msg *b)
+{
+    return a->txn && b->txn && a->txn->kind == b->txn->kind && a->txn->tid == b->txn->tid && !strcmp(a->from, b->from);
+}
+
+/* Registration, heartbeats and questions to ROOT are the association's; Pendings and acknowledgements the transactions'. */
+static bool is_call_message(const struct retrace_msg *m)
+{
+    return m->txn && (m->txn->kind == H248_REQUEST || m->txn->kind == H248_REPLY) && m->txn->actions &&
+           m->txn->actions->context != H248_CTX_NULL;
+}
+
+/* What passed between two real ones and no step names, repeats apart. */
+static void judge_rest(struct play *p, struct retrace_msg *list)
+{
+    struct retrace_msg *m, *u;
+    char title[200];
+
+    DL_FOREACH(list, m)
+    {
+        bool known = m->used || !is_call_message(m);
+
+        for (u = list; u && !known; u = u->next)
+            known = u->used && same_message(u, m);
+        if (known)
+            continue;
+        sv_copy(m->title, title, sizeof title);
+        ladder_line(&p->ladder, NULL, m->from, m->to, m->proto, title, m->t_us, LADDER_FAIL, "not in the chart");
+    }
+}
+
+static void judge_traced(struct play *p)
 {
     static const bool never;
     struct arena *a = arena_new(64u << 20);
-    struct retrace_msg *list = NULL, *m;
+    struct retrace_msg *list = NULL, *sip, *h248, *m;
     char why[240], title[200];
 
     play_until(p, &never, 300);
@@ -246,18 +303,42 @@ static void judge_between(struct play *p)
         arena_free(a);
         return;
     }
-    for (unsigned i = 0; i < p->c->n_steps; i++) {
+    sip = h248 = list; /* each protocol in the order of the chart */
+    for (unsigned i = 0; i < p->at && i < p->c->n_steps; i++) {
         const struct chart_step *s = &p->c->steps[i];
+        struct retrace_msg **at = strcmp(s->proto, "sip") ? &h248 : &sip;
 
-        if (s->kind != CHART_MESSAGE || !play_is_real(p, s->from) || !play_is_real(p, s->to))
+        if (!by_trace(p, s))
             continue;
-        m = retrace_find(list, s, &p->vs, why, sizeof why);
+        m = retrace_find(*at, s, &p->vs, why, sizeof why);
         if (m)
             sv_copy(m->title, title, sizeof title);
         ladder_line(&p->ladder, s, s->from, s->to, s->proto, m ? title : "missing", m ? m->t_us : play_now_us(),
                     m ? LADDER_PASS : LADDER_FAIL, why);
+        *at = m ? m->next : *at;
     }
+    if (p->real_alg && p->real_agw)
+        judge_rest(p, list);
     arena_free(a);
+}
+
+static bool any_traced(const struct play *p)
+{
+    for (unsigned i = 0; i < p->c->n_steps; i++) {
+        if (by_trace(p, &p->c->steps[i]))
+            return true;
+    }
+    return false;
+}
+
+/* ACK, 100 and the answers to requests inside a call that the chart leaves out are part of SIP; anything else is news. */
+static bool may_pass(const struct play_in *in)
+{
+    struct sv method = ua_method(in->text);
+
+    if (strcmp(in->proto, "sip"))
+        return false;
+    return ua_status(in->text) ? !sv_is(method, "INVITE") : sv_is(method, "ACK");
 }
 
 static void left_over(struct play *p)
@@ -268,18 +349,39 @@ static void left_over(struct play *p)
     {
         char title[200];
         struct sv text = in->text, line = sv_line(&text);
-        bool answer = !strcmp(in->proto, "sip") && (ua_status(in->text) || sv_is(ua_method(in->text), "ACK"));
+        bool ok = may_pass(in);
 
         if (in->txn)
             h248_txn_title(in->txn, title, sizeof title);
         else
             sv_copy(line, title, sizeof title);
-        /* ACK and answers that the chart leaves out are part of SIP; anything else is news */
-        ladder_line(&p->ladder, NULL, in->from, in->to, in->proto, title, in->t_us, answer ? LADDER_SEEN : LADDER_FAIL,
-                    answer ? "" : "not in the chart");
-        if (!answer && strcmp(in->proto, "h248"))
-            p->ladder.failed++;
+        ladder_line(&p->ladder, NULL, in->from, in->to, in->proto, title, in->t_us, ok ? LADDER_SEEN : LADDER_FAIL,
+                    ok ? "" : "not in the chart");
         in_free(p, in);
+    }
+}
+
+/* Every chart ends with nothing left at the gateway and no context held by alg. */
+static void judge_end(struct play *p)
+{
+    static const struct {
+        const char *actor, *metric;
+    } ends[] = {{"alg", "alg_iq_contexts"}, {"agw", "agw_contexts"}, {"agw", "agw_endpoints"}};
+    static const bool never;
+
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        uint16_t port = !strcmp(ends[i].actor, "alg") ? p->ops_alg : p->ops_agw;
+        int64_t end = play_now_us() + PLAY_LEAVE_MS * 1000LL;
+        long n = -1;
+        char why[80];
+
+        if (!play_is_real(p, ends[i].actor))
+            continue;
+        while ((!launch_metric(port, ends[i].metric, &n) || n) && play_now_us() < end)
+            play_until(p, &never, 20);
+        snprintf(why, sizeof why, "%s is %ld at the end", ends[i].metric, n);
+        if (n)
+            ladder_line(&p->ladder, NULL, ends[i].actor, "", "", "", play_now_us(), LADDER_FAIL, why);
     }
 }
 
@@ -339,8 +441,10 @@ int play_run(struct play *p, const struct chart *c, bool real_alg, bool real_agw
         if (!run_step(p, &c->steps[p->at]))
             break;
     }
-    if (!err && real_alg && real_agw)
-        judge_between(p);
+    if (!err)
+        judge_end(p);
+    if (!err && any_traced(p))
+        judge_traced(p);
     left_over(p);
     media_close(p);
     drain(p);

@@ -16,11 +16,14 @@
 #define PLAY_WAIT_MS 5000   /* for one message, unless the step says within=N */
 #define PLAY_START_MS 10000 /* for a real one to be ready */
 #define PLAY_MSG_MAX 65536
+#define PLAY_MSRP_MAX 2   /* MSRP sessions of the core */
+#define PLAY_LEAVE_MS 3000 /* for the contexts to be gone at the end */
 
 struct play_in { /* one message from a real actor */
     char from[16], to[16], proto[8];
     struct sv text;
     struct h248_txn *txn;
+    int stream; /* msrp: the SCTP stream towards wic, the session (1, 2) towards core; -1: none */
     struct arena *arena;
     int64_t t_us;
     struct play_in *prev, *next;
@@ -58,25 +61,35 @@ struct play {
 
     /* media.c */
     struct browser *browser;
-    bool ice_up, hello, dtls_up, dtls_failed, sctp_up, chan_reset;
-    struct far_msrp *msrp;
+    bool ice_up, hello, dtls_up, dtls_failed, sctp_up, chan_reset, closed;
+    struct play_msrp {
+        struct play *p;
+        int session;
+        struct far_msrp *far;
+    } msrp[PLAY_MSRP_MAX];
+    unsigned resets; /* streams that agw reset */
 };
 
 int64_t play_now_us(void);
 /* Runs the loop until *flag, or for ms. True when the flag is set. */
 bool play_until(struct play *p, const bool *flag, unsigned ms);
-void play_queue(struct play *p, const char *from, const char *to, const char *proto, struct sv text,
-                const struct h248_txn *txn);
+struct play_in *play_queue(struct play *p, const char *from, const char *to, const char *proto, struct sv text,
+                           const struct h248_txn *txn);
 bool play_is_real(const struct play *p, const char *actor);
 int play_run(struct play *p, const struct chart *c, bool real_alg, bool real_agw, const char *bin);
 
 /* launch.c: 0 or -errno with a line on stderr */
 int launch(struct play *p);
 int launch_ready(struct play *p); /* both real: agw is registered with alg */
+bool launch_metric(uint16_t port, const char *name, long *value); /* of /metrics */
+int launch_signal(struct play *p, const char *actor, int sig);
 void launch_stop(struct play *p);
 /* wires.c */
 int wires_open(struct play *p);  /* before the real ones start: our sockets */
 int wires_ready(struct play *p); /* afterwards: registrations of SIP and H.248 */
+int wires_connect(struct play *p);
+void wires_mute(struct play *p);
+int wires_back(struct play *p);
 void wires_close(struct play *p);
 int wires_send_h248(struct play *p, const struct chart_step *s, char *why, size_t size);
 /* media.c */
@@ -84,4 +97,6 @@ int media_open(struct play *p);
 void media_close(struct play *p);
 const char *media_value(struct play *p, struct sv what, char out[VAR_VALUE]); /* of a let; NULL: not ours */
 bool media_event(struct play *p, const struct chart_step *s, char *why, size_t size);
-bool media_action(struct play *p, const struct chart_step *s, char *why, size_t size);
+/* action.c */
+bool action_judges(const struct play *p, const struct chart_step *s); /* its outcome is a verdict on a real one */
+bool action_run(struct play *p, const struct chart_step *s, char *why, size_t size);

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #define LINE_LIMIT 200000 /* messages of a trace that are read */
@@ -24,14 +25,16 @@ static struct sv text_of(struct arena *a, json_t *j, const char *key)
     return v ? arena_sv(a, (struct sv){json_string_value(v), json_string_length(v)}) : SV_NONE;
 }
 
-static int wanted(const char *proto, bool of_alg)
+enum which { ALL, SIGNALLING, MEDIA }; /* both write H.248: one of them is enough */
+
+static bool wanted(const char *proto, enum which which)
 {
     bool signalling = !strcmp(proto, "sip") || !strcmp(proto, "h248");
 
-    return signalling == of_alg; /* both write H.248: one of them is enough */
+    return which == ALL || signalling == (which == SIGNALLING);
 }
 
-static int load(struct arena *a, const char *path, bool of_alg, struct retrace_msg **list, char *err, size_t size)
+static int load(struct arena *a, const char *path, enum which which, struct retrace_msg **list, char *err, size_t size)
 {
     FILE *f = fopen(path, "r");
     json_error_t je;
@@ -59,7 +62,7 @@ static int load(struct arena *a, const char *path, bool of_alg, struct retrace_m
             m->body = text_of(a, j, "body");
             if (!strcmp(m->proto, "h248"))
                 decode(a, m);
-            if (wanted(m->proto, of_alg))
+            if (wanted(m->proto, which))
                 DL_APPEND(*list, m);
         }
         json_decref(j);
@@ -75,15 +78,18 @@ static int by_time(struct retrace_msg *a, struct retrace_msg *b)
 
 int retrace_load(struct arena *a, const char *dir, struct retrace_msg **list, char *err, size_t size)
 {
-    char path[512];
-    int ret;
+    char alg[512], agw[512];
+    bool no_alg, no_agw;
+    int ret = 0;
 
-    snprintf(path, sizeof path, "%s/alg.trace", dir);
-    ret = load(a, path, true, list, err, size);
-    if (ret)
-        return ret;
-    snprintf(path, sizeof path, "%s/agw.trace", dir);
-    ret = load(a, path, false, list, err, size);
+    snprintf(alg, sizeof alg, "%s/alg.trace", dir);
+    snprintf(agw, sizeof agw, "%s/agw.trace", dir);
+    no_alg = access(alg, R_OK);
+    no_agw = access(agw, R_OK);
+    if (!no_alg || no_agw)
+        ret = load(a, alg, SIGNALLING, list, err, size);
+    if (!ret && !no_agw)
+        ret = load(a, agw, no_alg ? ALL : MEDIA, list, err, size);
     if (!ret)
         DL_SORT(*list, by_time);
     return ret;

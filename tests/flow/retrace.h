@@ -13,7 +13,7 @@ struct retrace_msg {
     struct retrace_msg *prev, *next;
 };
 
-/* Messages of DIR/alg.trace (sip, h248) and DIR/agw.trace (ice, dtls, sctp, msrp) in order of time. */
+/* Messages of DIR/alg.trace (sip, h248) and DIR/agw.trace (ice, dtls, sctp, msrp; all when it is alone) in order of time. */
 int retrace_load(struct arena *a, const char *dir, struct retrace_msg **list, char *err, size_t size);
 /* Finds the message for one step behind `*at` on the same path; NULL and why when there is none. */
 struct retrace_msg *retrace_find(struct retrace_msg *list, const struct chart_step *s, struct vars *vs, char *why,

@@ -128,19 +128,25 @@ void ua_answer(struct ua *u, int status, const char *reason)
         u->n_pending--;
 }
 
-/* The core's registrar: no challenge, the Contact echoed (the WIC needs its own back). */
+/* What a registrar's 200 says beside the copied lines: the Contact echoed (the WIC needs its own back). */
+static void put_registered(const struct ua *u, struct sv req, struct buf *b)
+{
+    struct sv contact = ua_header(req, "Contact"), path = ua_header(req, "Path");
+
+    buf_printf(b, "Contact: %.*s\r\n%s%.*s%sService-Route: <sip:orig@%s;lr>\r\n", SV_ARG(contact),
+               path.n ? "Path: " : "", SV_ARG(path), path.n ? "\r\n" : "", u->host);
+}
+
+/* The core's registrar without a challenge. */
 static void answer_register(struct ua *u, struct sv req)
 {
     char text[UA_TEXT];
     struct buf b = buf_over(text, sizeof text);
-    struct sv contact = ua_header(req, "Contact"), path = ua_header(req, "Path");
 
-    uri_of(contact, u->registered, sizeof u->registered);
-    sv_copy(path, u->route, sizeof u->route);
     buf_str(&b, "SIP/2.0 200 OK\r\n");
     put_copied(u, req, &b);
-    buf_printf(&b, "Contact: %.*s\r\n%s%.*s%sService-Route: <sip:orig@%s;lr>\r\nContent-Length: 0\r\n\r\n",
-               SV_ARG(contact), path.n ? "Path: " : "", SV_ARG(path), path.n ? "\r\n" : "", u->host);
+    put_registered(u, req, &b);
+    buf_str(&b, "Content-Length: 0\r\n\r\n");
     send_reply(u, req, buf_sv(&b));
 }
 
@@ -155,8 +161,12 @@ static enum ua_in take_request(struct ua *u, struct sv text)
         return UA_IGNORED;
     }
     if (sv_is(method, "REGISTER")) {
-        answer_register(u, text);
-        return UA_IGNORED;
+        uri_of(contact, u->registered, sizeof u->registered);
+        sv_copy(ua_header(text, "Path"), u->route, sizeof u->route);
+        if (!u->registrar) {
+            answer_register(u, text);
+            return UA_IGNORED;
+        }
     }
     if (sv_is(method, "ACK"))
         return UA_REQUEST;
@@ -180,8 +190,11 @@ static enum ua_in take_request(struct ua *u, struct sv text)
         uri_of(ua_header(text, "From"), u->remote_uri, sizeof u->remote_uri);
         uri_of(ua_header(text, "To"), u->local_uri, sizeof u->local_uri);
         u->route[0] = 0;
+        u->over = false;
     }
-    if (contact.n)
+    if (sv_is(method, "BYE"))
+        u->over = true;
+    if (contact.n && !sv_is(method, "REGISTER"))
         uri_of(contact, u->target, sizeof u->target);
     return UA_REQUEST;
 }
@@ -199,7 +212,11 @@ enum ua_in ua_input(struct ua *u, struct sv text)
         return status == 100 ? UA_IGNORED : UA_RESPONSE;
     if (sv_is(ua_method(text), "INVITE")) {
         contact = ua_header(text, "Contact");
+        if (status >= 200)
+            u->invite_status = status;
         if (status < 300) {
+            if (status >= 200)
+                u->route[0] = 0; /* no Record-Route here: the dialog goes straight */
             tag_of(ua_header(text, "To"), u->rtag, sizeof u->rtag);
             if (contact.n)
                 uri_of(contact, u->target, sizeof u->target);
@@ -212,12 +229,14 @@ enum ua_in ua_input(struct ua *u, struct sv text)
 
 static void put_request_head(struct ua *u, const char *method, unsigned cseq, const char *uri, struct buf *b)
 {
+    const char *tag = strcmp(method, "CANCEL") ? u->rtag : ""; /* as the INVITE, without a tag (RFC 3261 9.1) */
+
     buf_printf(b, "%s %s SIP/2.0\r\nVia: SIP/2.0/%s %s;branch=%s\r\nMax-Forwards: 70\r\n", method, uri, u->transport,
-               u->host, u->branch);
+               u->host, sv_is(sv_from(method), "CANCEL") ? u->invite_branch : u->branch);
     if (u->route[0])
         buf_printf(b, "Route: %s\r\n", u->route);
     buf_printf(b, "From: <%s>;tag=%s\r\nTo: <%s>%s%s\r\nCall-ID: %s\r\nCSeq: %u %s\r\n", u->local_uri, u->ltag,
-               u->remote_uri, u->rtag[0] ? ";tag=" : "", u->rtag, u->call_id, cseq, method);
+               u->remote_uri, tag[0] ? ";tag=" : "", tag, u->call_id, cseq, method);
 }
 
 static void fresh(struct ua *u)
@@ -232,36 +251,8 @@ static void fresh(struct ua *u)
         rnd_text(u->call_id, 20);
 }
 
-int ua_register(struct ua *u, const char *domain)
-{
-    char text[UA_TEXT], uri[160], id[33];
-    struct buf b = buf_over(text, sizeof text);
-    struct ua r = *u;
-
-    fresh(&r);
-    rnd_text(id, 32);
-    snprintf(uri, sizeof uri, "sip:%s", domain);
-    snprintf(r.remote_uri, sizeof r.remote_uri, "%s", u->local_uri);
-    put_request_head(&r, "REGISTER", 1, uri, &b);
-    buf_printf(&b, "Contact: <%s>;reg-id=1;+sip.instance=\"<urn:uuid:%s>\";expires=600\r\nExpires: 600\r\n"
-               "Supported: path, outbound\r\nContent-Length: 0\r\n\r\n", u->contact, id);
-    u->tx(u->arg, buf_sv(&b));
-    return buf_err(&b);
-}
-
-void ua_ack(struct ua *u)
-{
-    char text[UA_TEXT];
-    struct buf b = buf_over(text, sizeof text);
-
-    fresh(u);
-    put_request_head(u, "ACK", u->invite_cseq, u->target[0] ? u->target : u->remote_uri, &b);
-    buf_str(&b, "Content-Length: 0\r\n\r\n");
-    u->tx(u->arg, buf_sv(&b));
-}
-
 /* Chart lines of one kind; SDP gets the lines that RFC 8866 requires. */
-static void put_lines(struct sv body, bool sdp, struct buf *b)
+static void put_lines(struct ua *u, struct sv body, bool sdp, struct buf *b)
 {
     bool first = true;
 
@@ -273,22 +264,78 @@ static void put_lines(struct sv body, bool sdp, struct buf *b)
         if (!l.n || is != sdp || l.p[0] == '!')
             continue;
         if (sdp && first && !sv_starts(l, "v="))
-            buf_str(b, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n");
+            buf_printf(b, "v=0\r\no=- 1 %u IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n", ++u->sdp_version);
         first = false;
         buf_printf(b, "%.*s\r\n", SV_ARG(l));
     }
 }
 
-static void put_body(struct sv lines, struct buf *b)
+int ua_register(struct ua *u, struct sv lines)
+{
+    char text[UA_TEXT];
+    struct buf b = buf_over(text, sizeof text);
+    struct ua r = *u;
+
+    if (!u->reg_call_id[0]) {
+        rnd_text(u->reg_call_id, 20);
+        rnd_text(u->reg_tag, 10);
+        rnd_text(u->instance, 32);
+    }
+    fresh(&r);
+    r.rtag[0] = r.route[0] = 0;
+    snprintf(r.call_id, sizeof r.call_id, "%s", u->reg_call_id);
+    snprintf(r.ltag, sizeof r.ltag, "%s", u->reg_tag);
+    snprintf(r.remote_uri, sizeof r.remote_uri, "%s", u->local_uri);
+    put_request_head(&r, "REGISTER", ++u->reg_cseq, "sip:" UA_DOMAIN, &b);
+    buf_printf(&b, "Contact: <%s>;reg-id=1;+sip.instance=\"<urn:uuid:%s>\";expires=600\r\nExpires: 600\r\n"
+               "Supported: path, outbound\r\n", u->contact, u->instance);
+    put_lines(u, lines, false, &b);
+    buf_str(&b, "Content-Length: 0\r\n\r\n");
+    u->tx(u->arg, buf_sv(&b));
+    return buf_err(&b);
+}
+
+void ua_ack(struct ua *u)
+{
+    char text[UA_TEXT];
+    struct buf b = buf_over(text, sizeof text);
+    bool refused = u->invite_status >= 300;
+
+    fresh(u);
+    if (refused) /* hop by hop, of the INVITE's transaction (RFC 3261 17.1.1.3) */
+        snprintf(u->branch, sizeof u->branch, "%s", u->invite_branch);
+    put_request_head(u, "ACK", u->invite_cseq, refused ? u->invite_uri : u->target[0] ? u->target : u->remote_uri, &b);
+    u->over = u->over || (refused && !u->established);
+    u->established = u->established || !refused;
+    buf_str(&b, "Content-Length: 0\r\n\r\n");
+    u->tx(u->arg, buf_sv(&b));
+}
+
+static void put_body(struct ua *u, struct sv lines, struct buf *b)
 {
     char sdp[UA_TEXT / 2];
     struct buf s = buf_over(sdp, sizeof sdp);
 
-    put_lines(lines, true, &s);
+    put_lines(u, lines, true, &s);
     if (s.len)
         buf_str(b, "Content-Type: application/sdp\r\n");
     buf_printf(b, "Content-Length: %zu\r\n\r\n", s.len);
     buf_sv_put(b, buf_sv(&s));
+}
+
+/* Another call: nothing of the dialog before stays. */
+static void start_over(struct ua *u)
+{
+    u->call_id[0] = u->ltag[0] = u->rtag[0] = u->target[0] = 0;
+    u->over = u->established = false;
+}
+
+static void remember_invite(struct ua *u, const char *uri)
+{
+    u->invite_cseq = u->cseq;
+    u->invite_status = 0;
+    snprintf(u->invite_branch, sizeof u->invite_branch, "%s", u->branch);
+    snprintf(u->invite_uri, sizeof u->invite_uri, "%s", uri);
 }
 
 static int send_request(struct ua *u, const char *method, struct sv lines)
@@ -296,21 +343,26 @@ static int send_request(struct ua *u, const char *method, struct sv lines)
     char text[UA_TEXT];
     struct buf b = buf_over(text, sizeof text);
     bool ack = !strcmp(method, "ACK"), cancel = !strcmp(method, "CANCEL"), invite = !strcmp(method, "INVITE");
-    const char *uri = u->rtag[0] && u->target[0] ? u->target : u->registered[0] ? u->registered : u->remote_uri;
+    const char *uri;
 
+    if (!strcmp(method, "REGISTER"))
+        return ua_register(u, lines);
+    if (invite && u->over)
+        start_over(u);
+    uri = cancel ? u->invite_uri
+                 : u->rtag[0] && u->target[0] ? u->target : u->registered[0] ? u->registered : u->remote_uri;
     if (!cancel)
         fresh(u);
     if (!ack && !cancel)
         u->cseq++;
     if (invite)
-        u->invite_cseq = u->cseq;
-    if (cancel) /* RFC 3261 9.1: as the INVITE, without a tag */
-        uri = u->registered[0] ? u->registered : u->remote_uri;
+        remember_invite(u, uri);
+    u->over = u->over || !strcmp(method, "BYE");
     put_request_head(u, method, ack || cancel ? u->invite_cseq : u->cseq, uri, &b);
     if (invite)
         buf_printf(&b, "Contact: <%s>\r\n", u->contact);
-    put_lines(lines, false, &b);
-    put_body(lines, &b);
+    put_lines(u, lines, false, &b);
+    put_body(u, lines, &b);
     u->tx(u->arg, buf_sv(&b));
     return buf_err(&b);
 }
@@ -327,10 +379,12 @@ static int send_answer(struct ua *u, int status, struct sv lines)
     req = sv_from(u->pending[u->n_pending - 1]);
     buf_printf(&b, "SIP/2.0 %d %s\r\n", status, status < 200 ? "Progress" : status < 300 ? "OK" : "Refused");
     put_copied(u, req, &b);
-    if (status < 300)
+    if (status < 300 && sv_is(ua_method(req), "REGISTER"))
+        put_registered(u, req, &b);
+    else if (status < 300)
         buf_printf(&b, "Contact: <%s>\r\n", u->contact);
-    put_lines(lines, false, &b);
-    put_body(lines, &b);
+    put_lines(u, lines, false, &b);
+    put_body(u, lines, &b);
     send_reply(u, req, buf_sv(&b));
     if (status >= 200)
         u->n_pending--;

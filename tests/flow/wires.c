@@ -7,7 +7,6 @@
 #include "common/rnd.h"
 #include "tests/flow/play.h"
 
-#define DOMAIN "home.example.net"
 #define ORIGIN "http://chart.example.net"
 
 /* Does the chart itself answer this request next, or must we? */
@@ -37,6 +36,21 @@ static bool chart_acks(const struct play *p, const char *actor)
     return false;
 }
 
+/* Does the chart register the WIC itself? */
+static bool chart_registers(const struct play *p)
+{
+    struct sv method;
+
+    for (unsigned i = 0; i < p->c->n_steps; i++) {
+        const struct chart_step *s = &p->c->steps[i];
+
+        if (s->kind == CHART_MESSAGE && !strcmp(s->from, "wic") && !judge_sip_first(s, &method) &&
+            sv_is(method, "REGISTER"))
+            return true;
+    }
+    return false;
+}
+
 static void on_sip(struct play *p, struct ua *u, struct sv text)
 {
     enum ua_in in = ua_input(u, text);
@@ -45,7 +59,10 @@ static void on_sip(struct play *p, struct ua *u, struct sv text)
     if (in == UA_IGNORED)
         return;
     if (sv_is(method, "REGISTER")) {
-        p->registered = ua_status(text) == 200;
+        p->registered = p->registered || ua_status(text) == 200;
+        if (!u->registrar)
+            return;
+        play_queue(p, "alg", u->actor, "sip", text, NULL);
         return;
     }
     play_queue(p, "alg", u->actor, "sip", text, NULL);
@@ -74,7 +91,8 @@ static void on_ws_open(void *arg)
     struct play *p = arg;
 
     p->ws_open = true;
-    ua_register(&p->wic, DOMAIN);
+    if (!p->wic.registrar)
+        ua_register(&p->wic, SV_NONE);
 }
 
 static void on_ws_message(void *arg, struct sv text)
@@ -143,8 +161,8 @@ static int core_open(struct play *p)
     ua_init(&p->core, "core", "UDP", core_tx, p);
     snprintf(p->core.host, sizeof p->core.host, "127.0.0.1:%u", p->sip_core);
     snprintf(p->core.contact, sizeof p->core.contact, "sip:core@%s", p->core.host);
-    snprintf(p->core.local_uri, sizeof p->core.local_uri, "sip:bob@" DOMAIN);
-    snprintf(p->core.remote_uri, sizeof p->core.remote_uri, "sip:alice@" DOMAIN);
+    snprintf(p->core.local_uri, sizeof p->core.local_uri, "sip:bob@" UA_DOMAIN);
+    snprintf(p->core.remote_uri, sizeof p->core.remote_uri, "sip:alice@" UA_DOMAIN);
     uv_poll_init(&p->loop, &p->core_poll, p->core_fd);
     p->core_poll.data = p;
     return uv_poll_start(&p->core_poll, UV_READABLE, on_core);
@@ -221,10 +239,10 @@ static int link_open(struct play *p)
     conf.version = IQ_PROTOCOL_VERSION;
     conf.trans.version = IQ_PROTOCOL_VERSION;
     conf.trans.mid = (struct h248_mid){.kind = H248_MID_DOMAIN, .name = SV("player.example.net")};
+    conf.trans.provisional = 60000; /* the chart says when an answer comes: no Pending of our own */
     conf.retry_first = 200;
-    addr_parse(&local, SV("127.0.0.1"), 0);
+    addr_parse(&local, SV("127.0.0.1"), p->real_alg ? 0 : p->iq_alg);
     if (p->real_alg) {
-        p->iq_alg = p->iq_alg ? p->iq_alg : 0;
         addr_parse(&conf.mgc[0], SV("127.0.0.1"), p->iq_alg);
         conf.n_mgc = 1;
     }
@@ -234,12 +252,35 @@ static int link_open(struct play *p)
     return err;
 }
 
+/* The played end falls silent: its socket is gone. */
+void wires_mute(struct play *p)
+{
+    link_free(p->link);
+    p->link = NULL;
+    p->peer = NULL;
+    p->peer_up = false;
+    p->open_request = NULL;
+}
+
+/* And back, as after a restart: a gateway with a new registration, a controller at the old address. */
+int wires_back(struct play *p)
+{
+    int err = p->link ? 0 : link_open(p);
+
+    if (err)
+        return err;
+    link_start(p->link);
+    return play_until(p, &p->peer_up, PLAY_START_MS) ? 0 : -ETIMEDOUT;
+}
+
 int wires_send_h248(struct play *p, const struct chart_step *s, char *why, size_t size)
 {
     struct arena *a = arena_new(H248_ARENA_MAX);
     struct h248_txn *txn = NULL;
     int err = a ? judge_h248_build(&p->vs, s, a, &txn, why, size) : -ENOMEM;
 
+    if (!err && !p->link)
+        err = -ENOTCONN;
     if (!err && txn->kind == H248_REQUEST)
         err = p->peer ? link_request(p->link, p->peer, build_txn, txn, on_reply, p) : -ENOTCONN;
     else if (!err && p->open_request)
@@ -261,20 +302,40 @@ int wires_open(struct play *p)
     int err = 0;
 
     ua_init(&p->wic, "wic", "WS", ws_tx, p);
-    snprintf(p->wic.local_uri, sizeof p->wic.local_uri, "sip:alice@" DOMAIN);
-    snprintf(p->wic.remote_uri, sizeof p->wic.remote_uri, "sip:bob@" DOMAIN);
+    snprintf(p->wic.local_uri, sizeof p->wic.local_uri, "sip:alice@" UA_DOMAIN);
+    snprintf(p->wic.remote_uri, sizeof p->wic.remote_uri, "sip:bob@" UA_DOMAIN);
     snprintf(p->wic.contact, sizeof p->wic.contact, "sip:alice@%s;transport=ws", p->wic.host);
     if (p->real_alg)
         err = core_open(p);
+    p->wic.registrar = p->core.registrar = chart_registers(p);
     if (!err && !p->real_alg)
         err = link_open(p); /* the MGC's port must be known before agw starts */
     return err;
 }
 
-int wires_ready(struct play *p)
+/* The WIC connects, and registers unless the chart does that. */
+int wires_connect(struct play *p)
 {
     struct wsc_h h = {.open = on_ws_open, .message = on_ws_message, .closed = on_ws_closed, .arg = p};
+    const bool *done = p->wic.registrar ? &p->ws_open : &p->registered;
     char url[64];
+    int err = p->ws_lib ? 0 : wsc_lib_new(&p->ws_lib, &p->loop);
+
+    snprintf(url, sizeof url, "ws://127.0.0.1:%u/", p->ws_alg);
+    for (int i = 0; !err && i < 100 && !*done; i++) { /* until it listens */
+        if (!p->ws)
+            wsc_new(&p->ws, p->ws_lib, url, ORIGIN, &h);
+        play_until(p, done, 100);
+    }
+    if (!err && !*done) {
+        fprintf(stderr, "the WIC could not %s alg at %s\n", p->wic.registrar ? "connect to" : "register with", url);
+        err = -ETIMEDOUT;
+    }
+    return err;
+}
+
+int wires_ready(struct play *p)
+{
     int err = 0;
 
     if (p->real_alg && !p->real_agw)
@@ -286,20 +347,7 @@ int wires_ready(struct play *p)
             return -ETIMEDOUT;
         }
     }
-    if (err || !p->real_alg)
-        return err;
-    err = wsc_lib_new(&p->ws_lib, &p->loop);
-    snprintf(url, sizeof url, "ws://127.0.0.1:%u/", p->ws_alg);
-    for (int i = 0; !err && i < 100 && !p->registered; i++) { /* until it listens */
-        if (!p->ws)
-            wsc_new(&p->ws, p->ws_lib, url, ORIGIN, &h);
-        play_until(p, &p->registered, 100);
-    }
-    if (!err && !p->registered) {
-        fprintf(stderr, "the WIC could not register with alg at %s\n", url);
-        err = -ETIMEDOUT;
-    }
-    return err;
+    return err || !p->real_alg ? err : wires_connect(p);
 }
 
 static void on_stopped(void *arg)

@@ -1,0 +1,172 @@
+/* Actions of a chart: "20 wic vanish". What an actor does beside messages, and what is asked of the real ones. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/flow/play.h"
+
+static bool say(char *why, size_t size, int err)
+{
+    if (err)
+        snprintf(why, size, "%s", strerror(-err));
+    return !err;
+}
+
+/* --- wic --- */
+
+static void drop_ws(struct play *p)
+{
+    if (p->ws)
+        wsc_vanish(p->ws);
+    p->ws = NULL;
+    p->ws_open = p->registered = false;
+}
+
+/* Connection and media at once. */
+static bool wic_vanish(struct play *p, const struct chart_step *s, char *why, size_t size)
+{
+    (void)s, (void)why, (void)size;
+    drop_ws(p);
+    browser_mute(p->browser, true);
+    return true;
+}
+
+/* Its media alone: no check, no answer any more. */
+static bool wic_mute(struct play *p, const struct chart_step *s, char *why, size_t size)
+{
+    (void)s, (void)why, (void)size;
+    browser_mute(p->browser, true);
+    return true;
+}
+
+/* The WebSocket alone. */
+static bool wic_drop(struct play *p, const struct chart_step *s, char *why, size_t size)
+{
+    (void)s, (void)why, (void)size;
+    drop_ws(p);
+    return true;
+}
+
+static bool wic_return(struct play *p, const struct chart_step *s, char *why, size_t size)
+{
+    (void)s;
+    if (!p->real_alg)
+        return true;
+    return say(why, size, wires_connect(p));
+}
+
+/* Another certificate than its SDP says. */
+static bool wic_forge(struct play *p, const struct chart_step *s, char *why, size_t size)
+{
+    (void)s, (void)why, (void)size;
+    browser_break_fingerprint(p->browser);
+    return true;
+}
+
+static bool wic_reset(struct play *p, const struct chart_step *s, char *why, size_t size)
+{
+    char sid[16], missing[VAR_NAME];
+    uint32_t id;
+
+    if (!p->real_agw)
+        return true;
+    if (vars_fill(&p->vs, chart_arg(s, "sid"), sid, sizeof sid, missing) || sv_u32(sv_from(sid), 65534, &id)) {
+        snprintf(why, size, "sid=N wanted");
+        return false;
+    }
+    return say(why, size, browser_reset(p->browser, (uint16_t)id));
+}
+
+/* --- alg, agw --- */
+
+/* Silent: a real one is stopped (SIGSTOP), a played one has no socket any more. */
+static bool any_mute(struct play *p, const struct chart_step *s, char *why, size_t size)
+{
+    if (play_is_real(p, s->from))
+        return say(why, size, launch_signal(p, s->from, SIGSTOP));
+    if (p->link)
+        wires_mute(p);
+    return true;
+}
+
+static bool any_back(struct play *p, const struct chart_step *s, char *why, size_t size)
+{
+    if (play_is_real(p, s->from))
+        return say(why, size, launch_signal(p, s->from, SIGCONT));
+    return say(why, size, wires_back(p));
+}
+
+static bool metric_is(uint16_t port, const char *name, uint32_t want, long *got)
+{
+    *got = -1;
+    return launch_metric(port, name, got) && *got == (long)want;
+}
+
+/* "alg metric alg_iq_contexts=0": of the real one, within the time of a message. */
+static bool any_metric(struct play *p, const struct chart_step *s, char *why, size_t size)
+{
+    static const bool never;
+    uint16_t port = !strcmp(s->from, "alg") ? p->ops_alg : p->ops_agw;
+    struct sv rest = s->args, value = sv_word(&rest), key = sv_cut(&value, '=');
+    uint32_t want, ms = PLAY_WAIT_MS;
+    int64_t end;
+    char name[64];
+    long got;
+
+    if (!play_is_real(p, s->from))
+        return true;
+    sv_copy(key, name, sizeof name);
+    if (sv_u32(value, UINT32_MAX, &want)) {
+        snprintf(why, size, "NAME=NUMBER wanted");
+        return false;
+    }
+    sv_u32(chart_arg(s, "within"), 120000, &ms);
+    end = play_now_us() + ms * 1000LL;
+    while (!metric_is(port, name, want, &got)) {
+        if (play_now_us() > end) {
+            snprintf(why, size, "%s is %ld, not %u", name, got, want);
+            return false;
+        }
+        play_until(p, &never, 20);
+    }
+    return true;
+}
+
+static const struct action {
+    const char *actor, *name; /* actor "": alg and agw */
+    bool (*run)(struct play *p, const struct chart_step *s, char *why, size_t size);
+    bool verdict; /* its outcome judges the real one */
+} actions[] = {
+    {"wic", "vanish", wic_vanish, false}, {"wic", "mute", wic_mute, false},   {"wic", "drop", wic_drop, false},
+    {"wic", "return", wic_return, false},  {"wic", "forge", wic_forge, false}, {"wic", "reset", wic_reset, false},
+    {"", "mute", any_mute, false},        {"", "back", any_back, false},      {"", "metric", any_metric, true},
+};
+
+static const struct action *find(const struct chart_step *s)
+{
+    bool service = !strcmp(s->from, "alg") || !strcmp(s->from, "agw");
+
+    for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
+        if (!strcmp(actions[i].name, s->proto) && (actions[i].actor[0] ? !strcmp(actions[i].actor, s->from) : service))
+            return &actions[i];
+    }
+    return NULL;
+}
+
+bool action_judges(const struct play *p, const struct chart_step *s)
+{
+    const struct action *a = find(s);
+
+    return a && a->verdict && play_is_real(p, s->from);
+}
+
+bool action_run(struct play *p, const struct chart_step *s, char *why, size_t size)
+{
+    const struct action *a = find(s);
+
+    if (a)
+        return a->run(p, s, why, size);
+    snprintf(why, size, "%s has no action %s", s->from, s->proto);
+    return false;
+}
