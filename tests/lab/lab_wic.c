@@ -21,6 +21,7 @@ struct lab {
     unsigned n_agents, calls, hold_ms, timeout_s;
     unsigned registered, started, done, failed, delivered;
     msec_t t0;
+    size_t file;
     bool quiet, over, keep, obeys;
     uv_pipe_t orders;
     char line[ORDER_MAX];
@@ -41,6 +42,7 @@ static const char usage[] =
     "  --origin URL    Origin sent (http://127.0.0.1:8000)\n"
     "  --callee URI    (sip:echo@home.example.net)\n"
     "  --text TEXT     message sent (hello from the browser)\n"
+    "  --file SIZE     send a file of so many octets instead, and compare its echo\n"
     "  --media IP      address of our candidates (127.0.0.1)\n"
     "  --agents N      WICs at once (1)\n"
     "  --calls N       calls altogether (1); with more than 1 the figures are printed as key=value\n"
@@ -53,6 +55,7 @@ static const char usage[] =
 
 static const struct option options[] = {{"url", 1, NULL, 'u'},     {"origin", 1, NULL, 'o'},
                                         {"callee", 1, NULL, 'c'},  {"text", 1, NULL, 't'},
+                                        {"file", 1, NULL, 'f'},
                                         {"media", 1, NULL, 'm'},   {"agents", 1, NULL, 'a'},
                                         {"calls", 1, NULL, 'n'},   {"hold", 1, NULL, 'h'},
                                         {"timeout", 1, NULL, 's'}, {"keep", 0, NULL, 'k'},
@@ -70,6 +73,7 @@ static int parse(struct lab *l, int argc, char **argv)
         case 'o': l->origin = optarg; break;
         case 'c': l->callee = optarg; break;
         case 't': l->text = optarg; break;
+        case 'f': l->file = strtoul(optarg, NULL, 10); break;
         case 'm': l->media_ip = optarg; break;
         case 'a': l->n_agents = (unsigned)atoi(optarg); break;
         case 'n': l->calls = (unsigned)atoi(optarg); break;
@@ -155,8 +159,11 @@ static void on_event(void *arg, struct wic *w, enum wic_event ev, struct sv text
         break;
     case WIC_CHANNEL_UP:
         if (!l->quiet)
-            printf("wic: sends: %s\n", l->text);
-        wic_send_text(w, l->text);
+            printf("wic: sends: %s\n", l->file ? "a file" : l->text);
+        if (l->file)
+            wic_send_file(w, l->file);
+        else
+            wic_send_text(w, l->text);
         break;
     case WIC_MESSAGE:
         if (!l->quiet)

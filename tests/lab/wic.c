@@ -10,6 +10,7 @@
 #include "common/rnd.h"
 #include "common/sdp.h"
 #include "tests/fake/browser.h"
+#include "tests/lab/wic_file.h"
 
 #define MSG_MAX 16384
 #define ARENA_LIMIT (256u << 10)
@@ -30,6 +31,7 @@ struct wic {
     unsigned inv_cseq;
     char remote_path[512];
     char path[128];
+    struct wic_file file;
 };
 
 static void tell(struct wic *w, enum wic_event ev, struct sv text)
@@ -211,12 +213,54 @@ int wic_send_text(struct wic *w, const char *text)
     return 0;
 }
 
+/* As many chunks as the association takes; the rest when it is writable again. */
+static void file_go_on(void *arg)
+{
+    static char text[WIC_FILE_CHUNK + 1024];
+    struct wic *w = arg;
+    size_t take = 1;
+
+    while (take && w->browser && w->file.sent < w->file.size) {
+        struct buf b = buf_over(text, sizeof text);
+        char tid[13];
+
+        rnd_text(tid, 12);
+        take = wic_file_chunk(&w->file, tid, w->remote_path, w->path, &b);
+        if (buf_err(&b) || browser_send(w->browser, 0, true, text, b.len))
+            return;
+        w->file.sent += take;
+    }
+}
+
+int wic_send_file(struct wic *w, size_t size)
+{
+    if (!w->browser)
+        return -ENOTCONN;
+    wic_file_init(&w->file, size);
+    file_go_on(w);
+    return 0;
+}
+
+static void on_file_echo(struct wic *w, const struct in *m, struct sv body)
+{
+    int got = wic_file_back(&w->file, header(m, "Byte-Range"), body);
+    char text[64];
+
+    if (got < 0) {
+        fprintf(stderr, "wic %s: the file differs behind octet %zu\n", w->conf.user, w->file.back);
+        wic_hangup(w); /* without its WIC_MESSAGE the call counts as failed */
+    } else if (got == 1) {
+        snprintf(text, sizeof text, "the file, %zu octets, every one as sent", w->file.size);
+        tell(w, WIC_MESSAGE, sv_from(text));
+    }
+}
+
 static void on_message(void *arg, uint16_t sid, bool binary, const void *p, size_t n)
 {
     struct wic *w = arg;
     struct in m;
     struct sv text = {p, n}, line, from;
-    char out[2048], tid[40];
+    char out[2048], tid[40], mark[64];
     const char *end;
     struct buf b = buf_over(out, sizeof out);
 
@@ -236,8 +280,11 @@ static void on_message(void *arg, uint16_t sid, bool binary, const void *p, size
                SV_ARG(from), w->path, tid);
     if (!buf_err(&b))
         browser_send(w->browser, 0, false, out, b.len);
-    end = m.body.n ? memmem(m.body.p, m.body.n, "\r\n-------", 9) : NULL;
-    if (end)
+    snprintf(mark, sizeof mark, "\r\n-------%s", tid);
+    end = m.body.n ? memmem(m.body.p, m.body.n, mark, strlen(mark)) : NULL;
+    if (end && sv_iis(header(&m, "Content-Type"), "application/octet-stream"))
+        on_file_echo(w, &m, (struct sv){m.body.p, (size_t)(end - m.body.p)});
+    else if (end)
         tell(w, WIC_MESSAGE, (struct sv){m.body.p, (size_t)(end - m.body.p)});
 }
 
@@ -287,7 +334,7 @@ static void request(struct wic *w, const char *method, unsigned cseq, const char
 
 int wic_call(struct wic *w, const char *callee)
 {
-    struct browser_h h = {.event = on_browser, .message = on_message, .arg = w};
+    struct browser_h h = {.event = on_browser, .message = on_message, .writable = file_go_on, .arg = w};
     char sdp[4096];
     struct buf b = buf_over(sdp, sizeof sdp);
     int err;

@@ -24,6 +24,9 @@ struct wic_conf {
 int wic_new(struct wic **wp, const struct wic_conf *conf); /* connects and registers */
 int wic_call(struct wic *w, const char *callee);           /* "sip:echo@home.example.net" */
 int wic_send_text(struct wic *w, const char *text);        /* an MSRP message on the channel */
+/* An application/octet-stream of this size in chunks; WIC_MESSAGE when its echo is here and equal; if not, the
+ * call ends without one. */
+int wic_send_file(struct wic *w, size_t size);
 void wic_hangup(struct wic *w);
 void wic_vanish(struct wic *w);                            /* the WebSocket and the media just stop */
 void wic_free(struct wic *w);                              /* after WIC_ENDED, WIC_FAILED or wic_vanish, or any time */
