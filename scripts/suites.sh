@@ -26,7 +26,8 @@ suite_flow() {
     local chart real
     make -s -j2 all || return 1
     for chart in tests/flow/*.flow; do
-        for real in alg,agw alg agw; do
+        # a chart that acts one of the two says so in its `real` line
+        for real in $(sed -n 's/^real *//p' "$chart" | grep . || echo alg,agw alg agw); do
             run "flow/$(basename "$chart" .flow)/$real" build/iq-replay "$chart" --real "$real" --tap
         done
     done
