@@ -11,7 +11,8 @@ struct answer {
     struct gw *gw;
 };
 
-static void notify_cmd(struct gw *gw, uint32_t context, const struct h248_cmd *cmd,
+/* `act` false: only what the answer has to say. */
+static void notify_cmd(struct gw *gw, uint32_t context, const struct h248_cmd *cmd, bool act,
                        struct iq_fault *fault)
 {
     struct arena *a = arena_new(H248_ARENA_MAX);
@@ -21,12 +22,16 @@ static void notify_cmd(struct gw *gw, uint32_t context, const struct h248_cmd *c
     uint32_t reqid;
     int n;
 
-    count_add(&gw->mgc->counts[MGC_C_NOTIFY], 1);
     n = a ? iq_get_observed(a, cmd, &reqid, evs, NOTIFY_EVENTS_MAX, fault) : -ENOMEM;
     if (n < 0 && n != -EBADMSG) {
         fault->code = 500;
         snprintf(fault->text, sizeof fault->text, "no memory");
     }
+    if (!act) {
+        arena_free(a);
+        return;
+    }
+    count_add(&gw->mgc->counts[MGC_C_NOTIFY], 1);
     if (n >= 0 && context != H248_CTX_NULL && !c) {
         count_add(&gw->mgc->counts[MGC_C_NOTIFY_UNKNOWN], 1);
         log_warn("iq", "gw=%s ctx=%u term=%.*s msg=\"hanging termination: subtracted\"",
@@ -54,6 +59,17 @@ static void services_cmd(struct gw *gw, uint32_t context)
     }
 }
 
+/* One command of a gateway: checked for the answer first, acted upon after it. */
+static void run(struct gw *gw, uint32_t context, const struct h248_cmd *cmd, bool act, struct iq_fault *fault)
+{
+    if (cmd->verb == H248_NOTIFY)
+        notify_cmd(gw, context, cmd, act, fault);
+    else if (cmd->verb != H248_SERVICE_CHANGE)
+        *fault = (struct iq_fault){443, "an MGC takes Notify and ServiceChange only"};
+    else if (act)
+        services_cmd(gw, context);
+}
+
 static int build_answer(struct arena *a, struct h248_txn *txn, void *arg)
 {
     const struct answer *an = arg;
@@ -71,12 +87,7 @@ static int build_answer(struct arena *a, struct h248_txn *txn, void *arg)
 
             if (!reply)
                 return -ENOMEM;
-            if (cmd->verb == H248_NOTIFY)
-                notify_cmd(an->gw, ac->context, cmd, &fault);
-            else if (cmd->verb == H248_SERVICE_CHANGE)
-                services_cmd(an->gw, ac->context);
-            else
-                fault = (struct iq_fault){443, "an MGC takes Notify and ServiceChange only"};
+            run(an->gw, ac->context, cmd, false, &fault);
             if (!fault.code)
                 continue;
             h248_cmd_error(a, reply, fault.code, fault.text);
@@ -87,10 +98,24 @@ static int build_answer(struct arena *a, struct h248_txn *txn, void *arg)
     return 0;
 }
 
+/* The answer goes first: what follows from an event may be a Subtract of its termination. */
 void notify_request(struct gw *gw, struct trans_in *in, const struct h248_txn *req)
 {
     struct answer an = {req, gw};
+    const struct h248_action *ac;
+    const struct h248_cmd *cmd;
 
     if (link_answer(gw->mgc->link, in, build_answer, &an))
         log_error("iq", "gw=%s msg=\"a reply could not be built\"", assoc_peer_name(gw->peer));
+    DL_FOREACH(req->actions, ac)
+    {
+        DL_FOREACH(ac->cmds, cmd)
+        {
+            struct iq_fault fault = {0};
+
+            run(gw, ac->context, cmd, true, &fault);
+            if (fault.code && !cmd->optional)
+                return;
+        }
+    }
 }

@@ -210,7 +210,7 @@ bool judge_h248(struct vars *vs, const struct chart_step *s, const struct h248_t
     struct arena *a = arena_new(H248_ARENA_MAX);
     char *masked = malloc(TEXT_MAX);
     struct vars *saved = malloc(sizeof *saved);
-    struct h248_cmp c = {.match = leaf, .octets = octets, .arg = vs};
+    struct h248_cmp c = {.exact = chart_flag(s, "exact"), .match = leaf, .octets = octets, .arg = vs};
     struct h248_txn *want, copy = *got;
     struct h248_mid mid = {.kind = H248_MID_DEVICE, .name = SV("chart")};
     bool ok = false;

@@ -213,16 +213,32 @@ static bool event_step(struct play *p, const struct chart_step *s)
     return ok;
 }
 
+/* ACK, 100 and the answers to requests inside a call that the chart leaves out are part of SIP; anything else is news. */
+static bool may_pass(const struct play_in *in)
+{
+    struct sv method = ua_method(in->text);
+
+    if (strcmp(in->proto, "sip"))
+        return false;
+    return ua_status(in->text) ? !sv_is(method, "INVITE") : sv_is(method, "ACK");
+}
+
 static bool none_step(struct play *p, const struct chart_step *s)
 {
     static const bool never;
     struct play_in *in;
+    struct sv text, line;
+    char why[240];
 
     play_until(p, &never, s->ms);
-    in = p->in;
-    if (s->kind == CHART_WAIT || !in)
+    for (in = s->kind == CHART_NONE ? p->in : NULL; in && may_pass(in); in = in->next)
+        ;
+    if (!in)
         return true;
-    report(p, s, in, LADDER_FAIL, "nothing should come here");
+    text = in->text;
+    line = sv_line(&text);
+    snprintf(why, sizeof why, "within %u ms of silence came: %s %.*s", s->ms, in->proto, SV_ARG(line));
+    ladder_line(&p->ladder, s, in->from, in->to, in->proto, "none", in->t_us, LADDER_FAIL, why);
     return false;
 }
 
@@ -331,16 +347,6 @@ static bool any_traced(const struct play *p)
     return false;
 }
 
-/* ACK, 100 and the answers to requests inside a call that the chart leaves out are part of SIP; anything else is news. */
-static bool may_pass(const struct play_in *in)
-{
-    struct sv method = ua_method(in->text);
-
-    if (strcmp(in->proto, "sip"))
-        return false;
-    return ua_status(in->text) ? !sv_is(method, "INVITE") : sv_is(method, "ACK");
-}
-
 static void left_over(struct play *p)
 {
     struct play_in *in, *tmp;
@@ -441,7 +447,7 @@ int play_run(struct play *p, const struct chart *c, bool real_alg, bool real_agw
         if (!run_step(p, &c->steps[p->at]))
             break;
     }
-    if (!err)
+    if (!err && p->at == c->n_steps)
         judge_end(p);
     if (!err && any_traced(p))
         judge_traced(p);

@@ -350,23 +350,12 @@ int wires_ready(struct play *p)
     return err || !p->real_alg ? err : wires_connect(p);
 }
 
-static void on_stopped(void *arg)
-{
-    *(bool *)arg = true;
-}
-
 void wires_close(struct play *p)
 {
-    bool stopped = false;
-
     if (p->ws)
         wsc_vanish(p->ws);
     wsc_lib_free(p->ws_lib);
-    if (p->link) {
-        link_stop(p->link, on_stopped, &stopped);
-        play_until(p, &stopped, 2500);
-        link_free(p->link);
-    }
+    link_free(p->link); /* the real one has said goodbye already */
     if (p->real_alg && p->core_fd >= 0) {
         uv_poll_stop(&p->core_poll);
         uv_close((uv_handle_t *)&p->core_poll, NULL);
