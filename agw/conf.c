@@ -7,29 +7,9 @@
 #include <unistd.h>
 
 #include "agw/ctl/limits.h"
+#include "common/conf_value.h"
 
 /* --- values --- */
-
-int agw_conf_udp(const char *text, struct addr *out)
-{
-    struct sv rest = sv_from(text), host;
-    char name[256], *colon;
-    uint32_t port;
-
-    if (!sv_istarts(rest, "udp:"))
-        return -EINVAL;
-    rest.p += 4;
-    rest.n -= 4;
-    if (addr_parse_hostport(out, rest, 0) == 0)
-        return addr_port(out) ? 0 : -EINVAL;
-    if (sv_copy(rest, name, sizeof name) >= sizeof name || !(colon = strrchr(name, ':')))
-        return -EINVAL;
-    *colon = '\0';
-    host = sv_from(name);
-    if (!host.n || sv_u32(sv_from(colon + 1), UINT16_MAX, &port) || port == 0)
-        return -EINVAL;
-    return addr_resolve(out, name, (uint16_t)port);
-}
 
 int agw_conf_ports(const char *text, uint16_t *lo, uint16_t *hi)
 {
@@ -42,26 +22,6 @@ int agw_conf_ports(const char *text, uint16_t *lo, uint16_t *hi)
     *lo = (uint16_t)a;
     *hi = (uint16_t)b;
     return 0;
-}
-
-static int check_udp(const char *value, char *why, size_t size)
-{
-    struct addr a;
-
-    if (agw_conf_udp(value, &a) == 0)
-        return 0;
-    snprintf(why, size, "udp:HOST:PORT, for example udp:127.0.0.1:2944");
-    return -EINVAL;
-}
-
-static int check_hostport(const char *value, char *why, size_t size)
-{
-    struct addr a;
-
-    if (!*value || addr_parse_hostport(&a, sv_from(value), 0) == 0)
-        return 0;
-    snprintf(why, size, "ADDRESS:PORT, for example 127.0.0.1:9102, or \"\" for none");
-    return -EINVAL;
 }
 
 static int check_address(const char *value, char *why, size_t size)
@@ -115,33 +75,6 @@ static int check_name(const char *value, char *why, size_t size)
     return -EINVAL;
 }
 
-static int check_word(const char *value, const char *const *words, char *why, size_t size)
-{
-    struct buf b = buf_over(why, size - 1);
-
-    for (unsigned i = 0; words[i]; i++) {
-        if (strcmp(value, words[i]) == 0)
-            return 0;
-        buf_printf(&b, "%s%s", i ? " or " : "", words[i]);
-    }
-    why[b.len < size ? b.len : size - 1] = '\0';
-    return -EINVAL;
-}
-
-static int check_log(const char *value, char *why, size_t size)
-{
-    static const char *const words[] = {"debug", "info", "warn", "error", NULL};
-
-    return check_word(value, words, why, size);
-}
-
-static int check_encoding(const char *value, char *why, size_t size)
-{
-    static const char *const words[] = {"pretty", "compact", NULL};
-
-    return check_word(value, words, why, size);
-}
-
 /* --- keys --- */
 
 #define TEXT_OF(x) #x
@@ -183,13 +116,13 @@ static const struct conf_key keys[] = {
      .type = CONF_STRS,
      .offset = offsetof(struct agw_conf, mgc),
      .def = "[\"udp:127.0.0.1:2944\"]",
-     .check = check_udp,
+     .check = conf_check_udp,
      .help = "controllers (alg) in order of preference, at most 8: udp:HOST:PORT"},
-    STR("listen", listen, "udp:127.0.0.1:2946", check_udp, "own H.248 address: udp:HOST:PORT"),
+    STR("listen", listen, "udp:127.0.0.1:2946", conf_check_udp, "own H.248 address: udp:HOST:PORT"),
     STR("profile", profile, "openiq", check_name, "profile name in ServiceChange"),
     INT("profile_version", profile_version, "1", 1, 99, "its version"),
     INT("version", version, "2", 1, 3, "H.248 protocol version offered"),
-    STR("encoding", encoding, "pretty", check_encoding,
+    STR("encoding", encoding, "pretty", conf_check_encoding,
         "long tokens and lines (pretty) or short tokens (compact)"),
     {.name = "realms",
      .type = CONF_TABLE,
@@ -236,9 +169,9 @@ static const struct conf_key keys[] = {
     INT("register_pause_max", register_pause_max, "10000", 100, 600000, "longest one, ms"),
     INT("silence", silence, "35000", 0, 3600000,
         "a controller that says nothing is lost after, ms; 0 = never"),
-    STR("ops", ops, "127.0.0.1:9102", check_hostport,
+    STR("ops", ops, "127.0.0.1:9102", conf_check_hostport_or_none,
         "address of /health and /metrics; empty: none"),
-    STR("log", log, "info", check_log, "least level that is logged: debug, info, warn, error"),
+    STR("log", log, "info", conf_check_log, "least level that is logged: debug, info, warn, error"),
     {.name = NULL},
 };
 

@@ -2,15 +2,15 @@
 #include "agw/agw.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/cli.h"
+#include "common/conf_value.h"
 #include "common/log.h"
 
-#define HELP_CONF_MAX 65536
 #define BUS_QUEUE     4096 /* control takes control posts only; the bound is for data posts */
 
 static const char usage[] =
@@ -23,18 +23,6 @@ static const char usage[] =
     "  --help, --version\n";
 
 /* --- what the configuration means --- */
-
-static enum log_level level_of(const char *word)
-{
-    static const char *const words[] = {
-        [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn"};
-
-    for (unsigned i = 0; i < ARRAY_LEN(words); i++) {
-        if (strcmp(word, words[i]) == 0)
-            return (enum log_level)i;
-    }
-    return LOG_ERROR;
-}
 
 static int realms_set(struct agw *g)
 {
@@ -79,7 +67,7 @@ static int assoc_set(struct agw *g, struct assoc_conf *a)
     a->retry_max = (unsigned)c->register_pause_max;
     a->silence = (unsigned)c->silence;
     for (unsigned i = 0; i < c->mgc.n && !err; i++)
-        err = agw_conf_udp(c->mgc.v[i], &a->mgc[a->n_mgc++]);
+        err = conf_udp(c->mgc.v[i], &a->mgc[a->n_mgc++]);
     return err;
 }
 
@@ -87,7 +75,7 @@ static int mg_open(struct agw *g)
 {
     const struct agw_conf *c = &g->conf;
     struct mg_conf m = {.inbox = g->inbox, .trace = g->trace};
-    int err = agw_conf_udp(c->listen, &m.local);
+    int err = conf_udp(c->listen, &m.local);
 
     if (!err)
         err = assoc_set(g, &m.assoc);
@@ -288,80 +276,25 @@ static int serve(struct agw *g, const char *trace_dir)
 
 /* --- command line --- */
 
-static int print_help_conf(void)
+static int load(void *conf, const char *path, char *err, size_t size)
 {
-    char *text = malloc(HELP_CONF_MAX);
-    struct buf b = buf_over(text, text ? HELP_CONF_MAX : 0);
-
-    agw_conf_help(&b);
-    if (text && !buf_err(&b))
-        fwrite(text, 1, b.len, stdout);
-    free(text);
-    return text && !b.overflow ? 0 : 1;
+    return agw_conf_load(conf, path, err, size);
 }
 
-static int check_conf(const char *path)
+static void unload(void *conf)
 {
-    struct agw_conf c;
-    char why[512] = "";
-    int err = agw_conf_load(&c, path, why, sizeof why);
-
-    if (err) {
-        fprintf(stderr, "%s\n", why);
-        return 1;
-    }
-    agw_conf_free(&c);
-    printf("%s: good\n", path);
-    return 0;
+    agw_conf_free(conf);
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"conf", required_argument, NULL, 'c'},
-        {"check-conf", required_argument, NULL, 'k'},
-        {"help-conf", no_argument, NULL, 'H'},
-        {"trace", required_argument, NULL, 't'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
-    };
-    const char *path = NULL, *trace_dir = NULL;
+    static const struct cli cli = {"agw", usage, load, unload, agw_conf_help};
     static struct agw agw;
-    char why[512] = "";
-    int opt;
+    const char *trace_dir;
+    int status = cli_parse(&cli, argc, argv, &agw.conf, &trace_dir);
 
-    while ((opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        switch (opt) {
-        case 'c':
-            path = optarg;
-            break;
-        case 'k':
-            return check_conf(optarg);
-        case 'H':
-            return print_help_conf();
-        case 't':
-            trace_dir = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return 0;
-        case 'v':
-            puts("agw " OPENIQ_VERSION);
-            return 0;
-        default:
-            fputs(usage, stderr);
-            return 2;
-        }
-    }
-    if (optind < argc) {
-        fputs(usage, stderr);
-        return 2;
-    }
-    if (agw_conf_load(&agw.conf, path, why, sizeof why)) {
-        fprintf(stderr, "%s\n", why);
-        return 1;
-    }
-    log_init(level_of(agw.conf.log));
+    if (status != CLI_GO_ON)
+        return status;
+    log_init(conf_log_level(agw.conf.log));
     return serve(&agw, trace_dir);
 }

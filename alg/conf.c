@@ -1,61 +1,12 @@
 /* alg's configuration keys. */
 #include "alg/conf.h"
+#include "common/conf_value.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 /* --- values --- */
-
-int alg_conf_udp(const char *text, struct addr *out)
-{
-    struct sv rest = sv_from(text);
-    char name[256], *colon;
-    uint32_t port;
-
-    if (!sv_istarts(rest, "udp:"))
-        return -EINVAL;
-    rest.p += 4;
-    rest.n -= 4;
-    if (addr_parse_hostport(out, rest, 0) == 0)
-        return addr_port(out) ? 0 : -EINVAL;
-    if (sv_copy(rest, name, sizeof name) >= sizeof name || !(colon = strrchr(name, ':')) || colon == name)
-        return -EINVAL;
-    *colon = '\0';
-    if (sv_u32(sv_from(colon + 1), UINT16_MAX, &port) || port == 0)
-        return -EINVAL;
-    return addr_resolve(out, name, (uint16_t)port);
-}
-
-static int check_udp(const char *value, char *why, size_t size)
-{
-    struct addr a;
-
-    if (alg_conf_udp(value, &a) == 0)
-        return 0;
-    snprintf(why, size, "udp:HOST:PORT, for example udp:127.0.0.1:2944");
-    return -EINVAL;
-}
-
-static int check_address(const char *value, char *why, size_t size)
-{
-    struct addr a;
-
-    if (addr_parse_hostport(&a, sv_from(value), 0) == 0 && addr_port(&a))
-        return 0;
-    snprintf(why, size, "ADDRESS:PORT, for example 127.0.0.1:5060");
-    return -EINVAL;
-}
-
-static int check_address_or_none(const char *value, char *why, size_t size)
-{
-    if (!*value)
-        return 0;
-    if (check_address(value, why, size) == 0)
-        return 0;
-    snprintf(why, size, "ADDRESS:PORT, for example 127.0.0.1:9101, or \"\" for none");
-    return -EINVAL;
-}
 
 /* Host names, and words that stand in SIP and SDP: nothing that could end a header. */
 static int check_name(const char *value, char *why, size_t size)
@@ -96,25 +47,6 @@ static int check_origin(const char *value, char *why, size_t size)
     return -EINVAL;
 }
 
-static int check_encoding(const char *value, char *why, size_t size)
-{
-    if (!strcmp(value, "pretty") || !strcmp(value, "compact"))
-        return 0;
-    snprintf(why, size, "pretty or compact");
-    return -EINVAL;
-}
-
-static int check_log(const char *value, char *why, size_t size)
-{
-    static const char *const words[] = {"debug", "info", "warn", "error"};
-
-    for (unsigned i = 0; i < ARRAY_LEN(words); i++)
-        if (!strcmp(value, words[i]))
-            return 0;
-    snprintf(why, size, "debug, info, warn or error");
-    return -EINVAL;
-}
-
 /* --- table --- */
 
 #define AT(field) offsetof(struct alg_conf, field)
@@ -126,13 +58,13 @@ static int check_log(const char *value, char *why, size_t size)
 static const struct conf_key keys[] = {
     TEXT("mid", mid, "alg1.example.net", check_name, "name in H.248 headers, and the host browsers see in SIP"),
     TEXT("home_domain", home_domain, "home.example.net", check_name, "IMS home domain: P-Visited-Network-ID, charging"),
-    TEXT("h248_listen", h248_listen, "udp:127.0.0.1:2944", check_udp, "where gateways register"),
-    TEXT("sip_listen", sip_listen, "127.0.0.1:5060", check_address, "SIP towards the core, UDP and TCP"),
+    TEXT("h248_listen", h248_listen, "udp:127.0.0.1:2944", conf_check_udp, "where gateways register"),
+    TEXT("sip_listen", sip_listen, "127.0.0.1:5060", conf_check_hostport, "SIP towards the core, UDP and TCP"),
     TEXT("sip_host", sip_host, "", check_host_or_none, "host in Via, Contact and Path towards the core; \"\" = that of sip_listen"),
     TEXT("next_hop", next_hop, "sip:127.0.0.1:5070;transport=udp", check_hop, "registrar and first proxy of the core"),
     YES_NO("resolve_routes", resolve_routes, false, "look up Routes given by name instead of sending to next_hop"),
-    LIST("ws_listen", ws_listen, "[\"127.0.0.1:8080\"]", check_address, "WebSocket without TLS (laboratory); [] = none"),
-    LIST("wss_listen", wss_listen, "[\"127.0.0.1:8443\"]", check_address, "WebSocket with TLS; [] = none"),
+    LIST("ws_listen", ws_listen, "[\"127.0.0.1:8080\"]", conf_check_hostport, "WebSocket without TLS (laboratory); [] = none"),
+    LIST("wss_listen", wss_listen, "[\"127.0.0.1:8443\"]", conf_check_hostport, "WebSocket with TLS; [] = none"),
     TEXT("ws_cert", ws_cert, "", NULL, "certificate chain, PEM; \"\" = a self-signed pair made in state_dir"),
     TEXT("ws_key", ws_key, "", NULL, "its private key, PEM"),
     TEXT("state_dir", state_dir, "openiq-state", NULL, "directory for what alg keeps, made at first start"),
@@ -159,7 +91,7 @@ static const struct conf_key keys[] = {
     TEXT("profile", profile, "openiq", check_name, "H.248 profile name that gateways must offer"),
     NUMBER("profile_version", profile_version, 1, 1, 99, "its version"),
     NUMBER("version", version, 3, 1, 3, "highest H.248 protocol version taken"),
-    TEXT("h248_encoding", h248_encoding, "pretty", check_encoding, "pretty or compact"),
+    TEXT("h248_encoding", h248_encoding, "pretty", conf_check_encoding, "pretty or compact"),
     NUMBER("heartbeat", heartbeat, 10000, 0, 600000, "ms of silence until a gateway is audited; 0 = never"),
     NUMBER("retransmit", retransmit, 500, 50, 10000, "first H.248 repetition, ms"),
     NUMBER("retransmit_max", retransmit_max, 4000, 50, 60000, "longest pause between repetitions, ms"),
@@ -169,8 +101,8 @@ static const struct conf_key keys[] = {
     NUMBER("provisional", provisional, 2000, 100, 30000, "an unanswered request gets Pending after, ms"),
     NUMBER("pending_limit", pending_limit, 5, 1, 50, "Pendings for one request before error 506"),
     NUMBER("release_tries", release_tries, 3, 1, 10, "times a release that timed out is tried again"),
-    TEXT("ops", ops, "127.0.0.1:9101", check_address_or_none, "GET /health and /metrics; \"\" = none"),
-    TEXT("log", log, "info", check_log, "debug, info, warn or error"),
+    TEXT("ops", ops, "127.0.0.1:9101", conf_check_hostport_or_none, "GET /health and /metrics; \"\" = none"),
+    TEXT("log", log, "info", conf_check_log, "debug, info, warn or error"),
     {0},
 };
 

@@ -22,5 +22,3 @@ struct alg_conf {
 int alg_conf_load(struct alg_conf *c, const char *path, char *err, size_t errsize);
 void alg_conf_free(struct alg_conf *c);
 void alg_conf_help(struct buf *out);
-
-int alg_conf_udp(const char *text, struct addr *out); /* "udp:HOST:PORT" -> address. 0, -EINVAL, -errno of the resolver */

@@ -2,7 +2,6 @@
 #include "alg/alg.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +10,11 @@
 #include "alg/conf.h"
 #include "alg/iq/mgc.h"
 #include "alg/sip/ws.h"
+#include "common/cli.h"
+#include "common/conf_value.h"
 #include "common/log.h"
 #include "common/ops.h"
 
-#define HELP_CONF_MAX 65536
 #define TURN_MS 500
 
 static const char usage[] =
@@ -33,16 +33,6 @@ struct service {
     uv_signal_t term, intr;
     bool signals, stopping, done;
 };
-
-static enum log_level level_of(const char *word)
-{
-    static const char *const words[] = {[LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn"};
-
-    for (unsigned i = 0; i < ARRAY_LEN(words); i++)
-        if (strcmp(word, words[i]) == 0)
-            return (enum log_level)i;
-    return LOG_ERROR;
-}
 
 /* --- SIP to calls --- */
 
@@ -110,7 +100,7 @@ static int mgc_open(struct service *v)
     const struct alg_conf *c = &v->conf;
     struct mgc_conf m = {.trace = v->alg.trace, .release_tries = (unsigned)c->release_tries};
     struct trans_conf *t = &m.assoc.trans;
-    int err = alg_conf_udp(c->h248_listen, &m.listen);
+    int err = conf_udp(c->h248_listen, &m.listen);
 
     if (err)
         return err;
@@ -274,76 +264,25 @@ static int serve(struct service *v, const char *trace_dir)
 
 /* --- command line --- */
 
-static int print_help_conf(void)
+static int load(void *conf, const char *path, char *err, size_t size)
 {
-    char *text = malloc(HELP_CONF_MAX);
-    struct buf b = buf_over(text, text ? HELP_CONF_MAX : 0);
-
-    alg_conf_help(&b);
-    if (text && !buf_err(&b))
-        fwrite(text, 1, b.len, stdout);
-    free(text);
-    return text && !b.overflow ? 0 : 1;
+    return alg_conf_load(conf, path, err, size);
 }
 
-static int check_conf(const char *path)
+static void unload(void *conf)
 {
-    struct alg_conf c;
-    char why[512] = "";
-
-    if (alg_conf_load(&c, path, why, sizeof why)) {
-        fprintf(stderr, "%s\n", why);
-        return 1;
-    }
-    alg_conf_free(&c);
-    printf("%s: good\n", path);
-    return 0;
+    alg_conf_free(conf);
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"conf", required_argument, NULL, 'c'},  {"check-conf", required_argument, NULL, 'k'},
-        {"help-conf", no_argument, NULL, 'H'},   {"trace", required_argument, NULL, 't'},
-        {"help", no_argument, NULL, 'h'},        {"version", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
-    };
-    const char *path = NULL, *trace_dir = NULL;
+    static const struct cli cli = {"alg", usage, load, unload, alg_conf_help};
     static struct service service;
-    char why[512] = "";
-    int opt;
+    const char *trace_dir;
+    int status = cli_parse(&cli, argc, argv, &service.conf, &trace_dir);
 
-    while ((opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        switch (opt) {
-        case 'c':
-            path = optarg;
-            break;
-        case 'k':
-            return check_conf(optarg);
-        case 'H':
-            return print_help_conf();
-        case 't':
-            trace_dir = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return 0;
-        case 'v':
-            puts("alg " OPENIQ_VERSION);
-            return 0;
-        default:
-            fputs(usage, stderr);
-            return 2;
-        }
-    }
-    if (optind < argc) {
-        fputs(usage, stderr);
-        return 2;
-    }
-    if (alg_conf_load(&service.conf, path, why, sizeof why)) {
-        fprintf(stderr, "%s\n", why);
-        return 1;
-    }
-    log_init(level_of(service.conf.log));
+    if (status != CLI_GO_ON)
+        return status;
+    log_init(conf_log_level(service.conf.log));
     return serve(&service, trace_dir);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agw/conf.h"
+#include "common/conf_value.h"
 
 static int load(struct agw_conf *c, const char *yaml, char why[512])
 {
@@ -37,9 +38,9 @@ static void test_defaults(void **state)
     (void)state;
     assert_int_equal(agw_conf_load(&c, NULL, why, sizeof why), 0);
     assert_int_equal(c.mgc.n, 1);
-    assert_int_equal(agw_conf_udp(c.mgc.v[0], &a), 0);
+    assert_int_equal(conf_udp(c.mgc.v[0], &a), 0);
     assert_string_equal(addr_str(&a, text), "127.0.0.1:2944");
-    assert_int_equal(agw_conf_udp(c.listen, &a), 0);
+    assert_int_equal(conf_udp(c.listen, &a), 0);
     assert_int_not_equal(addr_port(&a), 2944);
     assert_int_not_equal(addr_port(&a), 2945);
     assert_int_equal(c.realms.n, 2);
@@ -107,9 +108,9 @@ static void test_values(void **state)
     assert_int_equal(hi, 65534);
     assert_int_equal(agw_conf_ports("1024-65535", &lo, &hi), -EINVAL);
     assert_int_equal(agw_conf_ports("1024", &lo, &hi), -EINVAL);
-    assert_int_equal(agw_conf_udp("udp:[::1]:2944", &a), 0);
+    assert_int_equal(conf_udp("udp:[::1]:2944", &a), 0);
     assert_true(addr_is_v6(&a));
-    assert_int_equal(agw_conf_udp("udp:127.0.0.1:0", &a), -EINVAL);
+    assert_int_equal(conf_udp("udp:127.0.0.1:0", &a), -EINVAL);
 }
 
 static void test_help(void **state)
