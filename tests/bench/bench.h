@@ -1,0 +1,50 @@
+/* Figures as key=value lines: the median of BENCH_RUNS runs, with the least and the greatest. One thread. */
+#pragma once
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define BENCH_RUNS 5
+#define BENCH_RUN_NS 200000000LL /* at least this long a run */
+
+typedef void bench_once_h(void *arg);
+
+static inline int64_t bench_now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+static inline int bench_by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Microseconds for one call of `once`, sorted. */
+static inline void bench_us(bench_once_h *once, void *arg, double us[BENCH_RUNS])
+{
+    for (unsigned run = 0; run < BENCH_RUNS; run++) {
+        int64_t from = bench_now_ns(), took;
+        long n = 0;
+
+        do {
+            for (unsigned i = 0; i < 16; i++)
+                once(arg);
+            n += 16;
+            took = bench_now_ns() - from;
+        } while (took < BENCH_RUN_NS);
+        us[run] = (double)took / 1000 / (double)n;
+    }
+    qsort(us, BENCH_RUNS, sizeof *us, bench_by_size);
+}
+
+static inline void bench_print(const char *key, const double v[BENCH_RUNS])
+{
+    printf("%s=%.3f\n%s_min=%.3f\n%s_max=%.3f\n", key, v[BENCH_RUNS / 2], key, v[0], key, v[BENCH_RUNS - 1]);
+}
