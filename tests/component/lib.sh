@@ -153,3 +153,4 @@ start_wic() { # one that takes orders (wic_do), its events a line each in wic.lo
     exec 9>"$TMP/orders"
 }
 wic_do() { echo "$*" >&9; }
+udp_bound() { grep -q " 0100007F:$(printf %04X "$1") " /proc/net/udp; } # somebody listens on 127.0.0.1:PORT

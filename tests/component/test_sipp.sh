@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# SIPp plays a core that does what cores do: rejects, rings, forks, vanishes, hangs up, asks again. What the WIC sees of it is
+# judged, what SIPp got, and that nothing stays behind. The scenarios are sipp/NAME.xml; begin.inc and end.inc are put in.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/component/lib.sh
+need sipp curl
+lab 23400
+
+core() { # core NAME: SIPp with this scenario; what it logs stands in core_NAME.log
+    sed -e "/<!--begin-->/r $HERE/sipp/begin.inc" -e "/<!--end-->/r $HERE/sipp/end.inc" "$HERE/sipp/$1.xml" >"$TMP/$1.xml"
+    CORE_LOG=$TMP/core_$1.log
+    start sipp sipp -sf "$TMP/$1.xml" -i 127.0.0.1 -p "$FAR_SIP" -nostdin -trace_logs -log_file "$CORE_LOG" \
+        -trace_err -error_file "$TMP/sipp_$1.err" -error_overwrite false -timeout 100
+    SIPP=$PID
+    until_true 10 udp_bound "$FAR_SIP" || give_up "SIPp listens"
+}
+call() { : >"$TMP/wic.log"; wic_do "call sip:bob@home.example.net"; }
+sees() { check "$1" until_true "${3:-10}" seen "$TMP/wic.log" "$2"; } # sees NAME REGEX [SECONDS]
+core_got() { check "$1" until_true "${3:-10}" seen "$CORE_LOG" "$2"; }
+next() { # next WHAT: ends the scenario
+    released "$1: nothing is left" "${2:-15}"
+    stop_pid "$SIPP"
+}
+
+start_alg "no_answer: 8"
+start_agw
+core reject
+pair_ready || give_up "the pair is ready"
+start_wic 200
+until_true 10 seen "$TMP/wic.log" 'registered' || give_up "the WIC registers at SIPp"
+
+call
+sees "486: the WIC hears it ring" 'ringing'
+sees "486: the WIC gets it" 'failed: SIP/2.0 486'
+core_got "486: is acknowledged" 'got ACK'
+next "486"
+
+core ring
+call
+sees "CANCEL: it rings" 'ringing'
+wic_do hangup
+core_got "CANCEL: the core gets it" 'got CANCEL'
+core_got "CANCEL: the core's 487 is acknowledged" 'got ACK'
+sees "CANCEL: the WIC gets 487" 'failed: SIP/2.0 487'
+next "CANCEL"
+
+core progress
+call
+sees "183, 180, 200: it rings" 'ringing: SIP/2.0 180'
+sees "183, 180, 200: it is answered" 'answered'
+core_got "183, 180, 200: the 200 is acknowledged" 'got ACK'
+is "one context" "$(metric "$AGW_OPS" agw_contexts)" 1
+wic_do hangup
+core_got "183, 180, 200: BYE arrives" 'got BYE'
+sees "183, 180, 200: the WIC is done" 'ended: by us'
+next "183, 180, 200"
+
+core fork
+call
+sees "forks: it is answered" 'answered'
+core_got "forks: the second answer is ended with BYE" 'got BYE forka'
+is "forks: one context only" "$(metric "$AGW_OPS" agw_contexts)" 1
+is "forks: the WIC's call stays" "$(grep -cE 'ended|failed' "$TMP/wic.log")" 0
+wic_do hangup
+core_got "forks: the first is hung up by the WIC" 'got BYE forkb'
+next "forks"
+
+core bye
+call
+sees "BYE of the core: answered first" 'answered'
+sees "BYE of the core: the WIC is told" 'ended: by the other side'
+core_got "BYE of the core: is answered" 'got 200 for BYE'
+next "BYE of the core"
+
+core reinvite
+call
+sees "re-INVITE: answered first" 'answered'
+core_got "re-INVITE without a change: 200" 'got 200 for INVITE'
+is "re-INVITE: the call stays" "$(grep -cE 'ended|failed' "$TMP/wic.log")" 0
+wic_do hangup
+core_got "re-INVITE: BYE arrives" 'got BYE'
+next "re-INVITE"
+
+core vanish
+call
+core_got "no answer: INVITE arrives" 'got INVITE'
+stop_pid "$SIPP" KILL
+sees "no answer: the WIC gets 408, 480, 503 or 504" 'failed: SIP/2.0 (408|480|503|504)' 45
+released "no answer: nothing is left" 45
+done_testing
