@@ -259,10 +259,12 @@ static void on_request(void *arg, struct sip_dlg *d, struct sip_in *in, const st
         event(leg, EV_FLOW_BACK, &(struct call_ev){0});
     }
     if (!strcmp(method, "BYE")) {
+        const char *reason = sip_msg_header(m, "Reason"); /* before the answer ends the request */
+
         sip_reply(in, 200, NULL, NULL, SV_NONE, NULL);
         leg->over = true;
         leg->wait_ack = false;
-        event(leg, EV_BYE, &(struct call_ev){.reason = sip_msg_header(m, "Reason")});
+        event(leg, EV_BYE, &(struct call_ev){.reason = reason});
     } else if (!strcmp(method, "INVITE") || (!strcmp(method, "UPDATE") && sip_msg_body(m).n > 0)) {
         take_offer(leg, in, m);
     } else if (!strcmp(method, "UPDATE")) {

@@ -41,9 +41,9 @@ static char *field_text(su_home_t *home, const msg_header_t *h)
     n = msg_header_field_e(small, sizeof small, h, 0);
     if (n < 0)
         return NULL;
-    text = su_zalloc(home, n + 2);
-    if (text)
-        msg_header_field_e(text, n + 1, h, 0);
+    text = su_zalloc(home, n + 3);
+    if (text) /* the encoder wants an octet to spare behind the last parameter, or leaves it out */
+        msg_header_field_e(text, n + 2, h, 0);
     return text;
 }
 
