@@ -257,7 +257,7 @@ struct msg *chan_take(struct chan *c)
     if (!m)
         return NULL;
     DL_DELETE(c->rx, m);
-    c->rx_octets -= m->n;
+    c->rx_octets -= msg_cost(m);
     flow_update(c);
     return m;
 }
@@ -341,7 +341,7 @@ static void on_user_message(struct chan *c, const struct sctp_ev *ev)
     c->stats.rx_packets++;
     c->stats.rx_octets += m->n;
     DL_APPEND(c->rx, m);
-    c->rx_octets += m->n;
+    c->rx_octets += msg_cost(m);
     flow_update(c);
     join_touch(c->env, c->join);
 }
@@ -444,8 +444,12 @@ void sassoc_free(struct assoc *a)
 
 static void fail(struct assoc *a, const char *why)
 {
-    log_warn("data", "assoc=%llu msg=\"SCTP failed\" why=\"%s\"", (unsigned long long)a->id, why);
-    env_count(a->env, DATA_C_SCTP_FAILED, 1);
+    if (a->up) { /* so browsers end their calls: by ABORT, or by the end of DTLS */
+        log_info("data", "assoc=%llu msg=\"SCTP ended\" why=\"%s\"", (unsigned long long)a->id, why);
+    } else {
+        log_warn("data", "assoc=%llu msg=\"SCTP failed\" why=\"%s\"", (unsigned long long)a->id, why);
+        env_count(a->env, DATA_C_SCTP_FAILED, 1);
+    }
     stop(a);
     env_event(a->env, a->id, BUS_EV_SCTP_FAILED, why);
 }

@@ -13,6 +13,12 @@ struct msg {
     char p[];
 };
 
+/* What it takes of a queue's bound: memory, not octets, or a peer's one-octet messages would take many times the bound. */
+static inline size_t msg_cost(const struct msg *m)
+{
+    return sizeof *m + m->n;
+}
+
 static inline struct msg *msg_new(const void *p, size_t n, uint32_t ppid)
 {
     struct msg *m = malloc(sizeof *m + n);

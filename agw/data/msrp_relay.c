@@ -44,6 +44,7 @@ struct relay {
     } cut;
     struct split *splits;
     struct msg *replies;   /* our own answers to the channel */
+    unsigned n_replies;
     /* channel -> TCP */
     struct msg *core;
     size_t core_queued;
@@ -203,19 +204,25 @@ static void on_piece_answer(struct relay *r, struct split *s, const struct msrp_
         split_free(r, s);
 }
 
+static void reply_put(struct relay *r, struct msg *m)
+{
+    if (!m || r->n_replies >= RELAY_REPLIES_MAX) { /* who does not read may not make us remember more and more */
+        free(m);
+        return;
+    }
+    DL_APPEND(r->replies, m);
+    r->n_replies++;
+}
+
 static int refuse_wic(struct relay *r, struct sv chunk)
 {
     uint8_t bytes[ANSWER_MAX];
     struct buf out = buf_over(bytes, sizeof bytes);
     struct msrp_head h;
-    struct msg *m;
 
     msrp_head_parse(&h, (struct sv){chunk.p, chunk.n < MSRP_HEAD_MAX ? chunk.n : MSRP_HEAD_MAX});
-    if (msrp_is(&h, "SEND") && msrp_answer(&h, 400, "Bad Request", &out)) {
-        m = msg_new(out.p, out.len, 0);
-        if (m)
-            DL_APPEND(r->replies, m);
-    }
+    if (msrp_is(&h, "SEND") && msrp_answer(&h, 400, "Bad Request", &out))
+        reply_put(r, msg_new(out.p, out.len, 0));
     return -EPROTO;
 }
 
@@ -513,6 +520,7 @@ void relay_wic_sent(struct relay *r)
         in_consume(r, r->frame.len);
     } else if (what == HELD_REPLY) {
         DL_DELETE(r->replies, reply);
+        r->n_replies--;
         free(reply);
     }
 }
@@ -520,17 +528,13 @@ void relay_wic_sent(struct relay *r)
 /* The head of the chunk being cut is all that an abort needs; it becomes a message of its own. */
 static void abort_cut(struct relay *r)
 {
-    struct msg *m;
-
     if (r->held == HELD_PIECE) { /* never went out: its octets are lost with the rest */
         free(r->piece);
         r->piece = NULL;
     }
     r->held = HELD_NOTHING;
     if (piece_build(r, 0, '#') == 1) {
-        m = msg_new(r->piece, r->piece_len, 0);
-        if (m)
-            DL_APPEND(r->replies, m);
+        reply_put(r, msg_new(r->piece, r->piece_len, 0));
         free(r->piece);
         r->piece = NULL;
     }

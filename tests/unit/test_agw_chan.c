@@ -180,7 +180,7 @@ static void test_back_pressure(void **state)
     up(r);
     for (int i = 0; i < 20; i++)
         say(r, 0, 1500);
-    assert_true(c->rx_octets > 10000 && c->rx_octets <= 10000 + 1500);
+    assert_true(c->rx_octets > 10000 && c->rx_octets <= 10000 + sizeof(struct msg) + 1500);
     say(r, 1, 10);
     assert_null(chan_take(d)); /* behind the others: one receive window for all */
     for (int i = 0; i < 20; i++) {
@@ -202,6 +202,23 @@ static void test_back_pressure(void **state)
     assert_non_null(m);
     free(m);
     chan_free(d);
+}
+
+/* The bound is on memory: messages of one octet stop the association as well. */
+static void test_small_messages(void **state)
+{
+    struct rig *r = *state;
+    struct chan *c = chan_of(r, 0);
+    struct msg *m;
+    size_t held = 0;
+
+    up(r);
+    for (int i = 0; i < 2000; i++)
+        say(r, 0, 1);
+    DL_FOREACH(c->rx, m)
+        held += sizeof *m + m->n;
+    assert_true(held > 9000 && held < 11000);
+    chan_free(c);
 }
 
 static void test_reset_while_stopped(void **state)
@@ -231,7 +248,7 @@ static void test_too_big(void **state)
     assert_string_equal(r->text, "message above max-message-size");
     assert_true(chan_dead(c));
     say(r, 1, 2000);
-    assert_int_equal(d->rx_octets, 2000);
+    assert_int_equal(d->rx->n, 2000);
     chan_free(c);
     chan_free(d);
 }
@@ -317,8 +334,8 @@ static void test_association_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_ppid), T(test_back_pressure), T(test_reset_while_stopped), T(test_too_big), T(test_high_stream),
-        T(test_no_such_stream), T(test_another_port_and_dtls), T(test_association_first),
+        T(test_ppid), T(test_back_pressure), T(test_small_messages), T(test_reset_while_stopped), T(test_too_big),
+        T(test_high_stream), T(test_no_such_stream), T(test_another_port_and_dtls), T(test_association_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -293,6 +293,26 @@ static void test_bad(void **state)
     relay_free(r);
 }
 
+/* A browser that sends rubbish and takes no answers costs no more memory with each message. */
+static void test_bad_and_deaf(void **state)
+{
+    struct relay *r = relay_of(0);
+    unsigned answers = 0;
+    struct sv m;
+
+    (void)state;
+    for (int i = 0; i < 10 * RELAY_REPLIES_MAX; i++)
+        assert_int_equal(from_wic(r, "MSRP bad1 SEND\r\n" PATHS "Message-ID: 1\r\n-------other$\r\n"), -EPROTO);
+    for (; relay_wic_next(r, &m) == 1; answers++) {
+        assert_memory_equal(m.p, "MSRP bad1 400 ", 14);
+        relay_wic_sent(r);
+    }
+    assert_int_equal(answers, RELAY_REPLIES_MAX);
+    assert_int_equal(from_wic(r, "MSRP bad1 SEND\r\n" PATHS "Message-ID: 1\r\n-------other$\r\n"), -EPROTO);
+    assert_int_equal(relay_wic_next(r, &m), 1); /* there is room again */
+    relay_free(r);
+}
+
 static void test_head_above_peer_max(void **state)
 {
     struct relay *r = relay_of(300);
@@ -333,7 +353,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_untouched), cmocka_unit_test(test_split_and_one_answer),
         cmocka_unit_test(test_failure_while_arriving), cmocka_unit_test(test_larger_than_memory),
-        cmocka_unit_test(test_lost_while_cut), cmocka_unit_test(test_bad), cmocka_unit_test(test_head_above_peer_max),
+        cmocka_unit_test(test_lost_while_cut), cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_bad_and_deaf), cmocka_unit_test(test_head_above_peer_max),
         cmocka_unit_test(test_forgotten_answers),
     };
 
