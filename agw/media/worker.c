@@ -267,24 +267,26 @@ static void sep_change(struct worker *w, const struct bus_sep *spec)
     flush(w, port);
 }
 
-/* close_notify, then the socket, then the answer: the port may be used again. */
+/* close_notify, then the socket, then the answer: the port may be used again. Also for what could not be opened: whoever
+ * closes waits for the answer. */
 static void sep_shut(struct worker *w, bus_id id)
 {
     struct port *port = port_find(w, id);
-    struct bus_msg *m;
+    struct bus_msg *m = bus_new(BUS_CLOSED);
 
-    if (!port)
-        return;
-    sep_close(port->sep, &w->tx);
-    settle(w, port);
-    flush(w, port);
-    HASH_DEL(w->ports, port);
-    due_del(&w->due, &port->due);
-    m = bus_new(BUS_CLOSED);
     if (m)
-        m->u.stats = port->stats;
-    port_free(port); /* closing the socket takes it out of epoll */
-    count(w, WORKER_C_SEPS, -1);
+        m->u.stats.id = id;
+    if (port) {
+        sep_close(port->sep, &w->tx);
+        settle(w, port);
+        flush(w, port);
+        HASH_DEL(w->ports, port);
+        due_del(&w->due, &port->due);
+        if (m)
+            m->u.stats = port->stats;
+        port_free(port); /* closing the socket takes it out of epoll */
+        count(w, WORKER_C_SEPS, -1);
+    }
     if (m)
         inbox_post(w->conf.ctl, &m->item);
 }

@@ -1,5 +1,6 @@
 /* A worker thread against browsers on loopback: both DTLS roles, SCTP through it, refusals, loss and end. The loop of the
  * test waits for what must happen, at most LIMIT_MS; nothing sleeps. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -455,7 +456,6 @@ static void late_messages(void **state)
     struct bus_sep twin = c->spec;
     struct addr at = c->at;
 
-    bus_post_id(worker_inbox(f->worker), BUS_SEP_CLOSE, 99);
     bus_post_bytes(worker_inbox(f->worker), BUS_DTLS_SEND, 99, "x", 1);
     bus_post_id(worker_inbox(f->worker), BUS_DTLS_DOWN, 99); /* not for a worker */
     post_sep(f, BUS_SEP_REMOTE, &twin);
@@ -476,6 +476,21 @@ static void late_messages(void **state)
     post_sep(f, BUS_SEP_OPEN, &twin); /* perhaps never looked at */
 }
 
+/* Control waits for BUS_CLOSED of every endpoint that it opened, of those too that could not be. */
+static void cannot_open(void **state)
+{
+    struct fixture *f = *state;
+    struct bus_sep spec = {.id = 1, .fd = open("/dev/null", O_RDONLY | O_CLOEXEC)}; /* nothing that epoll takes */
+
+    assert_true(spec.fd >= 0);
+    post_sep(f, BUS_SEP_OPEN, &spec);
+    assert_true(wait_for(f, call_of(f, 1)->log, "DTLS_FAILED stream cannot be opened;"));
+    bus_post_id(worker_inbox(f->worker), BUS_SEP_CLOSE, 1);
+    assert_true(wait_for(f, call_of(f, 1)->log, "closed;"));
+    assert_int_equal(call_of(f, 1)->closed.id, 1);
+    assert_int_equal(fcntl(spec.fd, F_GETFD), -1);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -483,6 +498,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(as_server), TEST(as_client_told_later), TEST(wrong_certificate), TEST(silence),
         TEST(the_peer_vanishes), TEST(many_at_once), TEST(late_messages),
+        TEST(cannot_open),
     };
 
     return cmocka_run_group_tests_name("agw/media/worker", tests, NULL, NULL);
