@@ -159,17 +159,17 @@ static const struct what {
     enum bus_what what;
     enum iq_event event;
     const char *cause; /* g/cause when the event itself is not armed; NULL: nothing */
-    bool warn;
+    bool warn; /* not what the data thread has warned of already */
 } whats[] = {
     {BUS_EV_ICE_LOST, IQ_EV_CONSENT_LOST, "FT", true},
     {BUS_EV_DTLS_FAILED, IQ_EV_DTLS_FAILED, "FT", true},
     {BUS_EV_DTLS_CLOSED, IQ_EV_DTLS_RELEASED, "NR", false},
-    {BUS_EV_SCTP_FAILED, IQ_EV_SCTP_FAILED, "FT", true},
+    {BUS_EV_SCTP_FAILED, IQ_EV_SCTP_FAILED, "FT", false},
     {BUS_EV_CHAN_RESET_DONE, IQ_EV_SCTP_RESET, NULL, false},
     {BUS_EV_CHAN_CLOSED, IQ_EV_SCTP_RESET, NULL, false},
-    {BUS_EV_TCP_FAILED, IQ_EV_TCP_FAILED, "FT", true},
+    {BUS_EV_TCP_FAILED, IQ_EV_TCP_FAILED, "FT", false},
     {BUS_EV_TCP_CLOSED, IQ_EV_TCP_RELEASED, "NR", false},
-    {BUS_EV_MSRP_BAD, IQ_EV_TCP_FAILED, "FT", true},
+    {BUS_EV_MSRP_BAD, IQ_EV_TCP_FAILED, "FT", false},
 };
 
 static bool is_armed(const struct stream *s, enum iq_event ev)
