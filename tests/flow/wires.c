@@ -241,6 +241,7 @@ static int link_open(struct play *p)
     conf.trans.mid = (struct h248_mid){.kind = H248_MID_DOMAIN, .name = SV("player.example.net")};
     conf.trans.provisional = 60000; /* the chart says when an answer comes: no Pending of our own */
     conf.retry_first = 200;
+    conf.heartbeat = 1000;
     addr_parse(&local, SV("127.0.0.1"), p->real_alg ? 0 : p->iq_alg);
     if (p->real_alg) {
         addr_parse(&conf.mgc[0], SV("127.0.0.1"), p->iq_alg);
