@@ -320,6 +320,7 @@ void assoc_refuse(struct assoc *a, struct trans_in *in, unsigned code)
 
     log_warn("h248", "peer=%s tid=%u code=%u msg=\"request refused: %s\"", addr_str(trans_in_peer(in), host),
              trans_in_tid(in), code, h248_err_text(code));
+    trans_in_forget(in);
     trans_answer(in, build_refusal, &code, a->now);
 }
 

@@ -77,6 +77,8 @@ int trans_request(struct trans *t, const struct addr *to, int (*build)(struct ar
  * a reply goes out: 533 when it was too long, 500 when build failed. 0, or -errno of what failed. */
 int trans_answer(struct trans_in *in, int (*build)(struct arena *a, struct h248_txn *txn, void *arg), void *build_arg,
                  msec_t now);
+/* Its answer is sent and not kept: for refusals of strangers, who could else fill the memory of those we know. */
+void trans_in_forget(struct trans_in *in);
 const struct addr *trans_in_peer(const struct trans_in *in);
 uint32_t trans_in_tid(const struct trans_in *in);
 /* Send this answer (and only it) under another header version: the ServiceChange reply goes out under version 1. */

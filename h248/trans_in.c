@@ -230,6 +230,11 @@ uint32_t trans_in_tid(const struct trans_in *in)
     return in->tid;
 }
 
+void trans_in_forget(struct trans_in *in)
+{
+    in->stranger = true;
+}
+
 void trans_in_version(struct trans_in *in, unsigned version)
 {
     in->version = version;
@@ -273,7 +278,8 @@ int trans_answer(struct trans_in *in, int (*build)(struct arena *a, struct h248_
     int kept = err;
 
     if (kept && a) {
-        code = err == -EMSGSIZE ? 533 : 500;
+        /* an arena that is full holds far more than a message */
+        code = err == -EMSGSIZE || (err == -ENOMEM && arena_used(a) > H248_ARENA_MAX / 2) ? 533 : 500;
         arena_reset(a);
         kept = compose(in, a, build_error, &code, &m, &n);
     }
@@ -300,6 +306,8 @@ int trans_answer(struct trans_in *in, int (*build)(struct arena *a, struct h248_
         in_keep(in, IN_ANSWERED, now);
     }
     trans_send_seen(t, &in->peer, in->bytes, in->n, m);
+    if (in->stranger)
+        in_free(in);
     arena_free(a);
     return err;
 }

@@ -37,6 +37,7 @@ struct trans_in {
     struct addr peer;
     unsigned version;  /* of the header of the answer */
     uint32_t digest;   /* of the request's content: the same id with other content is a new request */
+    bool stranger;     /* the answer is not kept */
     bool pended;       /* a Pending went out */
     unsigned pendings, sends, interval;
     msec_t pending_at; /* the last Pending */

@@ -49,8 +49,8 @@ static void on_request(void *arg, struct assoc_peer *peer, struct trans_in *in,
     (void)peer;
     (void)msg;
     err = link_answer(an.mg->link, in, build_answer, &an);
-    if (err)
-        log_error("ctl", "tid=%u msg=\"no reply could be built\" err=%d", req->tid, -err);
+    if (err) /* asked for too much (533), or no memory */
+        log_warn("ctl", "tid=%u msg=\"no reply could be built: %s\"", req->tid, strerror(-err));
 }
 
 static int send_request(void *arg, int (*build)(struct arena *a, struct h248_txn *txn, void *arg),

@@ -432,6 +432,38 @@ static void test_reply_too_big_is_533(void **state)
     assert_int_equal(w.n_requests, 1);
 }
 
+static int build_without_end(struct arena *a, struct h248_txn *txn, void *arg)
+{
+    (void)txn;
+    (void)arg;
+    while (arena_alloc(a, 1000))
+        ;
+    return -ENOMEM;
+}
+
+/* An audit of everything fills the arena long before it is encoded: too long as well, no fault of ours. */
+static void test_reply_above_the_arena_is_533(void **state)
+{
+    (void)state;
+    input(REQ("11"));
+    assert_int_equal(trans_answer(w.in, build_without_end, NULL, w.now), -ENOMEM);
+    assert_non_null(strstr(last(), "533"));
+}
+
+/* A refusal of a stranger takes no memory: its repeat is a new request. */
+static void test_forgotten_answer(void **state)
+{
+    (void)state;
+    input(REQ("11"));
+    trans_in_forget(w.in);
+    assert_int_equal(trans_answer(w.in, build_answer, NULL, w.now), 0);
+    input(REQ("11"));
+    assert_int_equal(w.n_requests, 2);
+    assert_int_equal(trans_answer(w.in, build_answer, NULL, w.now), 0);
+    input(REQ("11"));
+    assert_int_equal(w.n_requests, 2);
+}
+
 static void test_failing_answer_is_500(void **state)
 {
     (void)state;
@@ -565,6 +597,8 @@ int main(void)
         T(test_acks_in_ranges),
         T(test_several_requests_in_a_message),
         T(test_reply_too_big_is_533),
+        T(test_reply_above_the_arena_is_533),
+        T(test_forgotten_answer),
         T(test_failing_answer_is_500),
         T(test_versions),
         T(test_forget_peer),
