@@ -52,6 +52,7 @@ take_tap() { # take_tap PREFIX < what a helper program said: "ok name" and "not 
         case $line in
         "ok "*) ok "$1${line#ok }" ;;
         "not ok "*) nok "$1${line#not ok }" ;;
+        "skip "*) ok "$1${line#skip }" ;; # the reason stands in the line
         *) echo "# $line" ;;
         esac
     done
