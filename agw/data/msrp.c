@@ -137,8 +137,10 @@ int msrp_head_parse(struct msrp_head *h, struct sv head)
 static int line_next(struct msrp_frame *f, const char *p, size_t n, struct sv *line)
 {
     const char *cr = memmem(p + f->pos, n - f->pos, "\r\n", 2);
+    /* without its LF the CR of a longest line may be here already: no octet of the line */
+    size_t end = cr ? (size_t)(cr - p) : n > f->pos && p[n - 1] == '\r' ? n - 1 : n;
 
-    if ((cr ? (size_t)(cr - p) : n) - f->pos > MSRP_LINE_MAX || (cr ? (size_t)(cr - p) : n) > MSRP_HEAD_MAX)
+    if (end - f->pos > MSRP_LINE_MAX || end > MSRP_HEAD_MAX)
         return -EPROTO;
     if (!cr)
         return 0;
