@@ -375,6 +375,7 @@ static void judge_end(struct play *p)
     } ends[] = {{"alg", "alg_iq_contexts"}, {"agw", "agw_contexts"}, {"agw", "agw_endpoints"}};
     static const bool never;
 
+    play_until(p, &never, PLAY_LAST_MS);
     for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
         uint16_t port = !strcmp(ends[i].actor, "alg") ? p->ops_alg : p->ops_agw;
         int64_t end = play_now_us() + PLAY_LEAVE_MS * 1000LL;
@@ -410,8 +411,10 @@ static int set_lets(struct play *p)
 
 static void drain(struct play *p)
 {
-    for (int i = 0; i < 50 && uv_loop_alive(&p->loop); i++)
+    for (int i = 0; i < 300 && uv_loop_alive(&p->loop); i++) {
         uv_run(&p->loop, UV_RUN_NOWAIT);
+        usleep(1000);
+    }
 }
 
 int play_run(struct play *p, const struct chart *c, bool real_alg, bool real_agw, const char *bin)

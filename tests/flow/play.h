@@ -17,6 +17,7 @@
 #define PLAY_START_MS 10000 /* for a real one to be ready */
 #define PLAY_MSG_MAX 65536
 #define PLAY_MSRP_MAX 2   /* MSRP sessions of the core */
+#define PLAY_LAST_MS 100   /* what comes behind the last step is waited for this long */
 #define PLAY_LEAVE_MS 3000 /* for the contexts to be gone at the end */
 
 struct play_in { /* one message from a real actor */

@@ -67,6 +67,11 @@ static void uri_of(struct sv value, char *out, size_t size)
     sv_copy(value, out, size);
 }
 
+static bool has_tag(struct sv value)
+{
+    return value.p && value.n && memmem(value.p, value.n, ";tag=", 5);
+}
+
 /* Header lines that an answer copies (RFC 3261 8.2.6.2), our tag added to To. */
 static void put_copied(struct ua *u, struct sv req, struct buf *b)
 {
@@ -83,8 +88,7 @@ static void put_copied(struct ua *u, struct sv req, struct buf *b)
             sv_iis(name, "Record-Route"))
             buf_printf(b, "%.*s\r\n", SV_ARG(l));
         else if (sv_iis(name, "To"))
-            buf_printf(b, "%.*s%s%s\r\n", SV_ARG(l), memmem(l.p, l.n, ";tag=", 5) ? "" : ";tag=",
-                       memmem(l.p, l.n, ";tag=", 5) ? "" : u->ltag);
+            buf_printf(b, "%.*s%s%s\r\n", SV_ARG(l), has_tag(l) ? "" : ";tag=", has_tag(l) ? "" : u->ltag);
     }
 }
 
