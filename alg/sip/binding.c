@@ -118,6 +118,21 @@ struct binding *store_by_flow(const struct store *s, sip_flow flow)
     return NULL;
 }
 
+struct binding *store_stale(const struct store *s, const char *aor)
+{
+    struct binding *b, *stale = NULL;
+    unsigned same = 0;
+
+    DL_FOREACH(s->list, b) {
+        if (!uri_same(b->aor, aor))
+            continue;
+        same++;
+        if (b->orphan_until != MSEC_NEVER && (!stale || b->orphan_until < stale->orphan_until))
+            stale = b;
+    }
+    return same >= REG_PER_AOR_MAX ? stale : NULL;
+}
+
 static struct binding *store_add(struct store *s, const struct binding_text *t, int *err)
 {
     struct binding *b;

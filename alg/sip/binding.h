@@ -36,6 +36,8 @@ struct binding_text { /* what a 200 says; copied */
 
 /* Add or renew. -ENOSPC over a limit, -ENOMEM. *old_flow: the other connection it had before (0: none). */
 int store_put(struct store *s, const struct binding_text *t, struct binding **bp, sip_flow *old_flow);
+/* At the limit of this user: of its bindings without a connection the one that waits longest; else NULL. */
+struct binding *store_stale(const struct store *s, const char *aor);
 void store_del(struct store *s, struct binding *b);
 void store_clear(struct store *s);
 struct binding *store_by_key(const struct store *s, const char *key);

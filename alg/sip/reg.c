@@ -119,6 +119,8 @@ static unsigned seconds(const char *text, unsigned otherwise)
     return v > REG_EXPIRES_MAX ? REG_EXPIRES_MAX : v;
 }
 
+static void lose(struct reg *r, struct binding *b, const char *why);
+
 static void bind_one(struct pending *p, const sip_contact_t *mine, unsigned expires, const sip_t *in)
 {
     struct reg *r = p->reg;
@@ -135,8 +137,9 @@ static void bind_one(struct pending *p, const sip_contact_t *mine, unsigned expi
         .outbound = is_outbound(mine),
     };
     struct binding *b = store_by_key(&r->store, t.key);
+    struct binding *stale = b || !expires ? NULL : store_stale(&r->store, p->aor);
     sip_flow old = 0;
-    unsigned had = r->store.n;
+    unsigned had;
     int err;
 
     if (!expires) {
@@ -145,6 +148,9 @@ static void bind_one(struct pending *p, const sip_contact_t *mine, unsigned expi
         log_info("reg", "flow=%llu aor=%s msg=\"deregistered\"", (unsigned long long)p->flow, p->aor);
         return;
     }
+    if (stale) /* a page that was loaded again and again need not wait for its earlier connections to be given up */
+        lose(r, stale, "connection lost, and room is needed");
+    had = r->store.n;
     err = store_put(&r->store, &t, &b, &old);
     if (err) {
         log_warn("reg", "flow=%llu aor=%s msg=\"binding not kept\" err=%d", (unsigned long long)p->flow, p->aor, err);
@@ -299,6 +305,16 @@ static void tell_core(struct reg *r, struct binding *b)
     nta_outgoing_destroy(nta_outgoing_mcreate(s->agents[SIP_MW].nta, NULL, NULL, out_hop(s, NULL), msg, TAG_END()));
 }
 
+/* Not expired: the core still thinks that it is there. */
+static void lose(struct reg *r, struct binding *b, const char *why)
+{
+    log_info("reg", "aor=%s msg=\"%s\"", b->aor, why);
+    count_add(&r->counts[REG_C_EXPIRED], 1);
+    if (net_now_ms() < b->expires)
+        tell_core(r, b);
+    store_del(&r->store, b);
+}
+
 void reg_flow_closed(struct reg *r, sip_flow flow)
 {
     struct binding *b;
@@ -321,11 +337,7 @@ static void on_second(uv_timer_t *timer)
     DL_FOREACH_SAFE(r->store.list, b, tmp) {
         if (now < b->expires && now < b->orphan_until)
             continue;
-        log_info("reg", "aor=%s msg=\"%s\"", b->aor, now < b->expires ? "connection lost for good" : "registration expired");
-        count_add(&r->counts[REG_C_EXPIRED], 1);
-        if (now < b->expires)
-            tell_core(r, b);
-        store_del(&r->store, b);
+        lose(r, b, now < b->expires ? "connection lost for good" : "registration expired");
     }
     for (flow = bridge_next(r->sip->bridge, 0); flow && r->no_register_ms; flow = next) {
         next = bridge_next(r->sip->bridge, flow);

@@ -104,6 +104,13 @@ static void test_limits(void **state)
         snprintf(key, sizeof key, "k%u", i);
         assert_int_equal(store_put(&s, &t, &b, &old), i < REG_PER_AOR_MAX ? 0 : -ENOSPC);
     }
+    assert_null(store_stale(&s, "sip:a@h")); /* all are connected: none gives way */
+    s.list->next->orphan_until = 200;
+    s.list->next->next->orphan_until = 100;
+    assert_ptr_equal(store_stale(&s, "sip:a@h"), s.list->next->next);
+    assert_null(store_stale(&s, "sip:b@h"));
+    store_del(&s, s.list->next->next);
+    assert_null(store_stale(&s, "sip:a@h")); /* there is room */
     store_clear(&s);
 }
 
