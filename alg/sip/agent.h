@@ -112,6 +112,7 @@ void msg_close(struct sip_msg *m);
 char *msg_value(su_home_t *home, const sip_t *in, const char *name);
 /* "Name: value" lines for SIPTAG_HEADER_STR, line breaks in values turned into blanks; NULL when there are none. */
 char *msg_lines(su_home_t *home, const struct sip_hdr *hdrs);
+const char *msg_phrase(int status); /* the reason phrase of a status; never empty */
 bool msg_has(const struct sip_hdr *hdrs, const char *name);
 void msg_remove(msg_t *msg, sip_t *sip, const char *name); /* every header field of that name */
 

@@ -101,6 +101,21 @@ bool msg_has(const struct sip_hdr *hdrs, const char *name)
     return false;
 }
 
+const char *msg_phrase(int status)
+{
+    static const struct {
+        int status;
+        const char *phrase;
+    } newer[] = {{430, "Flow Failed"}, {439, "First Hop Lacks Outbound Support"}, {469, "Bad Info Package"}};
+    const char *known = sip_status_phrase(status);
+
+    for (unsigned i = 0; i < ARRAY_LEN(newer); i++) {
+        if (newer[i].status == status)
+            return newer[i].phrase;
+    }
+    return known && known[0] && known[0] != ' ' ? known : "Unknown";
+}
+
 char *msg_lines(su_home_t *home, const struct sip_hdr *hdrs)
 {
     char *all = NULL;

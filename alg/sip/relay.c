@@ -53,7 +53,7 @@ static void relay_answer(struct relay *r, int status, const sip_t *in)
         back = NULL;
     } else {
         other = other ? other : 500;
-        nta_incoming_treply(r->irq, other, sip_status_phrase(other), TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
+        nta_incoming_treply(r->irq, other, msg_phrase(other), TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
                             SIPTAG_SERVER_STR(r->sip->agent_name), TAG_END());
     }
     if (back)
@@ -230,6 +230,6 @@ void relay_message(struct agent *from, nta_incoming_t *irq, const sip_t *sip, si
     }
     if (m)
         free(m->identity), free(m->route), free(m);
-    nta_incoming_treply(irq, status, sip_status_phrase(status), TAG_END());
+    nta_incoming_treply(irq, status, msg_phrase(status), TAG_END());
     nta_incoming_destroy(irq);
 }

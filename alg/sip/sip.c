@@ -44,7 +44,7 @@ void sip_wire_sent(struct sip *s, enum sip_side side, nta_outgoing_t *orq, nta_i
 
 static int answer(struct agent *a, nta_incoming_t *irq, int status, const char *lines)
 {
-    nta_incoming_treply(irq, status, sip_status_phrase(status), TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
+    nta_incoming_treply(irq, status, msg_phrase(status), TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
                         SIPTAG_SERVER_STR(a->sip->agent_name), TAG_END());
     sip_wire_sent(a->sip, a->side, NULL, irq);
     nta_incoming_destroy(irq);

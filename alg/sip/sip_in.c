@@ -104,7 +104,7 @@ int sip_reply(struct sip_in *in, int status, const char *reason, const struct si
         return -EINVAL;
     }
     if (!reason)
-        reason = sip_status_phrase(status);
+        reason = msg_phrase(status);
     err = nta_incoming_treply(in->irq, status, reason ? reason : "Unknown",
                               TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
                               TAG_IF(ours, SIPTAG_CONTACT_STR(in->dlg ? in->dlg->contact : NULL)),
@@ -185,7 +185,7 @@ int in_screen(struct agent *a, nta_incoming_t *irq, const sip_t *sip)
     if (status) {
         log_info("sip", "side=%s msg=\"refused\" method=%s status=%d", a->side == SIP_W2 ? "w2" : "mw",
                  sip->sip_request->rq_method_name, status);
-        nta_incoming_treply(irq, status, sip_status_phrase(status), TAG_IF(bad, SIPTAG_UNSUPPORTED_STR(bad)),
+        nta_incoming_treply(irq, status, msg_phrase(status), TAG_IF(bad, SIPTAG_UNSUPPORTED_STR(bad)),
                             SIPTAG_SERVER_STR(a->sip->agent_name), TAG_END());
         nta_incoming_destroy(irq);
     }
