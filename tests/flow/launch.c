@@ -1,4 +1,5 @@
 /* Starting and stopping the real ones, each with a configuration of its own in a fresh directory, on free ports. */
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -198,6 +199,22 @@ static bool stop(struct play *p, pid_t pid, const char *name)
     kill(pid, SIGKILL);
     waitpid(pid, &status, 0);
     return false;
+}
+
+/* Nothing to look at: the directory of configurations, logs and traces goes. */
+void launch_clean(struct play *p)
+{
+    DIR *d = opendir(p->dir);
+    const struct dirent *e;
+    char path[512];
+
+    while (d && (e = readdir(d))) {
+        snprintf(path, sizeof path, "%s/%s", p->dir, e->d_name);
+        unlink(path);
+    }
+    if (d)
+        closedir(d);
+    rmdir(p->dir);
 }
 
 void launch_stop(struct play *p)

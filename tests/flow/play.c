@@ -461,8 +461,12 @@ int play_run(struct play *p, const struct chart *c, bool real_alg, bool real_agw
     wires_close(p);
     drain(p);
     if (err) {
-        fprintf(stderr, "the chart could not be played: %s; logs in %s\n", strerror(-err), p->dir);
+        fprintf(stderr, "the chart could not be played: %s\n", strerror(-err));
         p->ladder.failed++;
     }
+    if (p->ladder.failed)
+        fprintf(stderr, "logs and traces in %s\n", p->dir);
+    else
+        launch_clean(p);
     return 0;
 }

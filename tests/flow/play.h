@@ -85,6 +85,7 @@ int launch_ready(struct play *p); /* both real: agw is registered with alg */
 bool launch_metric(uint16_t port, const char *name, long *value); /* of /metrics */
 int launch_signal(struct play *p, const char *actor, int sig);
 void launch_stop(struct play *p);
+void launch_clean(struct play *p); /* removes p->dir */
 /* wires.c */
 int wires_open(struct play *p);  /* before the real ones start: our sockets */
 int wires_ready(struct play *p); /* afterwards: registrations of SIP and H.248 */

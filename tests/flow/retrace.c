@@ -161,12 +161,20 @@ void retrace_judge(struct retrace_msg *list, struct vars *vs, struct ladder *l)
 {
     const struct chart *c = l->chart;
     const struct retrace_msg **of = calloc(c->n_steps, sizeof *of);
-    struct retrace_msg *m;
+    struct retrace_msg *m, *sip = list, *h248 = list;
     char title[200], (*why)[240] = calloc(c->n_steps, sizeof *why);
 
     for (unsigned i = 0; of && why && i < c->n_steps; i++) {
-        if (c->steps[i].kind == CHART_MESSAGE || (c->steps[i].kind == CHART_EVENT && c->steps[i].to[0]))
-            of[i] = retrace_find(list, &c->steps[i], vs, why[i], sizeof why[i]);
+        const struct chart_step *step = &c->steps[i];
+        bool message = step->kind == CHART_MESSAGE;
+        struct retrace_msg **at = !message ? &list : strcmp(step->proto, "sip") ? &h248 : &sip;
+
+        if (!message && (step->kind != CHART_EVENT || !step->to[0]))
+            continue;
+        m = retrace_find(*at, step, vs, why[i], sizeof why[i]);
+        of[i] = m;
+        if (m && message) /* each protocol of signalling in the order of the chart */
+            *at = m->next;
     }
     DL_FOREACH(list, m)
     {
