@@ -12,6 +12,8 @@
 #include "common/enc.h"
 #include "common/log.h"
 
+#define PING_LEN 4
+
 const struct count_def ws_counters[WS_C_N] = {
     [WS_C_CONNS] = {"alg_ws_connections", "WebSocket connections open", true},
     [WS_C_ACCEPTED] = {"alg_ws_accepted_total", "WebSocket connections opened", false},
@@ -259,10 +261,11 @@ static int on_writable(struct conn *c)
     struct ws *w = c->ws;
 
     if (c->ping) {
-        unsigned char room[LWS_PRE];
+        /* With content: of an empty pong libwebsockets 4.1.6 says nothing. */
+        unsigned char room[LWS_PRE + PING_LEN] = {0};
 
         c->ping = false;
-        if (lws_write(c->wsi, room + LWS_PRE, 0, LWS_WRITE_PING) < 0)
+        if (lws_write(c->wsi, room + LWS_PRE, PING_LEN, LWS_WRITE_PING) < 0)
             return -1;
     } else if (o) {
         int n = lws_write(c->wsi, o->p + LWS_PRE, o->n, o->text ? LWS_WRITE_TEXT : LWS_WRITE_BINARY);

@@ -95,11 +95,11 @@ static struct addr loopback(uint16_t port)
     return a;
 }
 
-static void rig_start(struct rig *r, unsigned max_msg)
+static void rig_start_with(struct rig *r, unsigned max_msg, unsigned ping_s)
 {
     static const char *const origins[] = {ORIGIN};
     struct ws_conf ws = {.listen = {{loopback(0), false}}, .n_listen = 1, .state_dir = "/nonexistent", .origins = origins,
-                         .n_origins = 1, .max_conns = 10, .max_per_addr = 3, .max_msg = max_msg, .ping_s = 25};
+                         .n_origins = 1, .max_conns = 10, .max_per_addr = 3, .max_msg = max_msg, .ping_s = ping_s};
     struct reg_conf rc = {.domain = "home.example.net", .orphan_s = 32};
     struct sip_h h = {.request = on_request, .flow_closed = on_closed, .flow_moved = on_moved, .arg = r};
     struct sip_conf sc = {.listen = loopback(0), .name = "alg1.example.net", .t1_ms = 20, .ws = &ws};
@@ -117,6 +117,11 @@ static void rig_start(struct rig *r, unsigned max_msg)
     assert_int_equal(reg_new(&r->reg, r->sip, &rc), 0);
     r->alg_addr = loopback(sip_port(r->sip));
     r->browser = -1;
+}
+
+static void rig_start(struct rig *r, unsigned max_msg)
+{
+    rig_start_with(r, max_msg, 25);
 }
 
 static void rig_stop(struct rig *r)
@@ -806,6 +811,26 @@ static void test_frames(void **state)
     free(r);
 }
 
+/* A browser that answers pings stays however long it is silent; one that does not is closed after the second. */
+static void test_pings(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+
+    (void)state;
+    rig_start_with(r, 2048, 1);
+    upgrade(r);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(hear(r), 9);
+        frame(r, 0x8a, r->text, 4);
+    }
+    assert_int_equal(hear(r), 9);
+    assert_int_equal(hear(r), 9);
+    assert_int_equal(hear(r), 8);
+    assert_string_equal(r->text + 2, "no pong");
+    rig_stop(r);
+    free(r);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -814,6 +839,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_core_side),       cmocka_unit_test(test_core_cancel),     cmocka_unit_test(test_core_silent),
         cmocka_unit_test(test_invite_from_core), cmocka_unit_test(test_message_relay),  cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_frames),          cmocka_unit_test(test_recovery),
+        cmocka_unit_test(test_pings),
     };
 
     if (argc > 1)
