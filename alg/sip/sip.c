@@ -164,6 +164,10 @@ static uint16_t bound_port(nta_agent_t *nta)
     return tp ? (uint16_t)atoi(tport_name(tp)->tpn_port) : 0;
 }
 
+/* TCP with the core is closed when nothing passed for so long. Also takes back what Sofia opens when it answers a browser that
+ * vanished: RFC 3261 18.2.2 leads it to the Via's address, which is our own. */
+#define MW_IDLE_MS 64000
+
 static int agent_start(struct agent *a, struct sip *s, enum sip_side side, const char *url, const struct sip_conf *conf)
 {
     const char *dump = side == SIP_MW && s->wire ? wire_path(s->wire) : NULL;
@@ -174,7 +178,8 @@ static int agent_start(struct agent *a, struct sip *s, enum sip_side side, const
                               NTATAG_MAXSIZE(SIP_MSG_MAX + SIP_FRAME_ROOM), NTATAG_MERGE_482(side == SIP_MW),
                               NTATAG_USE_NAPTR(0), NTATAG_EXTRA_100(0), TAG_IF(conf->t1_ms, NTATAG_SIP_T1(conf->t1_ms)),
                               TAG_IF(conf->t1_ms, NTATAG_SIP_T1X64(conf->t1_ms * 64)),
-                              TAG_IF(dump, TPTAG_DUMP(dump)), TAG_END());
+                              TAG_IF(dump, TPTAG_DUMP(dump)),
+                              TAG_IF(side == SIP_MW, TPTAG_IDLE(MW_IDLE_MS)), TAG_END());
     if (!a->nta)
         return -EADDRINUSE;
     a->leg = nta_leg_tcreate(a->nta, on_request, a, NTATAG_NO_DIALOG(1), TAG_END());
