@@ -60,5 +60,7 @@ void mgc_ctx_freed(struct mgc *m);                           /* one context less
 /* caps.c */
 void gw_ask_packages(struct gw *gw);
 bool gw_has(const struct gw *gw, const char *package);
+/* orphans.c */
+void gw_subtract_orphans(struct gw *gw);
 /* notify.c */
 void notify_request(struct gw *gw, struct trans_in *in, const struct h248_txn *req);

@@ -72,6 +72,7 @@ static void on_event(void *arg, struct assoc_peer *peer, enum assoc_event ev, st
     case ASSOC_RETURNED:
         log_info("iq", "gw=%s msg=\"back after a loss of contact\"", assoc_peer_name(peer));
         gw_ask_packages(gw);
+        gw_subtract_orphans(gw);
         gw_resume_releases(gw);
         break;
     case ASSOC_DOWN:
