@@ -188,8 +188,9 @@ static bool is_heartbeat(const struct h248_txn *req)
 
 static int build_heartbeat(struct arena *a, struct h248_txn *txn, void *arg)
 {
-    (void)arg;
-    return h248_cmd_new(a, h248_action_new(a, txn, H248_CTX_NULL), H248_AUDIT_VALUE, SV("ROOT")) ? 0 : -ENOMEM;
+    const uint32_t *context = arg;
+
+    return h248_cmd_new(a, h248_action_new(a, txn, *context), H248_AUDIT_VALUE, SV("ROOT")) ? 0 : -ENOMEM;
 }
 
 static void on_request(void *arg, struct assoc_peer *peer, struct trans_in *in, const struct h248_msg *msg,
@@ -200,7 +201,7 @@ static void on_request(void *arg, struct assoc_peer *peer, struct trans_in *in, 
     (void)peer;
     (void)msg;
     if (is_heartbeat(req)) {
-        link_answer(p->link, in, build_heartbeat, NULL);
+        link_answer(p->link, in, build_heartbeat, &req->actions->context);
         return;
     }
     p->open_request = in;
