@@ -54,6 +54,14 @@ static void on_flow_closed(void *arg, sip_flow flow)
         calls_flow_closed(v->alg.calls, flow);
 }
 
+static void on_flow_moved(void *arg, sip_flow old, sip_flow now)
+{
+    struct service *v = arg;
+
+    if (v->alg.calls)
+        calls_flow_moved(v->alg.calls, old, now);
+}
+
 /* --- what the configuration means --- */
 
 static int listens(const struct alg_conf *c, struct ws_conf *ws)
@@ -80,7 +88,7 @@ static int sip_open(struct service *v)
         .max_conns = (unsigned)c->ws_max_connections, .max_per_addr = (unsigned)c->ws_max_per_address,
         .max_msg = (unsigned)c->ws_max_message, .ping_s = (unsigned)c->ws_ping,
     };
-    struct sip_h h = {.request = on_request, .flow_closed = on_flow_closed, .arg = v};
+    struct sip_h h = {.request = on_request, .flow_closed = on_flow_closed, .flow_moved = on_flow_moved, .arg = v};
     struct sip_conf s = {.host = c->sip_host, .next_hop = c->next_hop, .resolve_routes = c->resolve_routes, .name = c->mid,
                          .ws = &ws, .trace = v->alg.trace};
     struct reg_conf r = {.domain = c->home_domain, .orphan_s = (unsigned)c->orphan, .no_register_s = (unsigned)c->ws_no_register};

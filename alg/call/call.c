@@ -342,6 +342,24 @@ void calls_flow_closed(struct calls *c, sip_flow flow)
     }
 }
 
+/* The WIC registered again on another connection before or after the old one was given up. A call that is not answered
+ * yet has its INVITE on the old one and ends with it. */
+void calls_flow_moved(struct calls *c, sip_flow old, sip_flow now)
+{
+    struct call *call;
+
+    DL_FOREACH(c->list, call) {
+        struct leg *legs[] = {&call->near, call->won ? &call->won->leg : NULL};
+
+        for (unsigned i = 0; i < ARRAY_LEN(legs) && call->established; i++) {
+            if (!legs[i] || legs[i]->side != SIP_W2 || legs[i]->flow != old)
+                continue;
+            legs[i]->flow = now;
+            fsm_event(&call->fsm, EV_FLOW_BACK, &(struct call_ev){.leg = legs[i], .br = legs[i]->br});
+        }
+    }
+}
+
 /* --- all calls --- */
 
 int calls_new(struct calls **cp, struct alg *alg, const struct calls_conf *conf)

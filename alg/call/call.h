@@ -27,5 +27,6 @@ const count_t *calls_counts(const struct calls *c);
 /* From sip_h: every request outside a dialog that is no REGISTER. */
 void calls_request(struct calls *c, struct sip_in *in, const struct sip_msg *m);
 void calls_flow_closed(struct calls *c, sip_flow flow);
+void calls_flow_moved(struct calls *c, sip_flow old, sip_flow now); /* the same WIC on another connection */
 /* SIGTERM: BYE/CANCEL/503 on every leg, contexts released; done when none is left (at the latest after 3 s). */
 void calls_stop(struct calls *c, void (*done)(void *arg), void *arg);

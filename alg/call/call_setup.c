@@ -210,6 +210,8 @@ static void progress(struct call *call, struct branch *br, int status, const cha
 {
     if (status == 100 || status == 199 || br->failed)
         return;
+    if (call->origin == SIP_W2 && !call->calls->conf.early_media_183)
+        return;
     if (status == 180 && br->rang)
         return;
     br->rang = br->rang || status == 180;

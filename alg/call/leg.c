@@ -58,9 +58,9 @@ static void take_session(struct leg *leg, const struct sip_msg *m)
 
     leg->session[0] = '\0';
     if (!expires || !supported || !strstr(supported, "timer") || strstr(expires, "refresher=uas") ||
-        sv_u32(number, 86400 * 7, &seconds))
+        sv_u32(number, 86400 * 7, &seconds) || seconds < 90) /* RFC 4028 4: the least; 9: we may not raise it */
         return;
-    snprintf(leg->session, sizeof leg->session, "%u;refresher=uac", seconds < 90 ? 90 : seconds);
+    snprintf(leg->session, sizeof leg->session, "%u;refresher=uac", seconds);
 }
 
 void leg_take_in(struct leg *leg, struct sip_in *in, const struct sip_msg *m)

@@ -489,7 +489,7 @@ static struct sip_dlg *dlg_of(enum sip_side side)
 
 static void world_open(unsigned flows)
 {
-    static const struct calls_conf conf = {.access_interface = "access",
+    static const struct calls_conf conf = {.access_interface = "access", .early_media_183 = true,
                                            .access_realm = "access.example.net",
                                            .core_interface = "core",
                                            .core_realm = "core.example.net",

@@ -306,6 +306,11 @@ static void test_session_timer(void **state)
     d->h.request(d->h.arg, d, in, &m);
     assert_int_equal(in->status, 200);
     TEXT(in->headers, "Session-Expires: 90;refresher=uac", "Require: timer");
+    m.header[0][1] = "89"; /* RFC 4028 4: under the least; refreshed or not, it holds no session */
+    in = in_new("UPDATE");
+    d->h.request(d->h.arg, d, in, &m);
+    assert_int_equal(in->status, 200);
+    assert_null(strstr(in->headers, "Session-Expires"));
     hang_up(SIP_W2);
 }
 
@@ -532,6 +537,51 @@ static void test_orphan(void **state)
     world_close();
 }
 
+/* It registers again from elsewhere: the call goes on, in whichever order the old connection is found lost. */
+static void test_moved(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    establish_mo(wic_offer, core_answer);
+    calls_flow_closed(W.calls, WIC_FLOW);
+    calls_flow_moved(W.calls, WIC_FLOW, WIC_FLOW + 1);
+    assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE);
+    calls_flow_moved(W.calls, WIC_FLOW + 1, WIC_FLOW + 2);
+    calls_flow_closed(W.calls, WIC_FLOW + 1);
+    assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE);
+    calls_flow_closed(W.calls, WIC_FLOW + 2);
+    assert_int_equal(W.calls->list->fsm.state, CALL_ORPHAN);
+    fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
+    world_drain(false, NULL);
+    world_close();
+    world_open(1); /* not answered yet: its INVITE came on the old connection */
+    in = originate(wic_offer);
+    calls_flow_moved(W.calls, WIC_FLOW, WIC_FLOW + 1);
+    calls_flow_closed(W.calls, WIC_FLOW);
+    assert_int_equal(in->status, 480);
+    world_drain(false, NULL);
+    world_close();
+}
+
+static void test_no_early_media(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    W.calls->conf.early_media_183 = false;
+    in = originate(wic_offer);
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 180, NULL);
+    assert_int_equal(in->provisional, 100);
+    respond(out_pending("INVITE"), 486, NULL);
+    assert_int_equal(in->status, 486);
+    world_drain(false, NULL);
+    world_close();
+}
+
 static void on_stopped(void *arg)
 {
     *(bool *)arg = true;
@@ -575,6 +625,8 @@ int main(void)
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_fork_refused),
         cmocka_unit_test(test_orphan),
+        cmocka_unit_test(test_moved),
+        cmocka_unit_test(test_no_early_media),
         cmocka_unit_test(test_stop),
     };
 
