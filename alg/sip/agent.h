@@ -98,6 +98,7 @@ struct sip_dlg {
     nta_leg_t *leg;
     struct sip_dlg_h h;
     char *contact;          /* value of our Contact */
+    char *aor;              /* W2: whose connection it began on; NULL: nobody's */
     char *call_id;
     uint32_t inv_cseq;      /* of the INVITE that the next ACK is for */
     char inv_branch[160];

@@ -27,6 +27,7 @@ static char *make_contact(const struct sip *s, enum sip_side side)
 static struct sip_dlg *dlg_new(struct sip *s, enum sip_side side, sip_flow flow, const struct sip_dlg_h *h)
 {
     struct sip_dlg *d = calloc(1, sizeof *d);
+    const struct reg_binding *b = side == SIP_W2 && s->reg ? reg_by_flow(s->reg, flow) : NULL;
 
     if (!d)
         return NULL;
@@ -35,6 +36,7 @@ static struct sip_dlg *dlg_new(struct sip *s, enum sip_side side, sip_flow flow,
     d->flow = flow;
     d->h = *h;
     d->contact = make_contact(s, side);
+    d->aor = b ? strdup(b->aor) : NULL;
     DL_APPEND(s->dlgs, d);
     if (!d->contact) {
         sip_dlg_free(d);
@@ -55,6 +57,7 @@ void sip_dlg_free(struct sip_dlg *d)
     if (d->leg)
         nta_leg_destroy(d->leg);
     free(d->contact);
+    free(d->aor);
     free(d->call_id);
     free(d);
 }
@@ -86,13 +89,12 @@ int sip_dlg_accept(struct sip_dlg **dp, struct sip *s, struct sip_in *in, const 
 /* The WIC may have come back on another connection; anybody else's connection has no business here. */
 static bool flow_ok(struct sip_dlg *d, sip_flow flow)
 {
-    const struct reg_binding *now, *was;
+    const struct reg_binding *now;
 
     if (d->side != SIP_W2 || flow == d->flow)
         return true;
     now = d->sip->reg ? reg_by_flow(d->sip->reg, flow) : NULL;
-    was = d->sip->reg ? reg_by_flow(d->sip->reg, d->flow) : NULL;
-    if (!now || (was && strcmp(now->aor, was->aor) != 0))
+    if (!now || !d->aor || strcmp(now->aor, d->aor) != 0)
         return false;
     d->flow = flow;
     return true;

@@ -145,11 +145,14 @@ void in_free_all(struct sip *s)
         in_free(s->ins);
 }
 
-/* RFC 3261 8.2.2.3. Only REGISTER may require something: what is passed on to the registrar. */
+/* RFC 3261 8.2.2.3. Session timers are served by alg/call (RFC 4028); REGISTER may also require what is passed on to the
+ * registrar. */
 static bool is_understood(const char *tag, bool reg)
 {
     static const char *const registering[] = {"path", "outbound", "gruu"};
 
+    if (!strcasecmp("timer", tag))
+        return !reg;
     for (unsigned i = 0; reg && i < ARRAY_LEN(registering); i++)
         if (!strcasecmp(registering[i], tag))
             return true;

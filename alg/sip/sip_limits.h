@@ -7,6 +7,7 @@
 #define SIP_FRAME_ROOM 512            /* what rewriting may add to a message */
 #define WS_OUT_HIGH (512 * 1024)      /* bytes queued towards a slow browser: stop reading from Sofia */
 #define WS_OUT_LOW (64 * 1024)
+#define WS_OUT_MAX (2 * WS_OUT_HIGH)  /* our own answers (400, pongs) are not held back: over it the connection is cut */
 #define WS_IN_HIGH (512 * 1024)       /* bytes queued towards Sofia: stop reading from the browser */
 #define REG_BINDINGS_MAX 20000        /* bindings in all */
 #define REG_PER_AOR_MAX 10            /* flows of one user */

@@ -22,6 +22,7 @@ const struct count_def ws_counters[WS_C_N] = {
     [WS_C_LIMIT] = {"alg_ws_refused_limit_total", "connections refused: too many", false},
     [WS_C_TOO_BIG] = {"alg_ws_too_big_total", "connections closed with 1009", false},
     [WS_C_NO_PONG] = {"alg_ws_no_pong_total", "connections closed: two pings without an answer", false},
+    [WS_C_SLOW] = {"alg_ws_slow_total", "connections cut: the browser sends but does not read", false},
     [WS_C_IN] = {"alg_ws_messages_in_total", "messages from browsers", false},
     [WS_C_OUT] = {"alg_ws_messages_out_total", "messages to browsers", false},
 };
@@ -350,6 +351,22 @@ static struct conn *find(const struct ws *w, sip_flow flow)
     return c;
 }
 
+/* It does not read, so there is no point in a Close frame either. */
+static void cut(struct conn *c)
+{
+    struct out *o, *tmp;
+
+    count_add(&c->ws->counts[WS_C_SLOW], 1);
+    log_warn("ws", "flow=%llu msg=\"does not read, cut\" queued=%zu", (unsigned long long)c->id, c->queued);
+    DL_FOREACH_SAFE(c->out, o, tmp)
+        free(o);
+    c->out = NULL;
+    c->queued = 0;
+    c->close_code = LWS_CLOSE_STATUS_POLICY_VIOLATION;
+    lws_rx_flow_control(c->wsi, 0);
+    lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+}
+
 int ws_send(struct ws *w, sip_flow flow, struct sv text)
 {
     struct conn *c = find(w, flow);
@@ -357,6 +374,10 @@ int ws_send(struct ws *w, sip_flow flow, struct sv text)
 
     if (!c || c->close_code)
         return -ENOTCONN;
+    if (c->queued + text.n > WS_OUT_MAX) {
+        cut(c);
+        return -ENOBUFS;
+    }
     o = malloc(sizeof *o + LWS_PRE + text.n);
     if (!o)
         return -ENOMEM;

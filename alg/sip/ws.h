@@ -39,7 +39,7 @@ struct ws_h {
     void *arg;
 };
 
-enum ws_counter { WS_C_CONNS, WS_C_ACCEPTED, WS_C_ORIGIN, WS_C_HANDSHAKE, WS_C_LIMIT, WS_C_TOO_BIG, WS_C_NO_PONG, WS_C_IN, WS_C_OUT,
+enum ws_counter { WS_C_CONNS, WS_C_ACCEPTED, WS_C_ORIGIN, WS_C_HANDSHAKE, WS_C_LIMIT, WS_C_TOO_BIG, WS_C_NO_PONG, WS_C_SLOW, WS_C_IN, WS_C_OUT,
                   WS_C_N };
 extern const struct count_def ws_counters[WS_C_N];
 

@@ -752,6 +752,7 @@ static void test_refusals(void **state)
         {"FOO sip:h SIP/2.0", "CSeq: 1 FOO", "SIP/2.0 501"},                 {"INFO sip:h SIP/2.0", "CSeq: 1 INFO", "SIP/2.0 405"},
         {"BYE sip:h SIP/2.0", "CSeq: 1 BYE", "SIP/2.0 481"},                 {"OPTIONS http://h SIP/2.0", "CSeq: 1 OPTIONS", "SIP/2.0 416"},
         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS\r\nRequire: 100rel", "SIP/2.0 420"},
+        {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS\r\nRequire: timer", "SIP/2.0 200"},
         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 INVITE", "SIP/2.0 400"},          {"OPTIONS sip:h SIP/2.0", "CSeq: x OPTIONS", "SIP/2.0 400"},
         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS\r\nContent-Length: 999", "SIP/2.0 400"},
         {"OPTIONS sip:h SIP/3.0", "CSeq: 1 OPTIONS", "SIP/2.0 400"},         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS", "SIP/2.0 200"},
@@ -831,6 +832,71 @@ static void test_pings(void **state)
     free(r);
 }
 
+/* It sends what has to be refused, and never reads: cut, before the refusals fill our memory. */
+static void test_deaf_browser(void **state)
+{
+    static char bad[40000];
+    struct rig *r = calloc(1, sizeof *r);
+    bool cut = false;
+
+    (void)state;
+    rig_start(r, 65536);
+    upgrade(r);
+    snprintf(bad, sizeof bad, "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bKd\r\nTo: <sip:b@h>\r\nFrom: <sip:a@h>;tag=1\r\n"
+             "CSeq: 1 OPTIONS\r\nContent-Length: 9\r\nCall-ID: ");
+    memset(bad + strlen(bad), 'x', 30000);
+    memcpy(bad + strlen(bad), "\r\n\r\n", 5);
+    for (int i = 0; i < 4000 && !cut; i++) {
+        struct pollfd p = {.fd = r->browser, .events = POLLOUT};
+
+        if (poll(&p, 1, 0) > 0 && (p.revents & POLLOUT) && !(p.revents & (POLLERR | POLLHUP)))
+            frame(r, 0x81, bad, strlen(bad));
+        turn(r);
+        cut = r->closed > 0;
+    }
+    assert_true(cut);
+    assert_int_equal(count_get(&sip_ws_counts(r->sip)[WS_C_SLOW]), 1);
+    rig_stop(r);
+    free(r);
+}
+
+/* A dialog outlives its connection; nobody but its own user may go on with it. */
+static void test_foreign_flow(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    char to[256], text[1024];
+
+    (void)state;
+    rig_start(r, 65536);
+    enroll(r);
+    say(r, INVITE_WIC);
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->requests;)
+        turn(r);
+    assert_int_equal(sip_reply(r->pending, 200, NULL, NULL, SV("v=1\r\n"), NULL), 0);
+    hear_sip(r, "SIP/2.0 200 OK");
+    snprintf(to, sizeof to, "%s", header(r->text, "To"));
+    close(r->browser);
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->closed;)
+        turn(r);
+    r->n_in = 0;
+    memset(r->in, 0, 8);
+    upgrade(r);
+    say(r, "REGISTER sip:home.example.net SIP/2.0\r\nVia: SIP/2.0/WS b.invalid;branch=z9hG4bKb1\r\nMax-Forwards: 69\r\n"
+           "To: <sip:mallory@home.example.net>\r\nFrom: <sip:mallory@home.example.net>;tag=m1\r\nCall-ID: reg2\r\nCSeq: 1 REGISTER\r\n"
+           "Contact: <sip:m@b.invalid;transport=ws>;expires=600\r\nContent-Length: 0\r\n\r\n");
+    core_wait(r, "REGISTER ");
+    core_answer(r, "200 OK", "Contact: <sip:m@b.invalid;transport=ws>;expires=300\r\n", "");
+    hear_sip(r, "SIP/2.0 200 OK");
+    snprintf(text, sizeof text,
+             "BYE sip:x@alg1.example.net;transport=ws SIP/2.0\r\nVia: SIP/2.0/WS b.invalid;branch=z9hG4bKb2\r\nMax-Forwards: 69\r\n"
+             "To: %s\r\nFrom: <sip:alice@home.example.net>;tag=w9\r\nCall-ID: inv1\r\nCSeq: 6 BYE\r\n\r\n", to);
+    say(r, text);
+    hear_sip(r, "SIP/2.0 403");
+    assert_int_equal(r->in_dialog, 0);
+    rig_stop(r);
+    free(r);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -839,7 +905,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_core_side),       cmocka_unit_test(test_core_cancel),     cmocka_unit_test(test_core_silent),
         cmocka_unit_test(test_invite_from_core), cmocka_unit_test(test_message_relay),  cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_frames),          cmocka_unit_test(test_recovery),
-        cmocka_unit_test(test_pings),
+        cmocka_unit_test(test_pings),           cmocka_unit_test(test_deaf_browser),    cmocka_unit_test(test_foreign_flow),
     };
 
     if (argc > 1)
