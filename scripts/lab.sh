@@ -4,19 +4,42 @@ BUILD=${BUILD:-build}
 LAB_PIDS=()
 LAB_WEB=${LAB_WEB:-8000}
 
-lab_wait() { # lab_wait URL WHAT SECONDS: until it answers with 2xx
+lab_free() { # lab_free URL WHAT: nothing of an earlier start answers there
+    curl -sS -o /dev/null --max-time 2 "$1" 2>/dev/null
+    [ $? = 7 ] && return 0
+    echo "lab: $1 is taken: another $2 runs here; stop it first" >&2
+    return 1
+}
+
+lab_alive() { # says which of the three has ended, and why
+    local pid i=0 names=(far alg agw)
+    for pid in "${LAB_PIDS[@]}"; do
+        if ! kill -0 "$pid" 2>/dev/null; then
+            wait "$pid"
+            echo "lab: ${names[$i]} ended at its start with status $?:" >&2
+            tail -n 3 "$1/${names[$i]}.log" >&2
+            return 1
+        fi
+        i=$((i + 1))
+    done
+}
+
+lab_wait() { # lab_wait DIR URL WHAT SECONDS: until it answers with 2xx
     local i
-    for ((i = 0; i < $3 * 10; i++)); do
-        if curl -fsS -o /dev/null "$1" 2>/dev/null; then return 0; fi
+    for ((i = 0; i < $4 * 10; i++)); do
+        lab_alive "$1" || return 1
+        if curl -fsS -o /dev/null "$2" 2>/dev/null; then return 0; fi
         sleep 0.1
     done
-    echo "lab: $2 does not answer at $1 after $3 s; see its log" >&2
+    echo "lab: $3 does not answer at $2 after $4 s; see $1" >&2
     return 1
 }
 
 lab_start() {
     local dir=$1 alg_conf=${2:-} agw_conf=${3:-}
+    local far_at="http://127.0.0.1:$LAB_WEB/config.json" alg_at="http://127.0.0.1:9101/health" agw_at="http://127.0.0.1:9102/health"
     mkdir -p "$dir/trace"
+    lab_free "$far_at" "far end" && lab_free "$alg_at" alg && lab_free "$agw_at" agw || return 1
     "$BUILD"/agw ${agw_conf:+-c "$agw_conf"} --trace "$dir/trace" >"$dir/agw.log" 2>&1 &
     LAB_AGW=$!
     "$BUILD"/alg ${alg_conf:+-c "$alg_conf"} --trace "$dir/trace" >"$dir/alg.log" 2>&1 &
@@ -24,9 +47,7 @@ lab_start() {
     "$BUILD"/lab-far --page tests/lab/page --jssip "$BUILD/jssip.js" ${LAB_FAR_ARGS:-} >"$dir/far.log" 2>&1 &
     LAB_FAR=$!
     LAB_PIDS=("$LAB_FAR" "$LAB_ALG" "$LAB_AGW")
-    lab_wait "http://127.0.0.1:$LAB_WEB/config.json" "the far end ($dir/far.log)" 10 &&
-        lab_wait "http://127.0.0.1:9101/health" "alg ($dir/alg.log)" 15 &&
-        lab_wait "http://127.0.0.1:9102/health" "agw ($dir/agw.log)" 15
+    lab_wait "$dir" "$far_at" "the far end" 10 && lab_wait "$dir" "$alg_at" alg 15 && lab_wait "$dir" "$agw_at" agw 15
 }
 
 lab_stop() { # far end and alg first, so that calls are released; status 0 when all ended with 0
