@@ -241,23 +241,23 @@ static void service_close(struct service *v)
 
 static int serve(struct service *v, const char *trace_dir)
 {
-    const char *what = "trace";
+    const char *what = "trace", *at = "";
     int err = trace_dir ? trace_open(&v->alg.trace, trace_dir, "alg") : 0;
 
     uv_loop_init(&v->alg.loop);
     v->alg.conf = &v->conf;
     if (!err)
-        what = "h248", err = mgc_open(v);
+        what = "h248", at = v->conf.h248_listen, err = mgc_open(v);
     if (!err)
-        what = "sip", err = sip_open(v);
+        what = "sip", at = v->conf.sip_listen, err = sip_open(v);
     if (!err)
-        what = "calls", err = calls_open(v);
+        what = "calls", at = "", err = calls_open(v);
     if (!err)
-        what = "ops", err = ops_open(v);
+        what = "ops", at = v->conf.ops, err = ops_open(v);
     if (!err)
-        what = "signals", err = signals_open(v);
+        what = "signals", at = "", err = signals_open(v);
     if (err) {
-        log_error("alg", "msg=\"cannot start\" what=%s why=\"%s\"", what, strerror(-err));
+        log_error("alg", "msg=\"cannot start\" what=%s at=\"%s\" why=\"%s\"", what, at, strerror(-err));
         service_close(v);
         return 1;
     }
