@@ -11,6 +11,7 @@ struct relay {
     struct relay *prev, *next;
     struct sip *sip;
     enum sip_side from;
+    sip_flow from_flow; /* W2: whose request it is */
     nta_incoming_t *irq;
     nta_outgoing_t *orq;
     struct relay_h h;
@@ -105,6 +106,17 @@ out:
     return status;
 }
 
+/* A silent core answers nothing for 32 s: no browser, registered or not, may pile up requests meanwhile. */
+static bool is_one_too_many(const struct relay *r)
+{
+    const struct relay *other;
+    unsigned n = 0;
+
+    DL_FOREACH(r->sip->relays, other)
+        n += other->from == SIP_W2 && other->from_flow == r->from_flow;
+    return r->from == SIP_W2 && n > RELAYS_PER_FLOW_MAX;
+}
+
 void relay_request(struct agent *from, nta_incoming_t *irq, enum sip_side to, sip_flow flow, const char *uri,
                    const struct relay_h *h)
 {
@@ -122,10 +134,11 @@ void relay_request(struct agent *from, nta_incoming_t *irq, enum sip_side to, si
     }
     r->sip = s;
     r->from = from->side;
+    r->from_flow = from->side == SIP_W2 ? bridge_flow(s->bridge, irq, NULL) : 0;
     r->irq = irq;
     r->h = *h;
     DL_APPEND(s->relays, r);
-    status = to == SIP_W2 && !tp ? 480 : relay_copy(r, uri, &msg);
+    status = is_one_too_many(r) ? 503 : to == SIP_W2 && !tp ? 480 : relay_copy(r, uri, &msg);
     if (!status) {
         const sip_t *sip = sip_object(msg);
         url_string_t const *hop = tp ? NULL : out_hop(s, sip->sip_route ? sip->sip_route->r_url : NULL);

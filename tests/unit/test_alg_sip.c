@@ -12,6 +12,7 @@
 #include <poll.h>
 
 #include "alg/sip/reg.h"
+#include "alg/sip/sip_limits.h"
 #include "alg/sip/ws.h"
 #include "common/log.h"
 
@@ -897,6 +898,32 @@ static void test_foreign_flow(void **state)
     free(r);
 }
 
+/* The core says nothing; what a browser may have waiting there is bounded. */
+static void test_register_flood(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    char text[1024];
+
+    (void)state;
+    rig_start(r, 65536);
+    upgrade(r);
+    for (unsigned i = 0; i < RELAYS_PER_FLOW_MAX + 1; i++) {
+        snprintf(text, sizeof text,
+                 "REGISTER sip:home.example.net SIP/2.0\r\nVia: SIP/2.0/WS b.invalid;branch=z9hG4bKf%u\r\nMax-Forwards: 69\r\n"
+                 "To: <sip:m@home.example.net>\r\nFrom: <sip:m@home.example.net>;tag=m1\r\nCall-ID: flood%u\r\nCSeq: 1 REGISTER\r\n"
+                 "Contact: <sip:m@b.invalid;transport=ws>;expires=600\r\nContent-Length: 0\r\n\r\n", i, i);
+        say(r, text);
+        if (i < RELAYS_PER_FLOW_MAX)
+            core_wait(r, "REGISTER ");
+    }
+    hear_sip(r, "SIP/2.0 503");
+    snprintf(text, sizeof text, "flood%u", RELAYS_PER_FLOW_MAX);
+    assert_string_equal(header(r->text, "Call-ID"), text);
+    assert_true(strlen(header(r->text, "Retry-After")) > 0);
+    rig_stop(r);
+    free(r);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -906,6 +933,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_invite_from_core), cmocka_unit_test(test_message_relay),  cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_frames),          cmocka_unit_test(test_recovery),
         cmocka_unit_test(test_pings),           cmocka_unit_test(test_deaf_browser),    cmocka_unit_test(test_foreign_flow),
+        cmocka_unit_test(test_register_flood),
     };
 
     if (argc > 1)
