@@ -596,6 +596,7 @@ static void test_stranger_and_return(void **state)
     remote_post(r, 0, BUS_TCP_PASSIVE, &other);
     core_connect(r, 0);
     UNTIL(r, r->fd[0] < 0); /* closed: we are not whom it expects */
+    barrier(r);             /* the thread counts behind the close */
     assert_int_equal(count_get(&data_counts(r->d)[DATA_C_TCP_REFUSED]), 1);
     assert_int_equal(r->ev[BUS_EV_TCP_UP], 0);
     remote_post(r, 0, BUS_TCP_PASSIVE, &lo);
