@@ -150,8 +150,10 @@ sip_flow bridge_flow(struct bridge *b, nta_incoming_t *irq, const tport_t *tp); 
 tport_t *bridge_tport(struct bridge *b, sip_flow flow); /* NULL: gone */
 void bridge_close(struct bridge *b, sip_flow flow, unsigned code, const char *reason);
 bool bridge_peer(struct bridge *b, sip_flow flow, struct addr *peer, bool *tls);
-uint64_t bridge_age_ms(struct bridge *b, sip_flow flow);
-sip_flow bridge_next(struct bridge *b, sip_flow after); /* to walk over the open flows; 0 ends */
+/* Flows older than age_ms that were not named since the last time are closed: one pass over each table, since both may
+ * hold ten thousand and this is done every second. */
+void bridge_name(struct bridge *b, sip_flow flow);
+void bridge_close_nameless(struct bridge *b, uint64_t age_ms);
 const struct ws *bridge_ws(const struct bridge *b);
 
 /* wire.c: Sofia's own record of what it sent and received on Mw, turned into trace lines */

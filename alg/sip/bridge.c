@@ -31,6 +31,7 @@ struct conn {
     bool tls;
     char via[8];    /* the transport token this browser uses */
     uint64_t since;
+    bool named;     /* since the last bridge_close_nameless */
     struct pipe *pipe;
     UT_hash_handle hh;
 };
@@ -416,20 +417,24 @@ bool bridge_peer(struct bridge *b, sip_flow flow, struct addr *peer, bool *tls)
     return true;
 }
 
-uint64_t bridge_age_ms(struct bridge *b, sip_flow flow)
+void bridge_name(struct bridge *b, sip_flow flow)
 {
     struct conn *c = find(b, flow);
 
-    return c ? net_now_ms() - c->since : 0;
+    if (c)
+        c->named = true;
 }
 
-sip_flow bridge_next(struct bridge *b, sip_flow after)
+void bridge_close_nameless(struct bridge *b, uint64_t age_ms)
 {
-    struct conn *c = after ? find(b, after) : b->conns;
+    uint64_t now = net_now_ms();
+    struct conn *c, *tmp;
 
-    if (after)
-        c = c ? c->hh.next : NULL;
-    return c ? c->id : 0;
+    HASH_ITER(hh, b->conns, c, tmp) {
+        if (!c->named && now - c->since > age_ms)
+            bridge_close(b, c->id, 1008, "no registration");
+        c->named = false;
+    }
 }
 
 const struct ws *bridge_ws(const struct bridge *b)

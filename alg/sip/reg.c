@@ -332,18 +332,17 @@ static void on_second(uv_timer_t *timer)
     struct reg *r = timer->data;
     msec_t now = net_now_ms();
     struct binding *b, *tmp;
-    sip_flow flow, next;
 
     DL_FOREACH_SAFE(r->store.list, b, tmp) {
         if (now < b->expires && now < b->orphan_until)
             continue;
         lose(r, b, now < b->expires ? "connection lost for good" : "registration expired");
     }
-    for (flow = bridge_next(r->sip->bridge, 0); flow && r->no_register_ms; flow = next) {
-        next = bridge_next(r->sip->bridge, flow);
-        if (!store_by_flow(&r->store, flow) && bridge_age_ms(r->sip->bridge, flow) > r->no_register_ms)
-            bridge_close(r->sip->bridge, flow, 1008, "no registration");
-    }
+    if (!r->no_register_ms)
+        return;
+    DL_FOREACH(r->store.list, b)
+        bridge_name(r->sip->bridge, b->pub.flow);
+    bridge_close_nameless(r->sip->bridge, r->no_register_ms);
 }
 
 /* --- questions --- */

@@ -284,13 +284,15 @@ static int on_writable(struct conn *c)
     }
     if (c->ping || c->out)
         lws_callback_on_writable(c->wsi);
-    else if (c->close_code)
-        return shut(c, c->close_code, c->close_reason);
+    else if (c->close_code) /* from here libwebsockets would close without the Close frame */
+        lws_set_timer_usecs(c->wsi, 1);
     return 0;
 }
 
 static int on_timer(struct conn *c)
 {
+    if (c->close_code && !c->out)
+        return shut(c, c->close_code, c->close_reason);
     if (c->missed >= 2) {
         count_add(&c->ws->counts[WS_C_NO_PONG], 1);
         log_info("ws", "flow=%llu msg=\"no pong, closed\"", (unsigned long long)c->id);

@@ -924,6 +924,35 @@ static void test_register_flood(void **state)
     free(r);
 }
 
+/* Who does not register in time is closed; who did stays. */
+static void test_no_registration(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    struct reg_conf rc = {.domain = "home.example.net", .orphan_s = 32, .no_register_s = 1};
+    msec_t end;
+    int first;
+
+    (void)state;
+    rig_start(r, 65536);
+    reg_free(r->reg);
+    assert_int_equal(reg_new(&r->reg, r->sip, &rc), 0);
+    enroll(r);
+    first = r->browser;
+    r->n_in = 0;
+    memset(r->in, 0, 8);
+    upgrade(r);
+    assert_int_equal(hear(r), 8);
+    assert_int_equal((unsigned char)r->text[0] << 8 | (unsigned char)r->text[1], 1008);
+    assert_string_equal(r->text + 2, "no registration");
+    for (end = net_now_ms() + 1200; net_now_ms() < end;)
+        turn(r);
+    assert_int_equal(r->closed, 1);
+    assert_non_null(reg_by_flow(r->reg, 1));
+    close(first);
+    rig_stop(r);
+    free(r);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -933,7 +962,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_invite_from_core), cmocka_unit_test(test_message_relay),  cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_frames),          cmocka_unit_test(test_recovery),
         cmocka_unit_test(test_pings),           cmocka_unit_test(test_deaf_browser),    cmocka_unit_test(test_foreign_flow),
-        cmocka_unit_test(test_register_flood),
+        cmocka_unit_test(test_register_flood),  cmocka_unit_test(test_no_registration),
     };
 
     if (argc > 1)
