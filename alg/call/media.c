@@ -428,7 +428,7 @@ int media_reset_channels(struct media *m, const struct exch *x, iq_done_h *done,
         const struct chan *c = &x->lay.ch[i];
         struct iq_stream *s;
 
-        if (c->state != CHAN_GONE || c->port == 0) /* refused before it was ever open */
+        if (c->state != CHAN_GONE || c->fresh) /* refused before it was ever open */
             continue;
         s = iq_stream_new(mk.t, c->stream);
         if (!s)

@@ -73,6 +73,7 @@ int exch_new(struct exch **xp, enum sip_side from, const struct layout *cur, enu
     }
     for (unsigned i = 0; i < x->lay.n; i++) {
         x->lay.ch[i].state = CHAN_OPEN;
+        x->lay.ch[i].fresh = false;
         x->lay.ch[i].moved = false;
     }
     *xp = x;
@@ -164,7 +165,7 @@ static struct chan *chan_add(struct exch *x, unsigned slot)
 {
     struct chan *c = &x->lay.ch[x->lay.n];
 
-    *c = (struct chan){.state = CHAN_NEW, .ims_line = slot};
+    *c = (struct chan){.state = CHAN_NEW, .fresh = true, .ims_line = slot};
     c->stream = free_stream(&x->lay);
     x->lay.ims[slot].chan = (int)x->lay.n++;
     x->new_chans = true;
@@ -422,6 +423,15 @@ static int answer_ims(struct exch *x, struct sv body)
     return 0;
 }
 
+/* A channel that is open keeps its roles, so what a page writes about them again (as for its first offer, often) closes
+ * nothing. */
+static enum sdp_setup web_answer_role(const struct chan *c, enum sdp_setup offered, enum sdp_setup answered)
+{
+    if (c->state == CHAN_OPEN)
+        return c->core == SDP_SETUP_ACTIVE ? SDP_SETUP_PASSIVE : SDP_SETUP_ACTIVE;
+    return dc_answer_setup(offered, answered);
+}
+
 static int answer_web(struct exch *x, struct sv body)
 {
     struct layout *l = &x->lay;
@@ -442,7 +452,7 @@ static int answer_web(struct exch *x, struct sv body)
 
         if (c->state == CHAN_GONE)
             continue;
-        role = d ? dc_answer_setup(x->offered[i], d->setup) : SDP_SETUP_NONE;
+        role = d ? web_answer_role(c, x->offered[i], d->setup) : SDP_SETUP_NONE;
         if (role == SDP_SETUP_NONE || !ims_is_direct(x->ims_ch[i], role)) {
             chan_gone(x, i);
             continue;

@@ -17,6 +17,7 @@ enum chan_state {
 /* One data channel = one m=message line = one component stream. */
 struct chan {
     enum chan_state state;
+    bool fresh;                    /* this exchange brought it: not at both terminations yet */
     uint16_t stream;               /* H.248 StreamID */
     unsigned ims_line;             /* its m= line on Mw */
     struct sdp_dcmap map;          /* its stream id and label on W2 */

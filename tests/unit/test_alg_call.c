@@ -245,6 +245,29 @@ static void test_add_from_core(void **state)
     hang_up(SIP_MW);
 }
 
+/* The WIC refuses the core's new channel, and repeats what it once offered for the open one: that one stays, and nothing
+ * is reset that T1 never had. */
+static void test_add_from_core_refused(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    establish_mo(wic_offer, core_answer);
+    in = inside(dlg_of(SIP_MW), "INVITE", CORE_HEAD CORE_LINE("49200", "actpass") CORE_LINE("49210", "passive"));
+    respond(out_pending("INVITE"), 200, WIC_HEAD("passive") WIC_CHAN("0", "actpass"));
+    while (op_pending()) {
+        assert_null(strstr(op_pending()->text, "reset"));
+        assert_null(strstr(op_pending()->text, "S2 in"));
+        op_ok(op_pending());
+    }
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=message 31000 ", "m=message 0 ");
+    assert_int_equal(W.calls->list->lay->n, 1);
+    ack(in);
+    hang_up(SIP_MW);
+}
+
 static void test_change_refused_is_undone(void **state)
 {
     struct sip_in *in;
@@ -614,6 +637,7 @@ int main(void)
         cmocka_unit_test(test_audio_refused_in_place),
         cmocka_unit_test(test_add_and_remove_from_wic),
         cmocka_unit_test(test_add_from_core),
+        cmocka_unit_test(test_add_from_core_refused),
         cmocka_unit_test(test_change_refused_is_undone),
         cmocka_unit_test(test_same_again),
         cmocka_unit_test(test_session_timer),

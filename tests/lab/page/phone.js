@@ -121,9 +121,8 @@ function prepare() {
 
 function watch(session) {
   phone.session = session;
-  const setup = session.direction === 'outgoing' ? 'actpass' : 'passive';
   session.on('sdp', (ev) => {
-    if (ev.originator === 'local') ev.sdp = addDcmap(ev.sdp, setup);
+    if (ev.originator === 'local') ev.sdp = addDcmap(ev.sdp, ev.type === 'offer' ? 'actpass' : 'passive');
     else phone.msrp ? (phone.msrp.remote = remotePath(ev.sdp)) : (phone.remotePath = remotePath(ev.sdp));
     if (phone.msrp && !phone.msrp.remote) phone.msrp.remote = phone.remotePath;
   });
