@@ -1,5 +1,6 @@
 /* alg's configuration keys. */
 #include "alg/conf.h"
+#include "alg/iq/admit.h"
 #include "common/conf_value.h"
 
 #include <errno.h>
@@ -47,7 +48,36 @@ static int check_origin(const char *value, char *why, size_t size)
     return -EINVAL;
 }
 
+static int check_gateway(const char *value, char *why, size_t size)
+{
+    struct admit a;
+
+    if (admit_mid(&a, value) == 0)
+        return 0;
+    snprintf(why, size, "agw1.example.net, <agw1.example.net>:2946, [192.0.2.20]:2946, or \"*\" for any name");
+    return -EINVAL;
+}
+
+static int check_network(const char *value, char *why, size_t size)
+{
+    struct admit a;
+
+    if (admit_from(&a, value) == 0)
+        return 0;
+    snprintf(why, size, "an address or network, for example 192.0.2.20 or 192.0.2.0/24, or \"*\" for any");
+    return -EINVAL;
+}
+
 /* --- table --- */
+
+#define COLUMN(name, def, check, help) \
+    {#name, CONF_STR, offsetof(struct alg_gateway_row, name), "\"" def "\"", 0, 0, help, NULL, 0, check}
+
+static const struct conf_key gateway_keys[] = {
+    COLUMN(mid, "*", check_gateway, "its message identifier, with or without a port; \"*\" = any"),
+    COLUMN(from, "*", check_network, "address or network that it sends from; \"*\" = any"),
+    {0},
+};
 
 #define AT(field) offsetof(struct alg_conf, field)
 #define TEXT(name, field, def, check, help) {name, CONF_STR, AT(field), "\"" def "\"", 0, 0, help, NULL, 0, check}
@@ -59,6 +89,8 @@ static const struct conf_key keys[] = {
     TEXT("mid", mid, "alg1.example.net", check_name, "name in H.248 headers, and the host browsers see in SIP"),
     TEXT("home_domain", home_domain, "home.example.net", check_name, "IMS home domain: P-Visited-Network-ID, charging"),
     TEXT("h248_listen", h248_listen, "udp:127.0.0.1:2944", conf_check_udp, "where gateways register"),
+    {"gateways", CONF_TABLE, AT(gateways), "[{from: 127.0.0.0/8}, {from: \"::1\"}]", 0, 0,
+     "gateways that may register: a row has to fit; others get error 402", gateway_keys, sizeof(struct alg_gateway_row), NULL},
     TEXT("sip_listen", sip_listen, "127.0.0.1:5060", conf_check_hostport, "SIP towards the core, UDP and TCP"),
     TEXT("sip_host", sip_host, "", check_host_or_none, "host in Via, Contact and Path towards the core; \"\" = that of sip_listen"),
     TEXT("next_hop", next_hop, "sip:127.0.0.1:5070;transport=udp", check_hop, "registrar and first proxy of the core"),
@@ -111,7 +143,9 @@ static int check_whole(const struct alg_conf *c, const char *path, char *err, si
 {
     const char *why = NULL;
 
-    if (c->ws_listen.n + c->wss_listen.n == 0)
+    if (c->gateways.n == 0)
+        why = "gateways: no gateway may register; write a row, - from: ADDRESS";
+    else if (c->ws_listen.n + c->wss_listen.n == 0)
         why = "ws_listen: no listener at all; write an address into ws_listen or wss_listen";
     else if (c->ws_listen.n + c->wss_listen.n > 4)
         why = "wss_listen: more than 4 listeners; write fewer into ws_listen and wss_listen";

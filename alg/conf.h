@@ -4,11 +4,16 @@
 #include "common/conf.h"
 #include "common/net.h"
 
+struct alg_gateway_row { /* for admit_mid, admit_from */
+    char *mid, *from;
+};
+
 struct alg_conf {
     char *mid, *h248_listen, *h248_encoding, *profile;
     char *sip_listen, *sip_host, *next_hop, *home_domain;
     char *ws_cert, *ws_key, *state_dir;
     struct conf_strs ws_listen, wss_listen, origins;
+    struct conf_rows gateways; /* struct alg_gateway_row */
     bool origin_missing, resolve_routes, dtls_active, early_media;
     char *access_interface, *access_realm, *core_interface, *core_realm;
     char *ops, *log;

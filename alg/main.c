@@ -30,6 +30,7 @@ struct service {
     struct alg alg;
     struct alg_conf conf;
     char mid[256];
+    struct admit *admit;
     uv_signal_t term, intr;
     bool signals, stopping, done;
 };
@@ -103,6 +104,23 @@ static int sip_open(struct service *v)
     return err;
 }
 
+static int gateways_read(struct service *v, struct mgc_conf *m)
+{
+    const struct alg_gateway_row *rows = v->conf.gateways.v;
+    int err = 0;
+
+    v->admit = calloc(v->conf.gateways.n, sizeof *v->admit);
+    if (!v->admit)
+        return -ENOMEM;
+    m->admit = v->admit;
+    for (unsigned i = 0; i < v->conf.gateways.n && !err; i++, m->n_admit++) {
+        err = admit_mid(&v->admit[i], rows[i].mid);
+        if (!err)
+            err = admit_from(&v->admit[i], rows[i].from);
+    }
+    return err;
+}
+
 static int mgc_open(struct service *v)
 {
     const struct alg_conf *c = &v->conf;
@@ -110,6 +128,8 @@ static int mgc_open(struct service *v)
     struct trans_conf *t = &m.assoc.trans;
     int err = conf_udp(c->h248_listen, &m.listen);
 
+    if (!err)
+        err = gateways_read(v, &m);
     if (err)
         return err;
     assoc_conf_default(&m.assoc, ASSOC_MGC);
@@ -162,6 +182,7 @@ static void on_metrics(void *arg, struct buf *out)
 
     count_print(call_counters, calls_counts(v->alg.calls), CALL_C_N, out);
     count_print(mgc_counters, mgc_counts(v->alg.mgc), MGC_C_N, out);
+    count_print(trans_counters, trans_counts(mgc_trans(v->alg.mgc)), TRANS_C_N, out);
     count_print(sip_counters, sip_counts(v->alg.sip), SIP_C_N, out);
     count_print(ws_counters, sip_ws_counts(v->alg.sip), WS_C_N, out);
     count_print(reg_counters, reg_counts(v->alg.reg), REG_C_N, out);
@@ -236,6 +257,7 @@ static void service_close(struct service *v)
         uv_run(&a->loop, UV_RUN_NOWAIT);
     uv_loop_close(&a->loop);
     trace_close(a->trace);
+    free(v->admit);
     alg_conf_free(&v->conf);
 }
 

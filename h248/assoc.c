@@ -49,13 +49,30 @@ static void on_bad(void *arg, const struct addr *from, const struct h248_fault *
              f->line, f->column, f->code, f->why);
 }
 
+static bool is_allowed(const struct assoc *a, const struct addr *from, const struct h248_mid *mid)
+{
+    return !a->h.allowed || a->h.allowed(a->h.arg, from, mid);
+}
+
+static bool on_allowed(void *arg, const struct addr *from, const struct h248_mid *mid)
+{
+    struct assoc *a = arg;
+    char host[ADDR_STRLEN];
+
+    if (is_allowed(a, from, mid))
+        return true;
+    log_warn("h248", "peer=%s mid=%.*s code=402 msg=\"message refused: not on the list of those that may register\"",
+             addr_str(from, host), SV_ARG(mid->name));
+    return false;
+}
+
 static void on_seen(void *arg, bool out, const struct addr *peer, struct sv text, const struct h248_msg *msg)
 {
     struct assoc *a = arg;
 
     if (!out && a->conf.role == ASSOC_MG)
         mg_seen(a, peer, msg);
-    else if (!out)
+    else if (!out && is_allowed(a, peer, &msg->mid))
         mgc_in_seen(a, msg);
     if (!out && msg->error)
         log_warn("h248", "peer=%.*s code=%u msg=\"message refused: %.*s\"", SV_ARG(msg->mid.name), msg->error->code,
@@ -70,7 +87,8 @@ int assoc_new(struct assoc **ap, const struct assoc_conf *conf, const struct ass
 {
     struct assoc *a = calloc(1, sizeof *a);
     struct trans_conf tc = conf->trans;
-    struct trans_h th = {.send = on_send, .request = on_request, .bad = on_bad, .seen = on_seen, .arg = a};
+    struct trans_h th = {.send = on_send, .request = on_request, .bad = on_bad, .seen = on_seen,
+                         .allowed = on_allowed, .arg = a};
     int err = -EINVAL;
 
     if (!a)

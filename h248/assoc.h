@@ -51,6 +51,8 @@ struct assoc_h {
     /* The address of an MgcIdToTry or ServiceChangeAddress that is a name: 0 or -errno. NULL: only numbers are followed. */
     int (*resolve)(void *arg, const struct h248_mid *mid, struct addr *out);
     void *arg;
+    /* May this sender talk to us? Pure; no: error 402, one line of log, counted. NULL: all may. */
+    bool (*allowed)(void *arg, const struct addr *from, const struct h248_mid *mid);
 };
 
 int assoc_new(struct assoc **ap, const struct assoc_conf *conf, const struct assoc_h *h, msec_t now);

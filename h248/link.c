@@ -105,6 +105,13 @@ static void on_seen(void *arg, bool out, const struct addr *peer, struct sv text
         l->h.seen(l->h.arg, out, peer, text, msg);
 }
 
+static bool on_allowed(void *arg, const struct addr *from, const struct h248_mid *mid)
+{
+    struct link *l = arg;
+
+    return !l->h.allowed || l->h.allowed(l->h.arg, from, mid);
+}
+
 static int on_resolve(void *arg, const struct h248_mid *mid, struct addr *out)
 {
     struct link *l = arg;
@@ -134,7 +141,7 @@ static void handles_close(struct link *l)
 int link_new(struct link **lp, uv_loop_t *loop, struct addr *local, const struct assoc_conf *conf, const struct assoc_h *h)
 {
     struct link *l = calloc(1, sizeof *l);
-    struct assoc_h own = {on_send, on_event, on_request, on_seen, on_resolve, l};
+    struct assoc_h own = {on_send, on_event, on_request, on_seen, on_resolve, l, on_allowed};
     int err = 0;
 
     if (!l)

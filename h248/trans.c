@@ -16,6 +16,7 @@ const struct count_def trans_counters[TRANS_C_N] = {
     [TRANS_C_PENDING_IN] = {"h248_pending_received_total", "H.248 Pendings received", false},
     [TRANS_C_PENDING_OUT] = {"h248_pending_sent_total", "H.248 Pendings sent", false},
     [TRANS_C_TIMEOUT] = {"h248_timeouts_total", "H.248 requests that were never answered", false},
+    [TRANS_C_REFUSED] = {"h248_refused_total", "H.248 messages of senders that may not talk to us (402)", false},
 };
 
 void trans_conf_default(struct trans_conf *c)
@@ -228,7 +229,7 @@ static void message_in(struct trans *t, const struct addr *from, const struct h2
     const struct h248_txn *txn;
 
     if (t->h.allowed && !t->h.allowed(t->h.arg, from, &m->mid)) {
-        count_add(&t->counts[TRANS_C_BAD], 1);
+        count_add(&t->counts[TRANS_C_REFUSED], 1);
         if (has_request(m))
             send_message_error(t, from, 402, h248_err_text(402), now);
         return;

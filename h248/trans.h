@@ -19,7 +19,7 @@ struct trans_in; /* a request from the peer that waits for its reply */
 
 enum trans_counter {
     TRANS_C_SENT, TRANS_C_RETRANSMITTED, TRANS_C_RECEIVED, TRANS_C_BAD, TRANS_C_DUPLICATE, TRANS_C_PENDING_IN,
-    TRANS_C_PENDING_OUT, TRANS_C_TIMEOUT, TRANS_C_N
+    TRANS_C_PENDING_OUT, TRANS_C_TIMEOUT, TRANS_C_REFUSED, TRANS_C_N
 };
 extern const struct count_def trans_counters[TRANS_C_N];
 

@@ -101,6 +101,13 @@ static void on_request(void *arg, struct assoc_peer *peer, struct trans_in *in,
         notify_request(gw, in, req);
 }
 
+static bool on_allowed(void *arg, const struct addr *from, const struct h248_mid *mid)
+{
+    const struct mgc *m = arg;
+
+    return !m->conf.admit || admit_is_allowed(m->conf.admit, m->conf.n_admit, from, mid);
+}
+
 static void on_seen(void *arg, bool out, const struct addr *peer, struct sv text,
                     const struct h248_msg *msg)
 {
@@ -125,7 +132,8 @@ static void on_timer_closed(uv_handle_t *h)
 int mgc_new(struct mgc **mp, uv_loop_t *loop, const struct mgc_conf *conf)
 {
     struct mgc *m = calloc(1, sizeof *m);
-    struct assoc_h h = {.event = on_event, .request = on_request, .seen = on_seen, .arg = m};
+    struct assoc_h h = {.event = on_event, .request = on_request, .seen = on_seen, .allowed = on_allowed,
+                        .arg = m};
     int err;
 
     if (!m)

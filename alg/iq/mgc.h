@@ -5,6 +5,7 @@
 
 #include <uv.h>
 
+#include "alg/iq/admit.h"
 #include "common/count.h"
 #include "common/trace.h"
 #include "h248/iq.h"
@@ -16,6 +17,8 @@ struct iq_ctx; /* one H.248 context, from the first ADD to the last SUB */
 struct mgc_conf {
     struct addr listen;          /* UDP */
     struct assoc_conf assoc;     /* role MGC */
+    const struct admit *admit;   /* who may register; outlives the mgc. NULL: whoever asks */
+    unsigned n_admit;
     struct trace *trace;
     unsigned release_tries;      /* a SUB that timed out is tried again this often while the gateway is up: 3 */
 };

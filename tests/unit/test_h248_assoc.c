@@ -45,6 +45,7 @@ struct end { /* one process: an association and what it saw */
     unsigned n_held, served;
     bool done;
     unsigned seen_v1;                /* outgoing messages with a version 1 header */
+    const char *only;                /* the MID that may talk to it; NULL: all */
 };
 
 /* --- one end --- */
@@ -122,6 +123,14 @@ static void on_seen(void *arg, bool out, const struct addr *peer, struct sv text
     e->seen_v1 += out && msg->version == 1;
 }
 
+static bool on_allowed(void *arg, const struct addr *from, const struct h248_mid *mid)
+{
+    const struct end *e = arg;
+
+    (void)from;
+    return !e->only || sv_iis(mid->name, e->only);
+}
+
 static void end_input(void *arg, const struct addr *from, const void *p, size_t n, msec_t now)
 {
     struct end *e = arg;
@@ -160,7 +169,7 @@ static msec_t end_deadline(void *arg)
 
 static void end_up(struct end *e)
 {
-    struct assoc_h h = {on_send, on_event, on_request, on_seen, NULL, e};
+    struct assoc_h h = {on_send, on_event, on_request, on_seen, NULL, e, on_allowed};
     struct lossy_node node = {e->at, end_input, end_tick, end_deadline, e};
 
     e->peer = NULL;
@@ -717,6 +726,27 @@ static void test_strangers(void **state)
     assert_int_equal(w.mg->requests, 0);
 }
 
+static void test_who_is_not_on_the_list_may_not_register(void **state)
+{
+    const count_t *counts;
+
+    (void)state;
+    w.mgc->only = "listed.example.net";
+    end_up(w.mgc);
+    counts = trans_counts(assoc_trans(w.mgc->a));
+    assert_non_null(strstr(tell(w.mgc, "MEGACO/1 <x.example.net>\n" SC("1", "Method = Restart, Reason = \"901 Cold Boot\"")),
+                           "Error = 402"));
+    assert_int_equal(w.mgc->events[ASSOC_UP], 0);
+    assert_null(assoc_peer_first(w.mgc->a));
+    assert_int_equal(count_get(&counts[TRANS_C_REFUSED]), 1);
+    assert_string_equal(tell(w.mgc, "MEGACO/1 <x.example.net>\nReply = 7 { Context = - { AuditValue = ROOT } }"), "");
+    assert_int_equal(count_get(&counts[TRANS_C_REFUSED]), 2);
+    assert_null(strstr(tell(w.mgc, "MEGACO/1 <Listed.example.net>:9\n" SC("2", "Method = Restart, Reason = \"901 Cold Boot\"")),
+                       "Error"));
+    assert_int_equal(w.mgc->events[ASSOC_UP], 1);
+    assert_int_equal(count_get(&counts[TRANS_C_REFUSED]), 2);
+}
+
 static void test_request_to_an_mg_that_is_not_registered(void **state)
 {
     (void)state;
@@ -848,6 +878,7 @@ int main(void)
         T(test_stop_does_not_wait_for_ever),
         T(test_stop_without_a_peer),
         T(test_strangers),
+        T(test_who_is_not_on_the_list_may_not_register),
         T(test_request_to_an_mg_that_is_not_registered),
         T(test_registrations_by_hand),
         T(test_terminations_out_of_service),
