@@ -4,6 +4,7 @@
  *   control --ASSOC_*, CHAN_*, TCP_*, JOIN--> data      SCTP association, its channels, MSRP over TCP
  *   worker  --DTLS_UP/DATA/DOWN--> data                 records of one DTLS connection, decrypted
  *   data    --DTLS_SEND---------> worker                SCTP packets to seal and send
+ *   control --FLOW_*, GATE-----> worker     RTP of one stream, and which other stream it is connected with
  *   worker, data --EVENT, CLOSED--> control
  *
  * Ownership of a message passes with the post; the receiver frees it with bus_free. Ids come from control, are never used
@@ -11,6 +12,8 @@
  * ASSOC_OPEN to data before SEP_OPEN to the worker, so DTLS_UP can meet no missing association. */
 #pragma once
 
+#include "agw/media/srtp.h"
+#include "common/count.h"
 #include "common/inbox.h"
 #include "common/net.h"
 
@@ -25,7 +28,11 @@ enum bus_kind {
     /* control -> worker */
     BUS_SEP_OPEN,    /* sep: all of it; the fd passes */
     BUS_SEP_REMOTE,  /* sep: id and the remote part (peer, fingerprint, role, establish) */
-    BUS_SEP_CLOSE,   /* id; answered with BUS_CLOSED */
+    BUS_SEP_CLOSE,   /* id; answered with BUS_CLOSED. Its flows are closed before */
+    BUS_FLOW_OPEN,   /* flow: RTP of one (termination, stream), rides on a sep; several of them on a bundled one */
+    BUS_FLOW_CHANGE, /* flow: all of it but id, sep and counts */
+    BUS_FLOW_JOIN,   /* wire: two flows with the same StreamID of one context; b == 0: a is connected with nothing again */
+    BUS_FLOW_CLOSE,  /* id; answered with BUS_CLOSED */
     /* control -> data */
     BUS_ASSOC_OPEN,  /* assoc (id = the sep's id) */
     BUS_ASSOC_REMOTE,/* assoc: remote port and size, when they come later */
@@ -34,7 +41,7 @@ enum bus_kind {
     BUS_TCP_OPEN,    /* tcp: the listening fd passes */
     BUS_TCP_REMOTE,  /* tcp: id, remote address, role: from now on connect or accept */
     BUS_JOIN,        /* join: chan <-> tcp; data waits (back-pressure) until both are there */
-    BUS_GATE,        /* gate: through-connection of an id, per direction */
+    BUS_GATE,        /* gate: through-connection of an id, per direction; of a flow: to the worker. RTCP and ICE go on */
     BUS_CLOSE,       /* id of an association, channel or TCP endpoint; answered with BUS_CLOSED */
     /* control -> both */
     BUS_STOP,        /* the thread ends after this message */
@@ -64,14 +71,44 @@ enum bus_what {
     BUS_EV_TCP_FAILED,    /* connect refused or timed out */
     BUS_EV_TCP_CLOSED,    /* the far end closed */
     BUS_EV_MSRP_BAD,      /* framing broken: the TCP connection was closed */
+    BUS_EV_INACTIVE,      /* flow: no RTP for inactivity_ms (adid/ipstop); once until it flows again */
+    BUS_EV_LATCHED,       /* sep: the remote address was learnt (ipnapt/latch); event.text: the address */
 };
 
 enum bus_dtls_role { BUS_DTLS_NONE, BUS_DTLS_CLIENT, BUS_DTLS_SERVER };
 enum bus_tcp_role { BUS_TCP_UNDECIDED, BUS_TCP_PASSIVE, BUS_TCP_ACTIVE };
 
-struct bus_sep { /* one (termination, stream) on UDP */
+enum bus_sec { BUS_SEC_NONE, BUS_SEC_DTLS, BUS_SEC_SDES }; /* where the keys of RTP come from */
+enum bus_latch { BUS_LATCH_OFF, BUS_LATCH_ON, BUS_LATCH_AGAIN }; /* ipnapt/latch (H.248.37) */
+
+#define BUS_SOURCES 8
+struct bus_source { /* gm/sam: an address and how many of its leading bits count */
+    struct addr addr;
+    uint8_t bits;
+};
+
+/* The RTP half of a sep: who may send to us, and how much. */
+struct bus_rtp {
+    bool on;                    /* the sep carries RTP (else data only) */
+    enum bus_sec sec;           /* DTLS: use_srtp is offered and demanded */
+    struct srtp_key send, recv; /* SDES; profile NONE: not known yet */
+    bool mux;                   /* RTCP on the port of RTP (a=rtcp-mux) */
+    int rtcp_fd;                /* socket of RTCP when not muxed; -1: none (no RTCP). Owned by the worker from SEP_OPEN on */
+    struct addr remote_rtcp;    /* a=rtcp, or RTP's port + 1; family AF_UNSPEC: not known */
+    enum bus_latch latch;       /* learn the remote address from the first packet */
+    bool filter_addr, filter_port; /* gm/saf, gm/spf: drop what comes from elsewhere. Without latching and ICE both are meant
+                                      by default (RTP bleed); explicit OFF opens them: any_source */
+    bool any_source;
+    unsigned n_sources;         /* gm/sam; 0: the Remote address */
+    struct bus_source sources[BUS_SOURCES];
+    uint16_t port_lo, port_hi;  /* gm/spr; 0, 0: the Remote port */
+    uint32_t rate, burst;       /* tman: octets/s of IP packets and bucket size in octets; rate 0: not policed */
+};
+
+struct bus_sep { /* one (termination, stream) on UDP; bundled streams of a termination share one */
     bus_id id;
-    int fd;                     /* bound, non-blocking; owned by the worker from SEP_OPEN on */
+    int fd;                     /* bound, non-blocking; owned by the worker from SEP_OPEN on; -1: the worker's shared socket
+                                   bound to `local` (worker_conf.shared), told apart by ufrag and checked address */
     struct addr local;
     char ufrag[16], pwd[40];    /* ours (RFC 8839). SEP_REMOTE: others than before = ICE restart; empty = unchanged */
     bool has_remote;
@@ -83,8 +120,53 @@ struct bus_sep { /* one (termination, stream) on UDP */
     char fp_hash[16];           /* "sha-256"; empty = not known yet */
     uint8_t fp[BUS_FP_MAX];
     unsigned fp_len;
-    bool data;                  /* application data goes to the data thread (always true so far) */
+    bool data;                  /* application data goes to the data thread */
+    struct bus_rtp rtp;
     char peer[16];              /* actor name for the trace: "wic" */
+};
+
+/* What a flow counts. Written by its worker alone (relaxed), read by control at any time. Control owns it and keeps it until
+ * the flow's BUS_CLOSED. Times in microseconds. */
+struct flow_counts {
+    count_t rx_packets, rx_octets; /* RTP that was taken from the network, payload octets (RFC 3550 6.4.1) */
+    count_t tx_packets, tx_octets; /* RTP that left to the network */
+    count_t lost;                  /* of rx, cumulative (RFC 3550 A.3) */
+    count_t jitter, rtt;           /* last values: RFC 3550 6.4.1 and A.8; from LSR and DLSR */
+    count_t far_lost, far_jitter;  /* what the far end reported about tx */
+    count_t r_factor, mos;         /* G.107 R, and MOS-LQ x 100; 0: not known yet */
+    count_t rtcp_rx, rtcp_tx;
+    count_t gated, refused, unauthentic, replayed, policed, unmapped; /* dropped: Mode, source, tag, index, rate, payload type */
+};
+
+#define BUS_MID 32
+#define BUS_PTS 32
+#define BUS_PT_DROP 0xff
+
+struct bus_fmt { /* a payload type of the stream on this side */
+    uint8_t pt;
+    bool event;                 /* telephone-event (RFC 4733): no jitter is measured on it */
+    uint32_t clock;             /* Hz, for jitter */
+};
+
+struct bus_flow { /* RTP of one (termination, stream) */
+    bus_id id, sep;
+    bool in, out;               /* Mode, as in bus_gate */
+    bool video;
+    bool bundled;               /* others ride on the same sep: told apart by mid, SSRC, payload type (RFC 9143 9.2) */
+    char mid[BUS_MID];          /* a=mid; empty: none */
+    uint8_t mid_ext;            /* id of urn:ietf:params:rtp-hdrext:sdes:mid; 0: none */
+    unsigned n_fmts;            /* 0: `-`, any payload type passes */
+    struct bus_fmt fmts[BUS_PTS];
+    bool feedback;              /* the far end takes RTPFB and PSFB (AVPF); else they end here */
+    bool keep_ext;              /* header extensions may pass to this side */
+    bool has_rtcp;              /* false: nothing of RTCP is sent to this side (b=RS:0, RR:0) */
+    uint32_t inactivity_ms;     /* 0: not watched */
+    struct flow_counts *counts; /* control's */
+};
+
+struct bus_wire { /* BUS_FLOW_JOIN */
+    bus_id a, b;
+    uint8_t a_to_b[128], b_to_a[128]; /* payload type in -> out; BUS_PT_DROP */
 };
 
 struct bus_assoc {
@@ -149,6 +231,8 @@ struct bus_msg {
         struct bus_tcp tcp;
         struct bus_join join;
         struct bus_gate gate;
+        struct bus_flow flow;
+        struct bus_wire wire;
         struct bus_event event;
         struct bus_stats stats;
         struct bus_bytes bytes; /* last: flexible */

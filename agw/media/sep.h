@@ -6,14 +6,17 @@
 #include "agw/bus.h"
 #include "agw/media/dtls.h"
 #include "agw/media/ice.h"
+#include "agw/media/pkt.h"
 #include "common/trace.h"
 
 struct sep;
+struct flow;
 
 struct sep_env { /* what all seps of a thread share; outlives them */
     struct stun_mac *mac;
     struct dtls_ctx *dtls;
     msec_t ice_timeout, dtls_timeout;
+    enum srtp_engine srtp;
     struct trace *trace; /* NULL = off */
     uint8_t record[MEDIA_RECORD_MAX]; /* the record that sep_output shows */
 };
@@ -24,6 +27,7 @@ enum sep_verdict { /* of a datagram, for the counters */
     SEP_DTLS,
     SEP_UNVALIDATED,
     SEP_JUNK,
+    SEP_MEDIA,
 };
 
 enum sep_out_kind {
@@ -55,3 +59,14 @@ msec_t sep_deadline(const struct sep *sep, msec_t now);
 void sep_tick(struct sep *sep, struct tx *tx, msec_t now);
 /* The next result; false: nothing left. p lives until the next call on this sep. */
 bool sep_output(struct sep *sep, struct sep_out *out, struct tx *tx);
+
+/* --- RTP (the fast path) --- */
+
+/* A datagram of first octet 128..191 (RFC 7983). SEP_MEDIA: from the peer (ICE: a checked address; else Remote, gm, latch),
+ * within tman's rate, opened in place, and *flow is the one it belongs to. Else dropped and counted. */
+enum sep_verdict sep_media(struct sep *sep, struct pkt *pkt, struct flow **flow, msec_t now);
+/* Seals a plain packet for the peer, sets pkt->to and pkt->out. -ENOTCONN: no keys or no address yet; -errno of srtp_seal. */
+int sep_seal(struct sep *sep, struct pkt *pkt);
+/* Streams that ride on it; flow_new and flow_free call these. */
+int sep_attach(struct sep *sep, struct flow *f); /* 0, -ENOSPC */
+void sep_detach(struct sep *sep, struct flow *f);

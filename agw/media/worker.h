@@ -18,8 +18,18 @@ enum worker_counter {
 };
 extern const struct count_def worker_counters[WORKER_C_N];
 
+/* A socket that all seps opened with fd -1 and this local address use: told apart by the ufrag of the first check, then by the
+ * address that passed one. With 50 packets a second a stream, batches come together only across streams. */
+struct worker_shared {
+    int fd;            /* bound, non-blocking; owned by the worker */
+    struct addr local;
+};
+
 struct worker_conf {
     unsigned index;
+    const struct worker_shared *shared; /* copied */
+    unsigned n_shared;
+    enum srtp_engine srtp;
     struct inbox *ctl;           /* events go here */
     struct inbox *data;          /* decrypted records go here */
     const uint8_t *cert_der, *key_der; /* certificate and PKCS#8 key shared by all; live as long as the worker */
