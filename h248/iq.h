@@ -111,8 +111,8 @@ int iq_put(struct arena *a, const struct iq_term *t, struct h248_cmd *cmd);
 int iq_get(struct arena *a, const struct h248_cmd *cmd, struct iq_term *t, struct iq_fault *fault);
 /* Fill *fault; its text is made fit for a quoted string. Always -EBADMSG. */
 int iq_refuse(struct iq_fault *fault, unsigned code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* A Packages descriptor with everything the tables hold: for the reply to an audit. 0, -ENOMEM. */
-int iq_put_packages(struct arena *a, struct h248_cmd *cmd);
+/* A Packages descriptor with those packages of the tables that `has` takes, NULL: all: for the reply to an audit. 0, -ENOMEM. */
+int iq_put_packages(struct arena *a, bool (*has)(const char *package), struct h248_cmd *cmd);
 
 struct iq_stream *iq_stream_new(struct iq_term *t, uint16_t id); /* NULL: full */
 struct iq_stream *iq_stream_find(struct iq_term *t, uint16_t id);

@@ -220,7 +220,7 @@ int iq_put(struct arena *a, const struct iq_term *t, struct h248_cmd *cmd)
     return 0;
 }
 
-int iq_put_packages(struct arena *a, struct h248_cmd *cmd)
+int iq_put_packages(struct arena *a, bool (*has)(const char *package), struct h248_cmd *cmd)
 {
     struct h248_desc *d = h248_desc_new(a, &cmd->descs, H248_D_PACKAGES);
     struct h248_package *last = NULL;
@@ -229,8 +229,11 @@ int iq_put_packages(struct arena *a, struct h248_cmd *cmd)
     if (!d)
         return -ENOMEM;
     for (unsigned i = 0; (p = pkg_at(i)); i++) {
-        struct h248_package *n = ARENA_NEW(a, struct h248_package);
+        struct h248_package *n;
 
+        if (has && !has(p->name))
+            continue;
+        n = ARENA_NEW(a, struct h248_package);
         if (!n)
             return -ENOMEM;
         n->name = sv_from(p->name);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "agw/ctl/able.h"
 #include "agw/ctl/spec.h"
 #include "agw/ctl/term.h"
 
@@ -81,7 +82,7 @@ static int put_rest(struct arena *a, struct h248_cmd *out, const struct wanted *
     if (!err && w->statistics)
         err = put_empty(a, out, "Statistics");
     if (!err && w->packages)
-        err = iq_put_packages(a, out);
+        err = iq_put_packages(a, able_has, out);
     return err;
 }
 

@@ -102,8 +102,6 @@ static int check_term(const struct change *ch)
 {
     const struct iq_term *as = ch->asked;
 
-    if (as->inactivity.set)
-        return iq_refuse(ch->fault, 512, "adid/ipstop");
     if (as->ito.set)
         return iq_refuse(ch->fault, 512, "it/ito is an event of ROOT");
     if (as->heartbeat.set && as->heartbeat.v > CTL_HEARTBEAT_MAX)
@@ -162,14 +160,11 @@ static int check_known(const struct change *ch, const struct row *r, enum stream
 
 static int check_stream(struct change *ch, struct row *r, enum stream_kind *kind)
 {
-    const char *un = r->asked ? spec_unsupported(r->asked) : NULL;
     struct remote far;
     int err;
 
     if (!r->s && !says_something(r->m))
         return iq_refuse(ch->fault, 449, "no stream %u", r->m->id);
-    if (un)
-        return iq_refuse(ch->fault, 501, "%s", un);
     if (r->asked && r->asked->tb.set && !sv_iis(r->asked->tb.v, "Mark"))
         return iq_refuse(ch->fault, 501, "ds/tb = %.*s", SV_ARG(r->asked->tb.v));
     err = stream_classify(r->m, kind, ch->fault);

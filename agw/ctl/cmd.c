@@ -1,4 +1,5 @@
 /* Commands of the controller. */
+#include "agw/ctl/able.h"
 #include "agw/ctl/cmd.h"
 
 #include <errno.h>
@@ -98,6 +99,14 @@ static int run_each(struct cmd_call *call, each_h *each)
 
 /* --- verbs --- */
 
+/* What the command asks of a termination, into the control's scratch. */
+static int asked_read(struct cmd_call *call)
+{
+    int err = able_check(call->cmd, &call->fault);
+
+    return err ? err : iq_get(call->a, call->cmd, call->ctl->asked, &call->fault);
+}
+
 static int run_add(struct cmd_call *call)
 {
     bool is_new = !call->ctx && call->context == H248_CTX_CHOOSE;
@@ -110,7 +119,7 @@ static int run_add(struct cmd_call *call)
         return iq_refuse(&call->fault, 421, "Add in no context");
     if (is_root(call->cmd))
         return iq_refuse(&call->fault, 410, "Add of ROOT");
-    err = iq_get(call->a, call->cmd, asked, &call->fault);
+    err = asked_read(call);
     if (!err && is_new) {
         err = ctx_new(call->ctl, &call->ctx);
         if (err == -EMFILE)
@@ -137,7 +146,7 @@ static int run_add(struct cmd_call *call)
 static int modify_one(struct cmd_call *call, struct term *t)
 {
     struct h248_cmd *out;
-    int err = iq_get(call->a, call->cmd, call->ctl->asked, &call->fault);
+    int err = asked_read(call);
 
     if (!err)
         err = term_modify(t, call->a, call->ctl->asked, call->ctl->answer, call->now, &call->fault);
@@ -156,7 +165,7 @@ static int modify_root(struct cmd_call *call)
 
     if (call->context != H248_CTX_NULL)
         return iq_refuse(&call->fault, 435, "ROOT is in the null context");
-    err = iq_get(call->a, call->cmd, call->ctl->asked, &call->fault);
+    err = asked_read(call);
     if (err)
         return err;
     if (asked->n_streams || asked->heartbeat.set || asked->inactivity.set || asked->notify_cause ||

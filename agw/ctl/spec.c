@@ -7,49 +7,39 @@
 enum field_type { F_PLAIN, F_TEXT, F_TEXTS };
 
 static const struct field {
-    const char *name;
     size_t offset, size;
     enum field_type type;
-    bool unsupported; /* known to the profile, not to this gateway: TS 29.334 5.2, an optional
-                         element may be refused */
 } fields[] = {
-#define F(n, f, t, un)                                                                             \
+#define F(f, t)                                                                                    \
     {                                                                                              \
-        n, offsetof(struct iq_stream, f), sizeof(((struct iq_stream *)0)->f), t, un                \
+        offsetof(struct iq_stream, f), sizeof(((struct iq_stream *)0)->f), t                       \
     }
-    F("ipdc/realm", realm, F_TEXT, false),
-    F("mgroup/strdeagg", strdeagg, F_PLAIN, false),
-    F("sctpbcc/sctpid", sctpid, F_PLAIN, false),
-    F("gm/saf", saf, F_PLAIN, false),
-    F("gm/sam", sam, F_TEXTS, true),
-    F("gm/spf", spf, F_PLAIN, true),
-    F("gm/spr", spr, F_TEXT, true),
-    F("gm/esas", esas, F_PLAIN, true),
-    F("gm/esps", esps, F_PLAIN, true),
-    F("gm/lsa", lsa, F_TEXT, true),
-    F("gm/lsp", lsp, F_PLAIN, true),
-    F("tman/pol", pol, F_PLAIN, true),
-    F("tman/sdr", sdr, F_PLAIN, true),
-    F("tman/pdr", pdr, F_PLAIN, true),
-    F("tman/mbs", mbs, F_PLAIN, true),
-    F("tman/dvt", dvt, F_PLAIN, true),
-    F("ds/dscp", dscp, F_PLAIN, false),
-    F("ds/tb", tb, F_TEXT, false),
-    F("rtcph/rsb", rtcp_rsb, F_PLAIN, false), /* says nothing about a stream without RTP */
-    F("seplink/topology", interlink, F_TEXT, true),
+    F(realm, F_TEXT),
+    F(strdeagg, F_PLAIN),
+    F(sctpid, F_PLAIN),
+    F(saf, F_PLAIN),
+    F(sam, F_TEXTS),
+    F(spf, F_PLAIN),
+    F(spr, F_TEXT),
+    F(esas, F_PLAIN),
+    F(esps, F_PLAIN),
+    F(lsa, F_TEXT),
+    F(lsp, F_PLAIN),
+    F(pol, F_PLAIN),
+    F(sdr, F_PLAIN),
+    F(pdr, F_PLAIN),
+    F(mbs, F_PLAIN),
+    F(dvt, F_PLAIN),
+    F(dscp, F_PLAIN),
+    F(tb, F_TEXT),
+    F(rtcp_rsb, F_PLAIN),
+    F(interlink, F_TEXT),
 #undef F
 };
 
 static bool is_set(const struct iq_stream *s, const struct field *f)
 {
     return *(const bool *)((const char *)s + f->offset);
-}
-
-/* gm/spf = OFF and the like ask for nothing. */
-static bool is_off(const struct iq_stream *s, const struct field *f)
-{
-    return f->size == sizeof(struct iq_bool) &&
-           !((const struct iq_bool *)((const char *)s + f->offset))->v;
 }
 
 void spec_clear_events(struct iq_stream *s)
@@ -140,17 +130,4 @@ int spec_copy(struct arena *a, struct iq_stream *dst, const struct iq_stream *sr
     if (!err && src->remote && !(dst->remote = sdp_copy(a, src->remote)))
         err = -ENOMEM;
     return err;
-}
-
-const char *spec_unsupported(const struct iq_stream *s)
-{
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        if (fields[i].unsupported && is_set(s, &fields[i]) && !is_off(s, &fields[i]))
-            return fields[i].name;
-    }
-    if (s->dtls_release)
-        return "tlsbsc/RelBNC";
-    if (s->tcp_release)
-        return "tcpbcc/RelBNC";
-    return NULL;
 }

@@ -12,5 +12,3 @@ void spec_clear_events(struct iq_stream *s);
 int spec_copy(struct arena *a, struct iq_stream *dst,
               const struct iq_stream *src); /* deep; 0, -ENOMEM */
 int spec_copy_texts(struct arena *a, struct iq_texts *dst, const struct iq_texts *src);
-/* A property that is given and that this gateway cannot honour, for error 501; NULL: none. */
-const char *spec_unsupported(const struct iq_stream *s);

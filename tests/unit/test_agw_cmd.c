@@ -16,6 +16,7 @@
 #include "agw/ctl/ctx.h"
 #include "agw/ctl/stream.h"
 #include "agw/ctl/term.h"
+#include "h248/pkg.h"
 
 #define TEXT_MAX 8192
 #define SEEN_MAX 64
@@ -500,12 +501,16 @@ static void test_refusals(void **state)
               "} } }"},
         {517, "Context = 1 { Add = $ { Media { LocalControl { Mode = Loopback } } } }"},
         {440, "Context = 1 { Add = $ { Media { LocalControl { nosuch/thing = 1 } } } }"},
-        {501, "Context = 1 { Add = $ { Media { LocalControl { tman/pol = ON }, Local {\nv=0\nc=IN "
+        {440, "Context = 1 { Add = $ { Media { LocalControl { tman/pol = ON }, Local {\nv=0\nc=IN "
               "IP4 $\nm=message $ TCP "
               "-\n} } } }"},
-        {512, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} }, "
+        {440, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} }, "
               "Events = 1 { adid/ipstop { "
               "dt = 5 } } } }"},
+        {445, "Context = 1 { Add = $ { Media { LocalControl { gm/spf = ON }, Local {\nv=0\nc=IN "
+              "IP4 $\nm=message $ TCP -\n} } } }"},
+        {512, "Context = 1 { Modify = ip/1/core/1 { Events = 1 { g/sc } } }"},
+        {513, "Context = 1 { Modify = ip/1/core/1 { Signals { tcpbcc/RelBNC { Stream = 2 } } } }"},
         {513, "Context = 1 { Add = $ { Media { Stream = 2 { Local {\nv=0\nc=IN IP4 $\nm=message $ "
               "TCP -\n} } }, Signals { "
               "tlsbsc/EstBNC { Stream = 2 } } } }"},
@@ -877,6 +882,101 @@ static void test_audit_root(void **state)
         "3");
 }
 
+/* --- packages: what an audit names works, the rest is refused --- */
+
+static bool is_named(struct rig *r, const char *package)
+{
+    const struct h248_txn *t = run(r, "Context = - { AuditValue = ROOT { Audit { Packages } } }");
+    const struct h248_desc *d = h248_desc_find(t->actions->cmds->descs, H248_D_PACKAGES);
+    const struct h248_package *p;
+
+    assert_non_null(d);
+    DL_FOREACH(d->u.packages, p)
+    {
+        if (sv_is(p->name, package))
+            return true;
+    }
+    return false;
+}
+
+static const struct {
+    const char *package, *text;
+} uses[] = {
+#define CORE(x)   "Context = 1 { Modify = ip/1/core/1 { " x " } }"
+#define ACCESS(x) "Context = 1 { Modify = ip/1/access/2 { " x " } }"
+    {"g", CORE("Events = 5 { g/cause }")},
+    {"root", "Context = - { AuditValue = ROOT { Audit { Media { TerminationState { "
+             "root/maxNumberOfContexts } } } } }"},
+    {"hangterm", CORE("Events = 5 { hangterm/thb { timerx = 60 } }")},
+    {"it", "Context = - { Modify = ROOT { Events = 5 { it/ito { mit = 3000 } } } }"},
+    {"gm", CORE("Media { Stream = 2 { LocalControl { gm/saf = ON, gm/spf = OFF } } }")},
+    {"ipdc", CORE("Media { Stream = 2 { LocalControl { ipdc/realm = \"core.example.net\" } } }")},
+    {"ds", "Context = 1 { Add = ip/$/core/$ { Media { Stream = 2 { LocalControl { ds/dscp = 10 }, "
+           "Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } } } }"},
+    {"tlsbsc", ACCESS("Events = 6 { tlsbsc/BNCChange { Stream = 1 } }")},
+    {"tcpbcc", CORE("Events = 5 { tcpbcc/BNCChange { Stream = 2 } }")},
+    {"mgastuns", ACCESS("Signals { mgastuns/astuns { Stream = 1 } }")},
+    {"stnconfres", ACCESS("Events = 6 { stnconfres/lost { Stream = 1 } }")},
+    {"mgroup", ACCESS("Media { TerminationState { mgroup/groupse = [\"SCTP 2\"] } }")},
+    {"sctpbcc", ACCESS("Events = 6 { sctpbcc/BNCChange { Stream = 1 } }")},
+    {"sctpreset", ACCESS("Events = 6 { sctpreset/done { Stream = 2 } }")},
+#undef CORE
+#undef ACCESS
+};
+
+static void use_it(struct rig *r, const char *package)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(uses); i++) {
+        if (strcmp(uses[i].package, package))
+            continue;
+        if (error_of(run(r, uses[i].text)))
+            fail_msg("%s is named, but\n%s\ngets\n%s", package, uses[i].text, r->text);
+        return;
+    }
+    fail_msg("%s is named and nothing here uses it", package);
+}
+
+static void expect_unknown(struct rig *r, const struct pkg *pkg, const struct pkg_item *it)
+{
+    const struct pkg_def *def = &it->def;
+    char value[32], text[512];
+    unsigned code;
+
+    snprintf(value, sizeof value, def->type == PKG_STR ? "\"%s\"" : "%s",
+             def->type == PKG_BOOL ? "ON"
+             : def->type == PKG_ENUM ? def->values[0]
+                                     : "1");
+    if (it->kind == PKG_PROPERTY)
+        snprintf(text, sizeof text,
+                 "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { LocalControl { %s/%s = %s } } } } }",
+                 pkg->name, it->name, value);
+    else
+        snprintf(text, sizeof text, "Context = 1 { Modify = ip/1/core/1 { %s { %s/%s } } }",
+                 it->kind == PKG_EVENT ? "Events = 5" : "Signals", pkg->name, it->name);
+    code = error_of(run(r, text));
+    if (code < 440 || code > 459)
+        fail_msg("%s is not named, but\n%s\ngets\n%s", pkg->name, text, r->text);
+}
+
+static void test_packages(void **state)
+{
+    struct rig *r = *state;
+    const struct pkg *pkg;
+    unsigned named = 0, n;
+
+    call_up(r);
+    for (n = 0; (pkg = pkg_at(n)); n++) {
+        if (is_named(r, pkg->name)) {
+            use_it(r, pkg->name);
+            named++;
+            continue;
+        }
+        for (unsigned i = 0; i < pkg->n_items; i++)
+            expect_unknown(r, pkg, &pkg->items[i]);
+    }
+    assert_in_range(named, 10, n - 1);
+}
+
 static void test_audit_term(void **state)
 {
     struct rig *r = *state;
@@ -945,6 +1045,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ito, setup, teardown),
         cmocka_unit_test_setup_teardown(test_orphans, setup, teardown),
         cmocka_unit_test_setup_teardown(test_audit_root, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_packages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_audit_term, setup, teardown),
         cmocka_unit_test_setup_teardown(test_context_props, setup, teardown),
     };

@@ -718,7 +718,7 @@ static void test_packages_descriptor(void **state)
     unsigned n = 0;
 
     (void)state;
-    assert_int_equal(iq_put_packages(a, cmd), 0);
+    assert_int_equal(iq_put_packages(a, NULL, cmd), 0);
     DL_FOREACH(h248_desc_find(cmd->descs, H248_D_PACKAGES)->u.packages, p)
         n += sv_is(p->name, pkg_at(n)->name) && p->version == pkg_at(n)->version;
     assert_true(n > 10);
