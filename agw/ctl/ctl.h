@@ -44,6 +44,9 @@ struct realm_conf {        /* text lives as long as the ctl */
     bool has_addr6;
     struct addr addr6;
     uint16_t port_lo, port_hi;
+    /* Sockets that the ICE streams of a worker share, by worker and family (IPv4, IPv6); AF_UNSPEC: none, a port each.
+     * main.c opened them; they are bound, so no pool can hand them out. bus_sep: fd -1, local = this. */
+    struct addr shared[CTL_WORKERS][2];
     bool any_source; /* accept TCP from other hosts than Remote's, unless gm/saf is ON */
 };
 

@@ -23,6 +23,8 @@ struct event {
 
 struct sep {
     struct sep_env *env;
+    void *owner;
+    bool checked; /* by the datagram that came last */
     char peer[16];
     struct addr local;
     struct ice *ice;    /* NULL: latched to `remote` */
@@ -294,6 +296,7 @@ static enum sep_verdict stun_datagram(struct sep *sep, const struct dgram *in, s
     res = ice_input(sep->ice, in, &reply, now);
     if (res < 0)
         return SEP_STUN_BAD;
+    sep->checked = res & ICE_CHECK;
     if (reply.len) {
         tx_commit(tx, reply.len);
         tx_address(tx, from, &in->src);
@@ -389,6 +392,7 @@ void sep_remote(struct sep *sep, const struct bus_sep *spec, struct tx *tx, msec
 
 enum sep_verdict sep_input(struct sep *sep, const struct dgram *in, struct tx *tx, msec_t now)
 {
+    sep->checked = false;
     switch (demux(in->p, in->n)) {
     case DEMUX_STUN:
         return stun_datagram(sep, in, tx, now);
@@ -399,6 +403,26 @@ enum sep_verdict sep_input(struct sep *sep, const struct dgram *in, struct tx *t
         break;
     }
     return SEP_JUNK;
+}
+
+bool sep_was_checked(const struct sep *sep)
+{
+    return sep->checked;
+}
+
+bool sep_has_news(const struct sep *sep)
+{
+    return sep->shown < sep->n_events;
+}
+
+void sep_set_owner(struct sep *sep, void *owner)
+{
+    sep->owner = owner;
+}
+
+void *sep_owner(const struct sep *sep)
+{
+    return sep->owner;
 }
 
 int sep_send(struct sep *sep, const void *p, size_t n, struct tx *tx)

@@ -57,6 +57,13 @@ int sep_send(struct sep *sep, const void *p, size_t n, struct tx *tx); /* one ap
 void sep_close(struct sep *sep, struct tx *tx);                         /* close_notify */
 msec_t sep_deadline(const struct sep *sep, msec_t now);
 void sep_tick(struct sep *sep, struct tx *tx, msec_t now);
+/* The datagram just given to sep_input was a check that passed: its source is this sep's from now on (shared sockets). */
+bool sep_was_checked(const struct sep *sep);
+/* Events wait for sep_output: asked after sep_media, which must not pay for a look into DTLS. */
+bool sep_has_news(const struct sep *sep);
+/* Whose it is: by this the worker finds the sockets of pkt->out. */
+void sep_set_owner(struct sep *sep, void *owner);
+void *sep_owner(const struct sep *sep);
 /* The next result; false: nothing left. p lives until the next call on this sep. */
 bool sep_output(struct sep *sep, struct sep_out *out, struct tx *tx);
 
