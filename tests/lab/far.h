@@ -5,6 +5,7 @@
  * Callees by user part:  echo, anything   rings, answers, echoes (far end active: step 7 of the chart)
  *   passive  answers a=setup:passive      busy  486        decline  603       ring  rings for ever
  *   silent   answers, echoes nothing      drop  answers, hangs up after the first message     gone  never answers at all
+ * Audio and video come back as they are (far_rtp.h): opus, PCMU, PCMA; VP8, H264.
  */
 #pragma once
 
@@ -13,9 +14,11 @@
 #include <uv.h>
 
 #include "common/net.h"
+#include "common/sdp.h"
 #include "tests/lab/far_msrp.h"
+#include "tests/lab/far_rtp.h"
 
-#define FAR_SESSIONS_MAX 16 /* m=message lines of a call */
+#define FAR_SESSIONS_MAX 16 /* m= lines of a call */
 #define FAR_SDP_SIZE 16384
 #define FAR_LOG_MAX 200     /* messages remembered for /api/messages */
 
@@ -27,16 +30,21 @@ struct far_conf {
     const char *page_dir, *jssip; /* files of the page; NULL = no page */
     const char *ws_url;    /* told to the page: ws://127.0.0.1:8080 */
     unsigned ring_ms;      /* pause before 200 */
+    const char *route;     /* Service-Route told at registration; NULL: here. Calls of browsers go there */
     size_t chunk;          /* octets of body in one SEND */
 };
 
 struct far;
 struct far_call;
 
-struct far_session { /* one m=message line */
+enum far_kind { FAR_MSRP, FAR_AUDIO, FAR_VIDEO };
+
+struct far_session { /* one m= line */
     struct far_call *call;
+    enum far_kind kind;
     struct far_msrp *msrp;
-    bool offered, refused;
+    struct far_rtp *rtp;
+    bool refused;
 };
 
 struct far_call {
@@ -52,6 +60,7 @@ struct far_call {
     unsigned sdp_version;
     char sdp[FAR_SDP_SIZE]; /* ours, of the offer or answer under way */
     char first[256];        /* outgoing: sent as soon as the call is up */
+    enum sdp_dir dir;       /* of audio and video in our next offer: hold */
     struct far_call *prev, *next;
 };
 
@@ -75,15 +84,22 @@ struct far {
 /* far_sip.c */
 int far_sip_new(struct far *f);
 void far_sip_stop(struct far *f); /* BYE to all; far->stopped when done */
-int far_call_out(struct far *f, const char *user, const char *text); /* core calls WIC; text: first message, NULL = none */
+/* Core calls WIC. media: "message", "audio", "audio,video,message"...; text: first message, NULL = none. */
+int far_call_out(struct far *f, const char *user, const char *media, const char *text);
 int far_call_hangup(struct far *f, unsigned id); /* 0 = all */
 int far_call_send(struct far *f, unsigned id, const char *ctype, const void *p, size_t n);
-int far_call_reinvite(struct far *f, unsigned id, bool add); /* add or remove one m=message line */
+int far_call_reinvite(struct far *f, unsigned id, enum far_kind kind, bool add); /* add a line, or remove the last of a kind */
+int far_call_hold(struct far *f, unsigned id, enum sdp_dir dir);
 
-/* far_sdp.c */
+/* far_sdp.c, far_av.c */
 int far_sdp_answer(struct far_call *c, struct sv offer, bool passive, char *out, size_t size);
 int far_sdp_offer(struct far_call *c, char *out, size_t size);
 int far_sdp_take_answer(struct far_call *c, struct sv answer);
+void far_session_free(struct far_session *s);
+/* Audio and video lines: ours in an offer; the answer to one, 0 when it can be served. */
+int far_av_offer(struct far_session *s, struct buf *b);
+int far_av_answer(struct far_session *s, const struct sdp *sdp, const struct sdp_media *m, struct buf *b);
+int far_av_start(struct far_session *s, const struct sdp *sdp, const struct sdp_media *m);
 
 /* far_reg.c */
 int far_reg_new(struct far *f);

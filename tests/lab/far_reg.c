@@ -150,7 +150,10 @@ static void accept_register(struct far *f, nua_handle_t *nh, const sip_t *sip, c
             drop(f->reg, b);
     }
     snprintf(out, sizeof out, "<%s>;expires=%u", contact, expires);
-    snprintf(route, sizeof route, "<sip:orig@%s:%u;lr>", f->conf.host, f->conf.sip_port);
+    if (f->conf.route)
+        snprintf(route, sizeof route, "<%s>", f->conf.route);
+    else
+        snprintf(route, sizeof route, "<sip:orig@%s:%u;lr>", f->conf.host, f->conf.sip_port);
     snprintf(assoc, sizeof assoc, "P-Associated-URI: <sip:%s@%s>", user, f->conf.domain);
     printf("far end: %s %s\n", user, expires ? "registered" : "deregistered");
     fflush(stdout);

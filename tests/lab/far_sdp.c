@@ -1,4 +1,4 @@
-/* m=message lines of the far end: answers each with a session of its own, other media with port 0 (RFC 3264 6). */
+/* m= lines of the far end: answers each with a session of its own, media it does not know with port 0 (RFC 3264 6). */
 #include <errno.h>
 #include <stdio.h>
 #include <utlist.h>
@@ -7,6 +7,14 @@
 #include "tests/lab/far.h"
 
 #define ARENA_LIMIT (256u << 10)
+
+void far_session_free(struct far_session *s)
+{
+    far_msrp_free(s->msrp);
+    far_rtp_free(s->rtp);
+    s->msrp = NULL;
+    s->rtp = NULL;
+}
 
 static int session_open(struct far_call *c, unsigned i, const struct far_msrp_h *h)
 {
@@ -83,6 +91,35 @@ static int message_line(struct far_call *c, unsigned i)
     return session_open(c, i, &h);
 }
 
+static int answer_message(struct far_call *c, unsigned i, const struct sdp *sdp,
+                          const struct sdp_media *m, bool passive, struct buf *b)
+{
+    const struct sdp_attr *set = sdp_attr_find(m->attrs, "setup");
+    enum sdp_setup offer = set ? sdp_setup_parse(set->value) : SDP_SETUP_ACTIVE;
+    bool active = offer == SDP_SETUP_PASSIVE || (offer == SDP_SETUP_ACTPASS && !passive);
+    int err = message_line(c, i);
+
+    if (!err)
+        err = start(&c->sessions[i], sdp, m, active);
+    if (!err)
+        print_session(&c->sessions[i], active ? "active" : "passive", b);
+    return err;
+}
+
+static int answer_line(struct far_call *c, unsigned i, const struct sdp *sdp,
+                       const struct sdp_media *m, bool passive, struct buf *b)
+{
+    struct far_session *s = &c->sessions[i];
+
+    if (i >= FAR_SESSIONS_MAX || !m->port)
+        return -ENOENT;
+    s->call = c;
+    s->kind = sv_is(m->media, "audio") ? FAR_AUDIO : sv_is(m->media, "video") ? FAR_VIDEO : FAR_MSRP;
+    if (s->kind != FAR_MSRP)
+        return far_av_answer(s, sdp, m, b);
+    return sv_is(m->media, "message") ? answer_message(c, i, sdp, m, passive, b) : -ENOENT;
+}
+
 int far_sdp_answer(struct far_call *c, struct sv text, bool passive, char *out, size_t size)
 {
     struct arena *a = arena_new(ARENA_LIMIT);
@@ -98,24 +135,14 @@ int far_sdp_answer(struct far_call *c, struct sv text, bool passive, char *out, 
     print_head(c, &b);
     DL_FOREACH(sdp->media, m)
     {
-        const struct sdp_attr *set = sdp_attr_find(m->attrs, "setup");
-        enum sdp_setup offer = set ? sdp_setup_parse(set->value) : SDP_SETUP_ACTIVE;
-        bool active = offer == SDP_SETUP_PASSIVE || (offer == SDP_SETUP_ACTPASS && !passive);
-
-        if (!sv_is(m->media, "message") || !m->port || i >= FAR_SESSIONS_MAX ||
-            message_line(c, i)) {
+        if (answer_line(c, i, sdp, m, passive, &b)) {
             buf_printf(&b, "m=%.*s 0 %.*s %.*s\r\n", SV_ARG(m->media), SV_ARG(m->proto),
                        SV_ARG(m->fmts));
-            if (i < FAR_SESSIONS_MAX && c->sessions[i].msrp) {
-                far_msrp_free(c->sessions[i].msrp);
-                c->sessions[i].msrp = NULL;
-            }
-            i++;
-            continue;
-        }
-        if (!start(&c->sessions[i], sdp, m, active))
+            if (i < FAR_SESSIONS_MAX)
+                far_session_free(&c->sessions[i]);
+        } else {
             n++;
-        print_session(&c->sessions[i], active ? "active" : "passive", &b);
+        }
         i++;
     }
     c->n_sessions = i < FAR_SESSIONS_MAX ? i : FAR_SESSIONS_MAX;
@@ -134,6 +161,12 @@ int far_sdp_offer(struct far_call *c, char *out, size_t size)
     for (unsigned i = 0; i < c->n_sessions; i++) {
         struct far_session *s = &c->sessions[i];
 
+        s->call = c;
+        if (s->kind != FAR_MSRP) {
+            if (far_av_offer(s, &b))
+                return -EIO;
+            continue;
+        }
         if (s->refused) {
             buf_str(&b, "m=message 0 TCP/MSRP *\r\n");
             continue;
@@ -162,7 +195,9 @@ int far_sdp_take_answer(struct far_call *c, struct sv text)
         const struct sdp_attr *set = sdp_attr_find(m->attrs, "setup");
         bool active = set && sdp_setup_parse(set->value) == SDP_SETUP_PASSIVE;
 
-        if (i < c->n_sessions && m->port && c->sessions[i].msrp)
+        if (i < c->n_sessions && m->port && c->sessions[i].rtp)
+            err = far_av_start(&c->sessions[i], sdp, m);
+        else if (i < c->n_sessions && m->port && c->sessions[i].msrp)
             err = start(&c->sessions[i], sdp, m, active);
         else if (i < c->n_sessions)
             c->sessions[i].refused = true;

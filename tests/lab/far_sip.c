@@ -45,7 +45,7 @@ static void call_free(struct far_call *c)
         return;
     c->ended = true;
     for (unsigned i = 0; i < FAR_SESSIONS_MAX; i++)
-        far_msrp_free(c->sessions[i].msrp);
+        far_session_free(&c->sessions[i]);
     if (c->nh) {
         nua_handle_bind(c->nh, NULL);
         nua_handle_destroy(c->nh);
@@ -128,8 +128,7 @@ static void on_invite_answer(struct far_call *c, int status, const sip_t *sip)
     if (far_sdp_take_answer(c, payload(sip)))
         fprintf(stderr, "far end: call %u: bad answer\n", c->id);
     if (!c->established && c->first[0])
-        far_msrp_send(c->sessions[0].msrp, "text/plain", c->first, strlen(c->first),
-                      c->far->conf.chunk);
+        far_call_send(c->far, c->id, "text/plain", c->first, strlen(c->first));
     c->established = true;
 }
 
@@ -207,7 +206,29 @@ void far_sip_stop(struct far *f)
     nua_shutdown(f->nua);
 }
 
-int far_call_out(struct far *f, const char *user, const char *text)
+static const struct {
+    const char *name;
+    enum far_kind kind;
+} kinds[] = {{"message", FAR_MSRP}, {"audio", FAR_AUDIO}, {"video", FAR_VIDEO}};
+
+static int take_media(struct far_call *c, const char *media)
+{
+    struct sv rest = sv_from(media);
+
+    while (rest.n > 0 && c->n_sessions < FAR_SESSIONS_MAX) {
+        struct sv name = sv_cut(&rest, ',');
+        unsigned i = 0;
+
+        while (i < ARRAY_LEN(kinds) && !sv_is(name, kinds[i].name))
+            i++;
+        if (i == ARRAY_LEN(kinds))
+            return -EINVAL;
+        c->sessions[c->n_sessions++].kind = kinds[i].kind;
+    }
+    return 0;
+}
+
+int far_call_out(struct far *f, const char *user, const char *media, const char *text)
 {
     const char *contact, *path;
     struct far_call *c;
@@ -219,11 +240,12 @@ int far_call_out(struct far *f, const char *user, const char *text)
     c = call_new(f, user, true);
     if (!c)
         return -ENOMEM;
-    c->n_sessions = 1;
     snprintf(c->first, sizeof c->first, "%s", text ? text : "");
     snprintf(to, sizeof to, "<sip:%s@%s>", user, f->conf.domain);
     snprintf(from, sizeof from, "<sip:echo@%s>", f->conf.domain);
-    err = far_sdp_offer(c, c->sdp, sizeof c->sdp);
+    err = take_media(c, media);
+    if (!err)
+        err = far_sdp_offer(c, c->sdp, sizeof c->sdp);
     if (!err)
         c->nh = nua_handle(f->nua, (nua_hmagic_t *)c, SIPTAG_TO_STR(to), SIPTAG_FROM_STR(from),
                            TAG_END());
@@ -274,25 +296,44 @@ int far_call_send(struct far *f, unsigned id, const char *ctype, const void *p, 
     return -ENOENT;
 }
 
-int far_call_reinvite(struct far *f, unsigned id, bool add)
+static int reinvite(struct far_call *c)
 {
-    struct far_call *c = call_find(f, id);
-    int err;
+    int err = far_sdp_offer(c, c->sdp, sizeof c->sdp);
 
-    if (!c || !c->established || c->n_sessions + add > FAR_SESSIONS_MAX)
-        return -ENOENT;
-    if (add) {
-        c->n_sessions++;
-    } else {
-        struct far_session *s = &c->sessions[c->n_sessions - 1];
-
-        s->refused = true;
-        far_msrp_free(s->msrp);
-        s->msrp = NULL;
-    }
-    err = far_sdp_offer(c, c->sdp, sizeof c->sdp);
     if (!err)
         nua_invite(c->nh, SIPTAG_CONTENT_TYPE_STR("application/sdp"), SIPTAG_PAYLOAD_STR(c->sdp),
                    TAG_END());
     return err;
+}
+
+int far_call_reinvite(struct far *f, unsigned id, enum far_kind kind, bool add)
+{
+    struct far_call *c = call_find(f, id);
+
+    if (!c || !c->established || c->n_sessions + add > FAR_SESSIONS_MAX)
+        return -ENOENT;
+    if (add) {
+        c->sessions[c->n_sessions++].kind = kind;
+        return reinvite(c);
+    }
+    for (unsigned i = c->n_sessions; i-- > 0;) {
+        struct far_session *s = &c->sessions[i];
+
+        if (s->kind != kind || s->refused)
+            continue;
+        s->refused = true;
+        far_session_free(s);
+        return reinvite(c);
+    }
+    return -ENOENT;
+}
+
+int far_call_hold(struct far *f, unsigned id, enum sdp_dir dir)
+{
+    struct far_call *c = call_find(f, id);
+
+    if (!c || !c->established)
+        return -ENOENT;
+    c->dir = dir;
+    return reinvite(c);
 }

@@ -1,8 +1,11 @@
 /* The page and an HTTP API for people and tests, by libmicrohttpd on the lab's loop.
  *   GET  /                 the phone page        GET /config.json   where the WebSocket is
  *   GET  /api/messages     what was delivered    GET /api/calls     calls now
- *   POST /api/call?to=alice[&text=hi]   POST /api/hangup[?id=N]   POST /api/send?text=hi[&id=N]
- *   POST /api/file?size=N[&id=N]        POST /api/reinvite?add=1|0[&id=N] */
+ *   GET  /api/binding?user=alice        Contact and Path of a registered user
+ *   POST /api/call?to=alice[&media=audio,video,message][&text=hi]         POST /api/hangup[?id=N]
+ *   POST /api/send?text=hi[&id=N]       POST /api/file?size=N[&id=N]
+ *   POST /api/reinvite?add=1|0[&kind=audio|video|message][&id=N]
+ *   POST /api/hold?dir=sendonly|inactive|sendrecv[&id=N] */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -70,21 +73,52 @@ static enum MHD_Result reply_file(struct MHD_Connection *con, const char *path, 
     return ret;
 }
 
+static json_t *media_json(const struct far_call *c)
+{
+    json_t *j = json_array();
+
+    for (unsigned i = 0; i < c->n_sessions; i++) {
+        struct far_rtp_counts n;
+
+        if (!c->sessions[i].rtp)
+            continue;
+        n = far_rtp_counts(c->sessions[i].rtp);
+        json_array_append_new(j, json_pack("{s:s,s:I,s:I,s:I,s:I}", "kind",
+                                           c->sessions[i].kind == FAR_AUDIO ? "audio" : "video", "rtp",
+                                           (json_int_t)n.rtp, "rtcp", (json_int_t)n.rtcp, "octets",
+                                           (json_int_t)n.octets, "strangers", (json_int_t)n.strangers));
+    }
+    return j;
+}
+
+static json_t *binding_json(struct far *f, const char *user)
+{
+    const char *contact, *path;
+
+    if (!user || far_reg_find(f, user, &contact, &path))
+        return json_object();
+    return json_pack("{s:s,s:s}", "contact", contact, "path", path);
+}
+
 static enum MHD_Result get(struct far *f, struct MHD_Connection *con, const char *url)
 {
     char path[512];
     struct far_call *c;
     json_t *j;
 
+    if (!strcmp(url, "/api/binding"))
+        return reply_json(con, 200,
+                          binding_json(f, MHD_lookup_connection_value(con, MHD_GET_ARGUMENT_KIND, "user")));
     if (!strcmp(url, "/api/messages"))
         return reply_json(con, 200, json_incref(f->web->log));
     if (!strcmp(url, "/api/calls")) {
         j = json_array();
         DL_FOREACH(f->calls, c)
         {
-            json_array_append_new(j, json_pack("{s:i,s:s,s:s,s:b,s:i}", "id", (int)c->id, "user",
+            json_array_append_new(j, json_pack("{s:i,s:s,s:s,s:b,s:i,s:o}", "id", (int)c->id, "user",
                                                c->user, "peer", c->peer, "established",
-                                               c->established, "messages", (int)c->n_messages));
+                                               c->established, "messages", (int)c->n_messages,
+                                               "media", media_json(c)));
         }
         return reply_json(con, 200, j);
     }
@@ -120,11 +154,14 @@ static enum MHD_Result post(struct far *f, struct MHD_Connection *con, const cha
     const char *id = MHD_lookup_connection_value(con, MHD_GET_ARGUMENT_KIND, "id");
     const char *size = MHD_lookup_connection_value(con, MHD_GET_ARGUMENT_KIND, "size");
     const char *add = MHD_lookup_connection_value(con, MHD_GET_ARGUMENT_KIND, "add");
+    const char *media = MHD_lookup_connection_value(con, MHD_GET_ARGUMENT_KIND, "media");
+    const char *kind = MHD_lookup_connection_value(con, MHD_GET_ARGUMENT_KIND, "kind");
+    const char *dir = MHD_lookup_connection_value(con, MHD_GET_ARGUMENT_KIND, "dir");
     unsigned n = id ? (unsigned)strtoul(id, NULL, 10) : 0;
     int err = -ENOSYS;
 
     if (!strcmp(url, "/api/call") && to)
-        err = far_call_out(f, to, text);
+        err = far_call_out(f, to, media ? media : "message", text);
     else if (!strcmp(url, "/api/hangup"))
         err = far_call_hangup(f, n);
     else if (!strcmp(url, "/api/send") && text)
@@ -132,7 +169,10 @@ static enum MHD_Result post(struct far *f, struct MHD_Connection *con, const cha
     else if (!strcmp(url, "/api/file") && size)
         err = send_file(f, n, strtoul(size, NULL, 10));
     else if (!strcmp(url, "/api/reinvite"))
-        err = far_call_reinvite(f, n, !add || strcmp(add, "0"));
+        err = far_call_reinvite(f, n, !kind || !strcmp(kind, "message") ? FAR_MSRP : !strcmp(kind, "audio") ? FAR_AUDIO : FAR_VIDEO,
+                                !add || strcmp(add, "0"));
+    else if (!strcmp(url, "/api/hold") && dir)
+        err = far_call_hold(f, n, !strcmp(dir, "sendonly") ? SDP_SENDONLY : !strcmp(dir, "inactive") ? SDP_INACTIVE : SDP_SENDRECV);
     return reply_json(con, err ? 409 : 200, json_pack("{s:s}", "result", err ? strerror(-err) : "ok"));
 }
 

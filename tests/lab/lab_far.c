@@ -21,12 +21,13 @@ static const char usage[] =
     "  --ws URL         WebSocket told to the page (ws://127.0.0.1:8080)\n"
     "  --ring MS        pause between 180 and 200 (150)\n"
     "  --chunk N        octets of body in one MSRP chunk (16384)\n"
+    "  --route URI      Service-Route told at registration: browsers' calls go there, \"sip:127.0.0.1:5080;lr\"\n"
     "Accounts: any user, password USER-secret. Callees: echo passive busy decline ring gone silent drop\n";
 
 static const struct option options[] = {
     {"host", 1, NULL, 'h'},  {"sip", 1, NULL, 's'},  {"web", 1, NULL, 'w'}, {"domain", 1, NULL, 'd'},
     {"page", 1, NULL, 'p'},  {"jssip", 1, NULL, 'j'}, {"ws", 1, NULL, 'u'},  {"ring", 1, NULL, 'r'},
-    {"chunk", 1, NULL, 'c'}, {"help", 0, NULL, '?'}, {"version", 0, NULL, 'V'}, {0}};
+    {"chunk", 1, NULL, 'c'}, {"route", 1, NULL, 'o'}, {"help", 0, NULL, '?'}, {"version", 0, NULL, 'V'}, {0}};
 
 static int parse(struct far_conf *c, int argc, char **argv)
 {
@@ -42,6 +43,7 @@ static int parse(struct far_conf *c, int argc, char **argv)
         case 'j': c->jssip = optarg; break;
         case 'u': c->ws_url = optarg; break;
         case 'r': c->ring_ms = (unsigned)atoi(optarg); break;
+        case 'o': c->route = optarg; break;
         case 'c': c->chunk = strtoul(optarg, NULL, 10); break;
         case 'V': printf("lab-far %s\n", OPENIQ_VERSION); exit(0);
         default: fputs(usage, optopt ? stderr : stdout); return optopt ? 2 : 1;

@@ -79,7 +79,7 @@ function concat(parts) {
 
 // --- the phone ---
 
-const phone = { ua: null, session: null, msrp: null, received: [], registered: false, path: null };
+const phone = { ua: null, session: null, msrp: null, received: [], tracks: [], registered: false, path: null };
 window.phone = phone; // tests look at it
 
 function log(kind, text) {
@@ -117,6 +117,16 @@ function prepare() {
   phone.path = `msrps://${random(10)}.invalid:9/${random(12)};dc`;
   phone.remotePath = null;
   phone.msrp = null;
+  phone.tracks = [];
+}
+
+// What is heard and seen: one stream for each kind, whatever the transports are.
+function onTrack(ev) {
+  const element = ev.track.kind === 'audio' ? $('sound') : $('picture');
+  element.srcObject = new MediaStream([ev.track]);
+  if (ev.track.kind === 'video') element.hidden = false;
+  phone.tracks.push(ev.track);
+  log('note', `${ev.track.kind} from the other side`);
 }
 
 function watch(session) {
@@ -127,15 +137,17 @@ function watch(session) {
     if (phone.msrp && !phone.msrp.remote) phone.msrp.remote = phone.remotePath;
   });
   session.on('progress', () => state('ringing'));
-  session.on('confirmed', () => { state('in a call'); if (phone.msrp && !phone.msrp.remote) phone.msrp.remote = phone.remotePath; });
+  session.on('confirmed', () => { state('in a call'); $('hold').disabled = !phone.tracks.length; if (phone.msrp && !phone.msrp.remote) phone.msrp.remote = phone.remotePath; });
   const over = (ev) => {
     state(`call ended: ${ev.cause}`); phone.session = null; phone.ended = ev.cause;
-    $('hangup').disabled = true; $('call').disabled = false; $('send').disabled = $('file').disabled = true;
+    $('hangup').disabled = $('hold').disabled = true; callable(true); $('picture').hidden = true; $('send').disabled = $('file').disabled = true;
   };
   session.on('ended', over);
   session.on('failed', over);
-  $('hangup').disabled = false; $('call').disabled = true; phone.ended = null;
+  $('hangup').disabled = false; callable(false); phone.ended = null;
 }
+
+function callable(yes) { $('call').disabled = $('audio').disabled = $('video').disabled = !yes; }
 
 async function register() {
   const config = await (await fetch('/config.json')).json();
@@ -146,8 +158,8 @@ async function register() {
     authorization_user: user, password: $('password').value, register: true, session_timers: true });
   phone.domain = config.domain;
   phone.ua.on('connected', () => state('connected'));
-  phone.ua.on('disconnected', () => { phone.registered = false; state('no connection'); $('call').disabled = true; });
-  phone.ua.on('registered', () => { phone.registered = true; state(`registered as ${user}`); $('call').disabled = false; });
+  phone.ua.on('disconnected', () => { phone.registered = false; state('no connection'); callable(false); });
+  phone.ua.on('registered', () => { phone.registered = true; state(`registered as ${user}`); callable(true); });
   phone.ua.on('unregistered', () => { phone.registered = false; state('not registered'); });
   phone.ua.on('registrationFailed', (ev) => state(`registration failed: ${ev.cause}`));
   phone.ua.on('newRTCSession', ({ session, originator }) => {
@@ -155,21 +167,37 @@ async function register() {
     if (originator === 'remote') prepare();
     watch(session);
     if (originator === 'remote') {
-      session.on('peerconnection', (ev) => openChannel(ev.peerconnection));
+      const offer = session._request.body || '';
+      const has = (kind) => new RegExp(`^m=${kind} [1-9]`, 'm').test(offer);
+      session.on('peerconnection', (ev) => peer(ev.peerconnection, has('application')));
       log('note', `call from ${session.remote_identity.uri.user}: answered`);
-      session.answer({ mediaConstraints: { audio: false, video: false }, pcConfig: { iceServers: [] } });
+      session.answer({ mediaConstraints: { audio: has('audio'), video: has('video') }, pcConfig: { iceServers: [] } });
     }
   });
   state('connecting');
   phone.ua.start();
 }
 
-function call() {
+function peer(pc, chat) {
+  phone.pc = pc;
+  pc.addEventListener('track', onTrack);
+  if (chat) openChannel(pc);
+}
+
+// chat: a data channel with MSRP; audio and video may be beside it in the same call.
+function call({ chat = true, audio = false, video = false, bundle = 'balanced' } = {}) {
   prepare();
   phone.ua.call(`sip:${$('callee').value}@${phone.domain}`, {
     // JsSIP makes the connection of an outgoing call before it tells of the session
-    eventHandlers: { peerconnection: (ev) => openChannel(ev.peerconnection) }, mediaConstraints: { audio: false, video: false },
-    pcConfig: { iceServers: [] }, rtcOfferConstraints: { offerToReceiveAudio: false, offerToReceiveVideo: false } });
+    eventHandlers: { peerconnection: (ev) => peer(ev.peerconnection, chat) }, mediaConstraints: { audio, video },
+    pcConfig: { iceServers: [], bundlePolicy: bundle }, rtcOfferConstraints: { offerToReceiveAudio: audio, offerToReceiveVideo: video } });
+}
+phone.call = call;
+
+function hold() {
+  const held = phone.session.isOnHold().local;
+  (held ? phone.session.unhold : phone.session.hold).call(phone.session);
+  $('hold').textContent = held ? 'Hold' : 'Resume';
 }
 
 async function sendText(ev) {
@@ -187,7 +215,10 @@ async function sendFile(ev) {
 }
 
 $('register').onclick = register;
-$('call').onclick = call;
+$('call').onclick = () => call();
+$('audio').onclick = () => call({ chat: false, audio: true });
+$('video').onclick = () => call({ chat: false, audio: true, video: true });
+$('hold').onclick = hold;
 $('hangup').onclick = () => phone.session && phone.session.terminate();
 $('talk').onsubmit = sendText;
 $('file').onchange = sendFile;
