@@ -135,11 +135,14 @@ struct flow_counts {
     count_t far_lost, far_jitter;  /* what the far end reported about tx */
     count_t r_factor, mos;         /* G.107 R, and MOS-LQ x 100; 0: not known yet */
     count_t rtcp_rx, rtcp_tx;
-    count_t gated, refused, unauthentic, replayed, policed, unmapped; /* dropped: Mode, source, tag, index, rate, payload type */
+    count_t gated, refused, unauthentic, replayed, policed, unmapped; /* dropped: not through-connected (Mode,
+                                      joined with nothing, no address or keys to send with), source, tag or no keys yet,
+                                      index, rate, payload type. One packet counts once */
 };
 
 #define BUS_MID 32
 #define BUS_PTS 32
+#define BUS_CNAME 24
 #define BUS_PT_DROP 0xff
 
 struct bus_fmt { /* a payload type of the stream on this side */
@@ -160,6 +163,8 @@ struct bus_flow { /* RTP of one (termination, stream) */
     bool feedback;              /* the far end takes RTPFB and PSFB (AVPF); else they end here */
     bool keep_ext;              /* header extensions may pass to this side */
     bool has_rtcp;              /* false: nothing of RTCP is sent to this side (b=RS:0, RR:0) */
+    char cname[BUS_CNAME];      /* of what leaves to this side (RFC 7022); the same for all streams of a termination, so that
+                                   receivers play them in step. Empty: one is drawn for the flow */
     uint32_t inactivity_ms;     /* 0: not watched */
     struct flow_counts *counts; /* control's */
 };

@@ -22,10 +22,14 @@ void flow_join(struct flow *a, struct flow *b, const struct bus_wire *wire);
 struct sep *flow_sep(const struct flow *f);
 bus_id flow_id(const struct flow *f);
 
-/* A plain packet that came in on f. 0: pkt is sealed and addressed, pkt->out sends it. Negative: dropped and counted. */
+/* A plain packet that came in on f. 0: pkt is sealed and addressed, pkt->out sends it. Negative: dropped and counted
+ * (RTCP: nothing of it is for the other side). */
 int flow_relay(struct flow *f, struct pkt *pkt, msec_t now);
 
-/* What is due: inactivity, reports of our own (RFC 3550 6.2) when the other side sends none, BYE. */
+/* Before flow_free: BYE (RFC 3550 6.6) for what it sent, into a free pkt, sealed and addressed. -errno: nothing to send. */
+int flow_bye(struct flow *f, struct pkt *pkt, msec_t now);
+
+/* What is due: inactivity, reports of our own (RFC 3550 6.2) when the other side sends none. */
 msec_t flow_deadline(const struct flow *f);
 /* true: *what happened, once. An RTCP packet of ours may be written to pkt (n > 0): sealed and addressed, to be sent. */
 bool flow_tick(struct flow *f, msec_t now, enum bus_what *what, struct pkt *pkt);

@@ -28,6 +28,7 @@ enum sep_verdict { /* of a datagram, for the counters */
     SEP_UNVALIDATED,
     SEP_JUNK,
     SEP_MEDIA,
+    SEP_DROPPED, /* RTP or RTCP that is not taken: already counted with the flow that it claims to belong to */
 };
 
 enum sep_out_kind {
@@ -72,6 +73,10 @@ bool sep_output(struct sep *sep, struct sep_out *out, struct tx *tx);
 /* A datagram of first octet 128..191 (RFC 7983). SEP_MEDIA: from the peer (ICE: a checked address; else Remote, gm, latch),
  * within tman's rate, opened in place, and *flow is the one it belongs to. Else dropped and counted. */
 enum sep_verdict sep_media(struct sep *sep, struct pkt *pkt, struct flow **flow, msec_t now);
+/* After a SEP_MEDIA with pkt->rtcp: a compound on a bundled sep may concern several flows. Each call writes a plain copy into
+ * pkt (a free slot; not the one that flow_relay has changed meanwhile) and names the next flow, for flow_relay to take what
+ * is its own. false: no more. */
+bool sep_more(struct sep *sep, struct pkt *pkt, struct flow **flow);
 /* Seals a plain packet for the peer, sets pkt->to and pkt->out. -ENOTCONN: no keys or no address yet; -errno of srtp_seal. */
 int sep_seal(struct sep *sep, struct pkt *pkt);
 /* Streams that ride on it; flow_new and flow_free call these. */
