@@ -111,6 +111,7 @@ static const struct conf_key keys[] = {
     NUMBER("ws_ping", ws_ping, 25, 1, 3600, "seconds between pings; two without an answer close"),
     NUMBER("ws_no_register", ws_no_register, 30, 0, 3600, "seconds until a connection without registration is closed; 0 = never"),
     NUMBER("orphan", orphan, 32, 0, 3600, "seconds a registration and its calls outlive a lost connection"),
+    NUMBER("reopen", reopen, 30, 1, 3600, "seconds a call waits for a lost MSRP connection of the core to be opened again"),
     TEXT("access_interface", access_interface, "access", check_name, "interface name of browser-side terminations"),
     TEXT("access_realm", access_realm, "access.example.net", check_name, "IP realm towards browsers (ipdc/realm)"),
     TEXT("core_interface", core_interface, "core", check_name, "interface name of core-side terminations"),

@@ -20,7 +20,7 @@ struct alg_conf {
     int64_t profile_version, version, heartbeat;
     int64_t retransmit, retransmit_max, sends_max, request_timeout, long_timer, provisional, pending_limit, release_tries;
     int64_t ws_max_connections, ws_max_per_address, ws_max_message, ws_ping, ws_no_register;
-    int64_t orphan, max_calls, no_answer, hanging;
+    int64_t orphan, reopen, max_calls, no_answer, hanging;
 };
 
 /* path NULL: defaults. 0, or -errno with the reason in err. Everything was checked: the readers below cannot fail then. */

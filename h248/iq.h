@@ -133,6 +133,7 @@ enum iq_event {
     IQ_EV_DTLS_RELEASED,  /* tlsbsc/BNCChange Type=Rel */
     IQ_EV_TCP_FAILED,     /* tcpbcc/BNCChange Type=Failed */
     IQ_EV_TCP_RELEASED,   /* tcpbcc/BNCChange Type=Rel */
+    IQ_EV_TCP_ESTABLISHED,/* tcpbcc/BNCChange Type=Est: there again after Rel */
     IQ_EV_SCTP_FAILED,    /* sctpbcc/BNCChange Type=Failed */
     IQ_EV_SCTP_RELEASED,  /* sctpbcc/BNCChange Type=Rel */
     IQ_EV_SCTP_RESET,     /* sctpreset/done */

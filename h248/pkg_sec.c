@@ -8,7 +8,8 @@
     {.name = n, .kind = PKG_EVENT, .where = PKG_ON_BEARER, .field = PKG_STREAM(f), .params = change_params,         \
      .n_params = ARRAY_LEN(change_params), .select = "Type", .observed = ev}
 
-/* A session or connection that came up is no event that Iq asks for (TS 23.334 6.2.10.5: failure only). */
+/* A session that came up is no event that Iq asks for (TS 23.334 6.2.10.5: failure only); nor is a TCP connection, unless it was
+ * lost and its active party opened it again (RFC 4975 5.4): then the controller waits for it. */
 static const char *const change_words[] = {"Est", "Rel", "Failed", NULL};
 static const struct pkg_param change_params[] = {
     {.name = "Type", .def = {PKG_ENUM, .values = change_words}},
@@ -22,7 +23,7 @@ static const struct pkg_item tlsbsc_items[] = {
 };
 static const struct pkg tlsbsc = {"tlsbsc", 0x0117, 1, tlsbsc_items, ARRAY_LEN(tlsbsc_items)};
 
-static const enum iq_event tcp_events[] = {IQ_EV_NONE, IQ_EV_TCP_RELEASED, IQ_EV_TCP_FAILED};
+static const enum iq_event tcp_events[] = {IQ_EV_TCP_ESTABLISHED, IQ_EV_TCP_RELEASED, IQ_EV_TCP_FAILED};
 static const struct pkg_item tcpbcc_items[] = {
     SIGNAL("EstBNC", tcp_establish),
     SIGNAL("RelBNC", tcp_release),

@@ -169,6 +169,7 @@ static const struct what {
     {BUS_EV_CHAN_CLOSED, IQ_EV_SCTP_RESET, NULL, false},
     {BUS_EV_TCP_FAILED, IQ_EV_TCP_FAILED, "FT", false},
     {BUS_EV_TCP_CLOSED, IQ_EV_TCP_RELEASED, "NR", false},
+    {BUS_EV_TCP_UP, IQ_EV_TCP_ESTABLISHED, NULL, false},
     {BUS_EV_MSRP_BAD, IQ_EV_TCP_FAILED, "FT", false},
 };
 
@@ -186,6 +187,7 @@ static bool is_armed(const struct stream *s, enum iq_event ev)
         return s->spec.notify_sctp_reset;
     case IQ_EV_TCP_FAILED:
     case IQ_EV_TCP_RELEASED:
+    case IQ_EV_TCP_ESTABLISHED:
         return s->spec.notify_tcp;
     default:
         return false;
@@ -198,6 +200,10 @@ static void observe(struct stream *s, const struct what *w)
     struct iq_observed ev = {.event = w->event, .stream = s->spec.id};
     const struct stream *carrier = s->kind == STREAM_CHAN ? stream_carrier(s) : NULL;
 
+    if (w->event == IQ_EV_TCP_ESTABLISHED && !s->is_cut)
+        return; /* the first time is no news */
+    if (w->event == IQ_EV_TCP_RELEASED || w->event == IQ_EV_TCP_ESTABLISHED)
+        s->is_cut = w->event == IQ_EV_TCP_RELEASED;
     if (w->event == IQ_EV_SCTP_RESET)
         ev.sctp_id = s->spec.sctpid;
     if (!is_armed(s, w->event)) {

@@ -37,6 +37,7 @@ const struct count_def data_counters[DATA_C_N] = {
     [DATA_C_OCTETS_TO_WIC] = {"agw_octets_to_wic_total", "octets of messages towards browsers", false},
     [DATA_C_MSRP_BAD] = {"agw_msrp_bad_total", "messages or connections with broken MSRP framing", false},
     [DATA_C_TCP_REFUSED] = {"agw_tcp_refused_total", "connections from an address that was not signalled", false},
+    [DATA_C_TCP_STARVED] = {"agw_tcp_starved_total", "times that no descriptor was left for a TCP connection", false},
     [DATA_C_DROPPED] = {"agw_data_dropped_total", "SCTP packets dropped before a full worker", false},
 };
 
@@ -165,9 +166,10 @@ static void pump(struct env *env, struct join *j)
     pump_to_core(env, j);
     got = pump_to_wic(env, j);
     if (t->eof && (got == 0 || chan_dead(j->chan))) { /* what came before the end is delivered */
-        tcp_drop(t);
+        bool gone = tcp_lost(t) != 0;
+
         conn_lost(j);
-        env_event(env, t->id, BUS_EV_TCP_CLOSED, "closed by the far end");
+        env_event(env, t->id, gone ? BUS_EV_TCP_FAILED : BUS_EV_TCP_CLOSED, "closed by the far end");
     }
     if (t->up)
         tcp_want(t, !t->eof && t->gate_in && relay_tcp_room(j->relay, &p) > 0,

@@ -12,6 +12,7 @@ enum data_counter {
     DATA_C_ASSOCS, DATA_C_CHANNELS, DATA_C_TCPS, DATA_C_SCTP_UP, DATA_C_SCTP_FAILED, DATA_C_DCEP_OPEN, DATA_C_DCEP_REFUSED,
     DATA_C_MSG_TO_CORE, DATA_C_MSG_TO_WIC, DATA_C_OCTETS_TO_CORE, DATA_C_OCTETS_TO_WIC, DATA_C_MSRP_BAD,
     DATA_C_TCP_REFUSED, /* connections from an address that was not signalled */
+    DATA_C_TCP_STARVED, /* connections that waited because the process had no descriptor left */
     DATA_C_DROPPED,     /* a worker's inbox was full */
     DATA_C_N
 };
@@ -22,6 +23,7 @@ struct data_conf {
     struct inbox **workers;      /* worker_inbox() of each; may be filled until the first association */
     unsigned n_workers;
     unsigned tcp_connect_ms;     /* 10000 */
+    unsigned tcp_reopen_ms;      /* first pause before a lost connection of ours is opened again; 0: TCP_REOPEN_MS */
     unsigned sctp_init_ms;       /* association not up after: 30000 */
     size_t queue_max;            /* octets that wait for a slow side before its source is stopped: 262144 */
     struct trace *trace;

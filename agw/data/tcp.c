@@ -77,20 +77,51 @@ static void conn_close(struct tcp *t)
 static void conn_up(struct tcp *t)
 {
     t->connecting = false;
-    t->up = true;
+    t->up = t->was_up = true;
     timer_close(t);
     env_event(t->env, t->id, BUS_EV_TCP_UP, "");
     join_touch(t->env, t->join);
+}
+
+/* One timer: an endpoint connects, or waits to connect again, or waits to accept again. */
+static int timer_start(struct tcp *t, uv_timer_cb cb, unsigned ms)
+{
+    if (!t->timer) {
+        t->timer = calloc(1, sizeof *t->timer);
+        if (!t->timer)
+            return -ENOMEM;
+        uv_timer_init(&t->env->loop, &t->timer->t);
+        t->timer->t.data = t->timer;
+        t->timer->tcp = t;
+    }
+    return uv_timer_start(&t->timer->t, cb, ms, 0);
+}
+
+static void on_reopen(uv_timer_t *h);
+
+/* The session outlives its connection and the active party opens it (RFC 4975 5.4): a few times, slower and slower.
+ * The count starts anew when the far end says something. false: no more. */
+static bool reopen(struct tcp *t)
+{
+    unsigned ms;
+
+    if (t->conf.role != BUS_TCP_ACTIVE || !t->was_up || t->tries >= TCP_REOPEN_TRIES)
+        return false;
+    ms = t->env->conf.tcp_reopen_ms ? t->env->conf.tcp_reopen_ms : TCP_REOPEN_MS;
+    return timer_start(t, on_reopen, ms << t->tries++) == 0;
 }
 
 static void connect_failed(struct tcp *t, const char *why)
 {
     log_warn("data", "tcp=%llu msg=\"connect failed\" why=\"%s\"", (unsigned long long)t->id, why);
     conn_close(t);
+    if (reopen(t))
+        return;
+    t->was_up = false;
     env_event(t->env, t->id, BUS_EV_TCP_FAILED, why);
 }
 
-static void on_timer(uv_timer_t *h)
+static void on_late(uv_timer_t *h)
 {
     connect_failed(((struct timer *)h->data)->tcp, "connect timed out");
 }
@@ -131,6 +162,28 @@ static bool source_ok(const struct tcp *t, const struct addr *from)
     return t->conf.any_source || (t->conf.has_remote && addr_eq_host(from, &t->conf.remote));
 }
 
+static void accept_next(struct tcp *t);
+
+static void on_rested(uv_timer_t *h)
+{
+    struct tcp *t = ((struct timer *)h->data)->tcp;
+
+    timer_close(t);
+    accept_next(t);
+}
+
+/* Nothing to accept with: the connection stays in the backlog and the listener readable, so it is not looked at for a while. */
+static void accept_rest(struct tcp *t, int err)
+{
+    if (!t->starved)
+        log_error("data", "tcp=%llu msg=\"connection not accepted, tried again: raise the limit of open files\" why=\"%s\"",
+                  (unsigned long long)t->id, strerror(err));
+    t->starved = true;
+    env_count(t->env, DATA_C_TCP_STARVED, 1);
+    uv_poll_stop(&t->listener->poll);
+    timer_start(t, on_rested, TCP_STARVED_MS);
+}
+
 static void on_listener(uv_poll_t *h, int status, int events)
 {
     struct tcp *t = ((struct watch *)h->data)->tcp;
@@ -144,8 +197,11 @@ static void on_listener(uv_poll_t *h, int status, int events)
     for (int i = 0; i < TCP_BACKLOG_ROUND; i++) {
         n = sizeof from;
         fd = accept4(t->listener->fd, &from.u.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+            accept_rest(t, errno);
         if (fd < 0)
             return;
+        t->starved = false;
         if (source_ok(t, &from))
             break;
         close(fd);
@@ -183,24 +239,30 @@ static void connect_start(struct tcp *t)
         return;
     }
     t->connecting = true;
-    t->timer = calloc(1, sizeof *t->timer);
-    if (!t->timer) {
+    if (timer_start(t, on_late, t->env->conf.tcp_connect_ms)) {
         connect_failed(t, "no memory");
         return;
     }
-    uv_timer_init(&t->env->loop, &t->timer->t);
-    t->timer->t.data = t->timer;
-    t->timer->tcp = t;
-    uv_timer_start(&t->timer->t, on_timer, t->env->conf.tcp_connect_ms, 0);
     uv_poll_start(&t->conn->poll, UV_WRITABLE, on_conn);
+}
+
+static void on_reopen(uv_timer_t *h)
+{
+    struct tcp *t = ((struct timer *)h->data)->tcp;
+
+    timer_close(t);
+    connect_start(t);
 }
 
 static void role_start(struct tcp *t)
 {
-    if (t->conf.role == BUS_TCP_ACTIVE && t->conf.has_remote && !t->conn)
-        connect_start(t);
-    else
+    if (t->conf.role != BUS_TCP_ACTIVE || !t->conf.has_remote) {
         accept_next(t);
+    } else if (!t->conn && !t->timer) {
+        t->was_up = false;
+        t->tries = 0;
+        connect_start(t);
+    }
 }
 
 int tcp_new(struct tcp **tp, struct env *env, const struct bus_tcp *conf)
@@ -246,7 +308,7 @@ void tcp_remote(struct tcp *t, const struct bus_tcp *conf)
     t->conf.remote = conf->remote;
     t->conf.role = conf->role;
     t->conf.any_source = conf->any_source;
-    if (t->conn && (other || turned)) {
+    if (other || turned) {
         conn_close(t);
         join_touch(t->env, t->join);
     }
@@ -276,6 +338,8 @@ size_t tcp_read(struct tcp *t, void *p, size_t n)
     got = recv(t->conn->fd, p, n, 0);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
         t->eof = true;
+    if (got > 0)
+        t->tries = 0;
     return got > 0 ? (size_t)got : 0;
 }
 
@@ -295,4 +359,10 @@ void tcp_drop(struct tcp *t)
 {
     conn_close(t);
     accept_next(t);
+}
+
+int tcp_lost(struct tcp *t)
+{
+    tcp_drop(t);
+    return t->conf.role != BUS_TCP_ACTIVE || reopen(t) ? 0 : -ECONNRESET;
 }

@@ -13,8 +13,11 @@ struct tcp {
     struct join *join;
     struct bus_tcp conf;
     struct watch *listener, *conn; /* NULL: none */
-    struct timer *timer;           /* of a connect */
+    struct timer *timer;           /* of a connect, or of a pause */
     bool connecting, up;
+    bool was_up;                   /* active: once; it is opened again when lost */
+    unsigned tries;                /* of that */
+    bool starved;                  /* no descriptor for a connection that waits: told once */
     bool readable;                 /* since the last read */
     bool eof;                      /* the far end closed, or the connection broke */
     bool gate_in, gate_out;
@@ -30,3 +33,5 @@ void tcp_want(struct tcp *t, bool read, bool write);
 size_t tcp_read(struct tcp *t, void *p, size_t n);
 size_t tcp_write(struct tcp *t, const void *p, size_t n);
 void tcp_drop(struct tcp *t); /* close the connection; a passive endpoint accepts the next one */
+/* The same for a connection that broke; an active endpoint connects again. -ECONNRESET: it does not, often enough tried. */
+int tcp_lost(struct tcp *t);

@@ -13,6 +13,7 @@ struct calls_conf {
     bool dtls_active;        /* answer a=setup:actpass with active (the chart) or passive */
     unsigned max_calls;      /* over it: 503 with Retry-After */
     unsigned no_answer_ms;   /* 180000 */
+    unsigned reopen_ms;      /* a call outlives its lost MSRP connection: 30000 */
     unsigned orphan_ms;      /* a call outlives its WIC's lost connection: 32000 */
     unsigned heartbeat_s;    /* hangterm/thb: 3600 */
     bool early_media_183;    /* pass core 18x */

@@ -17,14 +17,13 @@ static void drop(struct call *call)
     call->x_leg = NULL;
 }
 
-/* The change is off: its offerer hears why, the call stays as it was. From CALL_ACTIVE no state moves. */
+/* The change is off: its offerer hears why, the call stays as it was. From CALL_ACTIVE and CALL_CUT no state moves. */
 static void refuse(struct call *call, const struct leg_why *why)
 {
     leg_refuse(call->x_leg, why);
     sdp_own_undo(&other_leg(call)->own);
     drop(call);
-    if (call->fsm.state != CALL_ACTIVE)
-        fsm_to(&call->fsm, CALL_ACTIVE);
+    call_settle(call);
 }
 
 /* It went through at the far side and fails here: both would believe different things. */
@@ -56,8 +55,7 @@ static void finish(struct call *call)
     sdp_own_agree(&leg->own);
     sdp_own_agree(&other_leg(call)->own);
     drop(call);
-    if (call->fsm.state != CALL_ACTIVE)
-        fsm_to(&call->fsm, CALL_ACTIVE);
+    call_settle(call);
 }
 
 /* --- the steps, each skipped when it has nothing to say --- */

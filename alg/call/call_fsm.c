@@ -10,7 +10,7 @@ static const char *const event_names[CALL_EVENTS] = {
     [EV_ANSWER] = "answer", [EV_REJECT] = "reject", [EV_CANCEL] = "cancel", [EV_ACK] = "ack",
     [EV_NO_ACK] = "no-ack", [EV_BYE] = "bye", [EV_REINVITE] = "reinvite", [EV_FAULT] = "fault",
     [EV_GONE] = "gone", [EV_FLOW_CLOSED] = "flow-closed", [EV_FLOW_BACK] = "flow-back",
-    [EV_RESET_DONE] = "reset-done", [EV_LEG_DONE] = "leg-done", [EV_STOP] = "stop", [EV_TIMEOUT] = "timeout",
+    [EV_RESET_DONE] = "reset-done", [EV_LINK] = "link", [EV_LEG_DONE] = "leg-done", [EV_STOP] = "stop", [EV_TIMEOUT] = "timeout",
 };
 
 static const struct fsm_timer default_timers[CALL_TIMERS] = {
@@ -19,6 +19,7 @@ static const struct fsm_timer default_timers[CALL_TIMERS] = {
     [T_ANSWER] = {"T_ANSWER", 180000, "the callee's final answer"},
     [T_REANSWER] = {"T_REANSWER", 60000, "the answer to a change"},
     [T_RESET] = {"T_RESET", 1000, "the SCTP stream reset"},
+    [T_REOPEN] = {"T_REOPEN", 30000, "a lost MSRP connection to be opened again (RFC 4975 5.4)"},
     [T_ORPHAN] = {"T_ORPHAN", 32000, "the WIC to come back on another connection"},
     [T_DYING] = {"T_DYING", 40000, "the last answers of both legs; over 64*T1"},
     [T_REAP] = {"T_REAP", 1, "the stack to unwind"},
@@ -26,10 +27,13 @@ static const struct fsm_timer default_timers[CALL_TIMERS] = {
 
 #define ENDS (ON(EV_BYE) | ON(EV_GONE) | ON(EV_FAULT) | ON(EV_STOP) | ON(EV_TIMEOUT) | ON(EV_CANCEL) | ON(EV_FLOW_CLOSED))
 #define OVER (ON(CALL_DYING) | ON(CALL_DEAD))
+#define UP (ON(CALL_ACTIVE) | ON(CALL_CUT))
+#define CHANGES (ON(CALL_RE_RESERVING) | ON(CALL_RE_OFFERED) | ON(CALL_RE_CONF_T1) | ON(CALL_RE_CONF_T2))
 #define EARLY (ENDS | ON(EV_FLOW_BACK))
 #define LATE (ENDS | ON(EV_ACK) | ON(EV_NO_ACK) | ON(EV_FLOW_BACK) | ON(EV_RESET_DONE))
 
 static void on_active(struct fsm *f, int ev, void *data);
+static void on_cut(struct fsm *f, int ev, void *data);
 static void on_orphan(struct fsm *f, int ev, void *data);
 static void on_dying(struct fsm *f, int ev, void *data);
 static void on_dead(struct fsm *f, int ev, void *data);
@@ -44,24 +48,25 @@ static const struct fsm_state states[CALL_STATES] = {
     [CALL_CONF_FAR] = {"conf-far", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
                        ON(CALL_CONF_NEAR) | OVER, call_on_conf_far, T_IQ},
     [CALL_CONF_NEAR] = {"conf-near", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
-                        ON(CALL_ACTIVE) | OVER, call_on_conf_near, T_IQ},
-    [CALL_ACTIVE] = {"active", ON(EV_REINVITE) | ON(EV_REJECT) | ON(EV_ANSWER) | LATE,
-                     ON(CALL_ORPHAN) | ON(CALL_RE_RESERVING) | ON(CALL_RE_OFFERED) | ON(CALL_RE_CONF_T1) | ON(CALL_RE_CONF_T2) | OVER,
-                     on_active, T_NONE},
-    [CALL_ORPHAN] = {"orphan", ON(EV_REINVITE) | LATE, ON(CALL_ACTIVE) | OVER, on_orphan, T_ORPHAN},
+                        UP | OVER, call_on_conf_near, T_IQ},
+    [CALL_ACTIVE] = {"active", ON(EV_REINVITE) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_LINK) | LATE,
+                     CHANGES | ON(CALL_CUT) | ON(CALL_ORPHAN) | OVER, on_active, T_NONE},
+    [CALL_CUT] = {"cut", ON(EV_REINVITE) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_LINK) | LATE,
+                  CHANGES | ON(CALL_ACTIVE) | ON(CALL_ORPHAN) | OVER, on_cut, T_REOPEN},
+    [CALL_ORPHAN] = {"orphan", ON(EV_REINVITE) | LATE, UP | OVER, on_orphan, T_ORPHAN},
     [CALL_RE_RESERVING] = {"re-reserving", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | LATE,
-                           ON(CALL_ACTIVE) | ON(CALL_RE_OFFERED) | ON(CALL_RE_UNDOING) | OVER,
+                           UP | ON(CALL_RE_OFFERED) | ON(CALL_RE_UNDOING) | OVER,
                            call_on_re_reserving, T_IQ},
     [CALL_RE_OFFERED] = {"re-offered", ON(EV_ANSWER) | ON(EV_REJECT) | LATE,
-                         ON(CALL_ACTIVE) | ON(CALL_RE_RESETTING) | ON(CALL_RE_CONF_T1) | ON(CALL_RE_CONF_T2) | ON(CALL_RE_UNDOING) | OVER,
+                         UP | ON(CALL_RE_RESETTING) | ON(CALL_RE_CONF_T1) | ON(CALL_RE_CONF_T2) | ON(CALL_RE_UNDOING) | OVER,
                          call_on_re_offered, T_REANSWER},
-    [CALL_RE_RESETTING] = {"re-resetting", LATE, ON(CALL_ACTIVE) | ON(CALL_RE_CONF_T1) | ON(CALL_RE_CONF_T2) | OVER,
+    [CALL_RE_RESETTING] = {"re-resetting", LATE, UP | ON(CALL_RE_CONF_T1) | ON(CALL_RE_CONF_T2) | OVER,
                            call_on_re_resetting, T_RESET},
     [CALL_RE_CONF_T1] = {"re-conf-t1", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | LATE,
-                         ON(CALL_ACTIVE) | ON(CALL_RE_CONF_T2) | OVER, call_on_re_conf_t1, T_IQ},
-    [CALL_RE_CONF_T2] = {"re-conf-t2", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | LATE, ON(CALL_ACTIVE) | OVER,
+                         UP | ON(CALL_RE_CONF_T2) | OVER, call_on_re_conf_t1, T_IQ},
+    [CALL_RE_CONF_T2] = {"re-conf-t2", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | LATE, UP | OVER,
                          call_on_re_conf_t2, T_IQ},
-    [CALL_RE_UNDOING] = {"re-undoing", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | LATE, ON(CALL_ACTIVE) | OVER,
+    [CALL_RE_UNDOING] = {"re-undoing", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | LATE, UP | OVER,
                          call_on_re_undoing, T_IQ},
     [CALL_DYING] = {"dying",
                     ON(EV_PROGRESS) | ON(EV_ANSWER) | ON(EV_REJECT) | ON(EV_CANCEL) | ON(EV_ACK) | ON(EV_NO_ACK) | ON(EV_BYE) |
@@ -78,6 +83,8 @@ void call_fsm_def(struct fsm_def *def, struct fsm_timer timers[CALL_TIMERS], con
     memcpy(timers, default_timers, sizeof default_timers);
     if (conf->no_answer_ms)
         timers[T_ANSWER].ms = conf->no_answer_ms;
+    if (conf->reopen_ms)
+        timers[T_REOPEN].ms = conf->reopen_ms;
     if (conf->orphan_ms)
         timers[T_ORPHAN].ms = conf->orphan_ms;
     *def = (struct fsm_def){.name = "call",
@@ -200,6 +207,55 @@ void call_on_reset(void *arg, const struct iq_result *r)
         fsm_event(&br->call->fsm, EV_RESET_DONE, &(struct call_ev){.br = br});
 }
 
+/* --- connections of the core: the session outlives them for a while --- */
+
+static void cut_forget(struct branch *br, uint16_t stream)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < br->n_cut; i++) {
+        if (stream && br->cut[i] != stream)
+            br->cut[n++] = br->cut[i];
+    }
+    br->n_cut = n;
+}
+
+static bool is_alive(const struct layout *lay, uint16_t stream)
+{
+    for (unsigned i = 0; lay && i < lay->n; i++) {
+        if ((!stream || lay->ch[i].stream == stream) && lay->ch[i].state != CHAN_GONE)
+            return true;
+    }
+    return false;
+}
+
+void call_settle(struct call *call)
+{
+    struct branch *br = call->won;
+    int to;
+
+    for (unsigned i = br->n_cut; i-- > 0;) { /* a channel that was closed is not waited for */
+        if (!is_alive(call->lay, br->cut[i]))
+            br->cut[i] = br->cut[--br->n_cut];
+    }
+    to = br->n_cut ? CALL_CUT : CALL_ACTIVE;
+    if (call->fsm.state != to)
+        fsm_to(&call->fsm, to);
+}
+
+static void on_link(struct branch *br, uint16_t stream, bool lost)
+{
+    struct call *call = br->call;
+    int state = call->fsm.state;
+
+    cut_forget(br, stream);
+    if (lost && br->n_cut < DC_CHAN_MAX)
+        br->cut[br->n_cut++] = stream;
+    log_info("call", "%s stream=%u msg=\"MSRP connection %s\"", call->fsm.tag, stream, lost ? "lost" : "there again");
+    if (br == call->won && (state == CALL_ACTIVE || state == CALL_CUT)) /* else once the call settles */
+        fsm_event(&call->fsm, EV_LINK, &(struct call_ev){.br = br});
+}
+
 static void on_notify(void *arg, struct sv termid, const struct iq_observed *ev)
 {
     struct branch *br = arg;
@@ -215,6 +271,10 @@ static void on_notify(void *arg, struct sv termid, const struct iq_observed *ev)
         break;
     case MEDIA_EV_RESET:
         fsm_event(&br->call->fsm, EV_RESET_DONE, &e);
+        break;
+    case MEDIA_EV_CUT:
+    case MEDIA_EV_MENDED:
+        on_link(br, ev->stream, ev->event == IQ_EV_TCP_RELEASED);
         break;
     default:
         log_debug("call", "%s term=%.*s msg=\"notify\"", br->call->fsm.tag, SV_ARG(termid));
@@ -271,10 +331,21 @@ static void on_active(struct fsm *f, int ev, void *data)
         log_info("call", "%s msg=\"the WIC lost its connection\"", f->tag);
         fsm_to(f, CALL_ORPHAN);
         break;
+    case EV_LINK:
+        call_settle(call);
+        break;
     default:
         call_end_event(call, ev, e);
         break;
     }
+}
+
+static void on_cut(struct fsm *f, int ev, void *data)
+{
+    if (ev == EV_TIMEOUT) /* TS 24.229 5.2.8.1.2: a bearer is lost */
+        call_end_status(f->owner, 503, 0, "SIP;cause=503;text=\"MSRP connection lost\"");
+    else
+        on_active(f, ev, data);
 }
 
 static void on_orphan(struct fsm *f, int ev, void *data)
@@ -285,7 +356,7 @@ static void on_orphan(struct fsm *f, int ev, void *data)
     switch (ev) {
     case EV_FLOW_BACK:
         log_info("call", "%s msg=\"the WIC is back\"", f->tag);
-        fsm_to(f, CALL_ACTIVE);
+        call_settle(call);
         break;
     case EV_REINVITE:
         leg_refuse(e->leg, &(struct leg_why){.status = 480});

@@ -13,6 +13,7 @@ enum call_state {
     CALL_CONF_FAR,     /* the answerer's termination */
     CALL_CONF_NEAR,    /* the caller's termination */
     CALL_ACTIVE,
+    CALL_CUT,          /* active, but the core's MSRP connection is gone; its active party may open it again */
     CALL_ORPHAN,       /* the WIC's connection is gone; it may come back */
     CALL_RE_RESERVING, /* a change of the call: the same steps */
     CALL_RE_OFFERED,
@@ -42,13 +43,14 @@ enum call_event {
     EV_FLOW_CLOSED,
     EV_FLOW_BACK,
     EV_RESET_DONE,
+    EV_LINK,        /* NOTIFY: a connection of the core was lost, or is there again */
     EV_LEG_DONE,    /* our BYE was answered */
     EV_STOP,
     EV_TIMEOUT,
     CALL_EVENTS
 };
 
-enum call_timer { T_NONE, T_IQ, T_ANSWER, T_REANSWER, T_RESET, T_ORPHAN, T_DYING, T_REAP, CALL_TIMERS };
+enum call_timer { T_NONE, T_IQ, T_ANSWER, T_REANSWER, T_RESET, T_REOPEN, T_ORPHAN, T_DYING, T_REAP, CALL_TIMERS };
 
 struct call_ev { /* the data of an event; unset what it has not */
     struct leg *leg;
@@ -67,6 +69,8 @@ struct branch {
     int failed;       /* its final status; 0: alive */
     unsigned retry_after;
     bool rang;
+    uint16_t cut[DC_CHAN_MAX]; /* streams whose connection to the core is lost; 0: the gateway did not say which */
+    unsigned n_cut;
 };
 
 struct call_req { /* what the INVITE to the other side needs after the first one's message is gone; in the exchange's arena */
@@ -128,9 +132,10 @@ void call_on_re_resetting(struct fsm *f, int ev, void *data);
 void call_on_re_conf_t1(struct fsm *f, int ev, void *data);
 void call_on_re_conf_t2(struct fsm *f, int ev, void *data);
 void call_on_re_undoing(struct fsm *f, int ev, void *data);
-void call_change(struct call *call, struct leg *leg, struct sv body); /* EV_REINVITE in CALL_ACTIVE */
+void call_change(struct call *call, struct leg *leg, struct sv body); /* EV_REINVITE in CALL_ACTIVE, CALL_CUT */
 /* call_fsm.c: shared by the actions. Each of these moves the state: last statement of an action. */
 void call_end(struct call *call, const struct leg_why *why);
+void call_settle(struct call *call); /* nothing is under way: CALL_ACTIVE, or CALL_CUT while a connection is lost */
 void call_end_status(struct call *call, int status, unsigned retry_after, const char *reason);
 /* The events that end a call in any state before CALL_DYING, answered alike everywhere. */
 void call_end_event(struct call *call, int ev, const struct call_ev *e);

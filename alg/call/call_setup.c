@@ -334,5 +334,5 @@ void call_on_conf_near(struct fsm *f, int ev, void *data)
     else if (read_reply(e->br, call->origin, e->res) || answer(call))
         call_end_status(call, 500, 0, NULL);
     else
-        fsm_to(f, CALL_ACTIVE);
+        call_settle(call);
 }

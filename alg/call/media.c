@@ -588,6 +588,10 @@ enum media_event media_event_of(const struct iq_observed *ev, const char **reaso
         return MEDIA_EV_FAILED;
     case IQ_EV_SCTP_RESET:
         return MEDIA_EV_RESET;
+    case IQ_EV_TCP_RELEASED:
+        return MEDIA_EV_CUT;
+    case IQ_EV_TCP_ESTABLISHED:
+        return MEDIA_EV_MENDED;
     default:
         return MEDIA_EV_NONE;
     }

@@ -46,5 +46,5 @@ const struct media_port *media_port_of(const struct media *m, uint16_t stream);
 void media_forget(struct media *m, uint16_t stream); /* the stream left T2 */
 
 /* What a NOTIFY means to the call. */
-enum media_event { MEDIA_EV_NONE, MEDIA_EV_FAILED, MEDIA_EV_RESET };
+enum media_event { MEDIA_EV_NONE, MEDIA_EV_FAILED, MEDIA_EV_RESET, MEDIA_EV_CUT, MEDIA_EV_MENDED };
 enum media_event media_event_of(const struct iq_observed *ev, const char **reason_header);

@@ -756,6 +756,33 @@ static void reply_with(struct rig *r, unsigned code)
     arena_free(a);
 }
 
+/* RFC 4975 5.4: the active party may open a lost connection again. That it came is told, the first time is not. */
+static void test_tcp_comes_back(void **state)
+{
+    struct rig *r = *state;
+    bus_id id;
+
+    run(r, ADD_T2);
+    id = data_got(r, BUS_TCP_OPEN)->u.tcp.id;
+    run(r, "Context = 1 { Modify = ip/1/core/1 { Events = 5 { tcpbcc/BNCChange { Stream = 2 } } } }");
+    event(r, id, BUS_EV_TCP_UP);
+    assert_int_equal(r->n_sent, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        event(r, id, BUS_EV_TCP_CLOSED);
+        assert_int_equal(r->n_sent, 2 * i + 1);
+        assert_non_null(strstr(r->sent, "Type=Rel"));
+        reply_with(r, 0);
+        event(r, id, BUS_EV_TCP_UP);
+        assert_int_equal(r->n_sent, 2 * i + 2);
+        assert_non_null(strstr(r->sent, "C=1{N=ip/1/core/1{OE=5{"));
+        assert_non_null(strstr(r->sent, "tcpbcc/BNCChange"));
+        assert_non_null(strstr(r->sent, "Type=Est"));
+        reply_with(r, 0);
+        event(r, id, BUS_EV_TCP_UP);
+        assert_int_equal(r->n_sent, 2 * i + 2);
+    }
+}
+
 static void test_heartbeat(void **state)
 {
     struct rig *r = *state;
@@ -1039,6 +1066,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dtls_role, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tcp_role, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dtls_failure, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_tcp_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_heartbeat, setup, teardown),
         cmocka_unit_test_setup_teardown(test_events_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notify_unsent, setup, teardown),

@@ -588,6 +588,109 @@ static void test_moved(void **state)
     world_close();
 }
 
+static void link_is(enum iq_event ev, uint16_t stream)
+{
+    W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/core/7"), &(struct iq_observed){.event = ev, .stream = stream});
+}
+
+#define STATE_IS(s) assert_int_equal(W.calls->list->fsm.state, s)
+
+/* The core's MSRP connection is lost: its active party may open it again (RFC 4975 5.4), for a while. */
+static void test_msrp_lost_and_back(void **state)
+{
+    (void)state;
+    world_open(1);
+    establish_mo(wic_offer, core_answer);
+    link_is(IQ_EV_TCP_ESTABLISHED, 2);
+    STATE_IS(CALL_ACTIVE);
+    link_is(IQ_EV_TCP_RELEASED, 2);
+    STATE_IS(CALL_CUT);
+    link_is(IQ_EV_TCP_RELEASED, 2); /* said twice, it is lost once */
+    link_is(IQ_EV_TCP_ESTABLISHED, 2);
+    STATE_IS(CALL_ACTIVE);
+    link_is(IQ_EV_TCP_RELEASED, 0); /* a gateway that does not say which */
+    STATE_IS(CALL_CUT);
+    link_is(IQ_EV_TCP_ESTABLISHED, 2);
+    STATE_IS(CALL_CUT);
+    link_is(IQ_EV_TCP_ESTABLISHED, 0);
+    STATE_IS(CALL_ACTIVE);
+    link_is(IQ_EV_TCP_RELEASED, 9); /* no channel's */
+    STATE_IS(CALL_ACTIVE);
+    hang_up(SIP_MW);
+}
+
+static void test_msrp_lost_for_good(void **state)
+{
+    struct sip_dlg *near, *far;
+
+    (void)state;
+    world_open(1);
+    establish_mo(wic_offer, core_answer);
+    near = dlg_of(SIP_W2);
+    far = dlg_of(SIP_MW);
+    link_is(IQ_EV_TCP_RELEASED, 2);
+    fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
+    assert_int_equal(near->byes, 1);
+    assert_int_equal(far->byes, 1);
+    assert_non_null(strstr(out_pending("BYE")->headers, "MSRP connection lost"));
+    world_drain(false, NULL);
+    world_close();
+}
+
+/* A re-INVITE is taken meanwhile, and the connection is still waited for behind it. */
+static void test_msrp_lost_and_changed(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    establish_mo(wic_offer, core_answer);
+    link_is(IQ_EV_TCP_RELEASED, 2);
+    in = inside(dlg_of(SIP_W2), "INVITE", wic_offer); /* nothing new */
+    assert_int_equal(in->status, 200);
+    ack(in);
+    STATE_IS(CALL_CUT);
+    in = inside(dlg_of(SIP_W2), "INVITE", WIC_HEAD("actpass") WIC_CHAN("0", "actpass") WIC_CHAN("2", "actpass"));
+    STATE_IS(CALL_RE_RESERVING);
+    op_ok(op_pending());
+    link_is(IQ_EV_TCP_ESTABLISHED, 2); /* in the middle of it */
+    respond(out_pending("INVITE"), 200, CORE_HEAD CORE_LINE("49200", "active") CORE_LINE("49202", "passive"));
+    link_is(IQ_EV_TCP_RELEASED, 2);
+    op_ok(op_pending());
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    ack(in);
+    STATE_IS(CALL_CUT);
+    /* the channel goes, and with it the wait */
+    in = inside(dlg_of(SIP_W2), "INVITE", WIC_HEAD("actpass") WIC_CHAN("2", "actpass"));
+    respond(out_pending("INVITE"), 200, CORE_HEAD "m=message 0 TCP/MSRP *\r\n" CORE_LINE("49202", "passive"));
+    op_ok(op_pending());
+    W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/access/8"), &(struct iq_observed){.event = IQ_EV_SCTP_RESET, .stream = 2});
+    op_ok(op_pending());
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    ack(in);
+    STATE_IS(CALL_ACTIVE);
+    hang_up(SIP_W2);
+}
+
+static void test_msrp_lost_while_the_wic_is_away(void **state)
+{
+    (void)state;
+    world_open(1);
+    establish_mo(wic_offer, core_answer);
+    calls_flow_closed(W.calls, WIC_FLOW);
+    link_is(IQ_EV_TCP_RELEASED, 2);
+    STATE_IS(CALL_ORPHAN);
+    calls_flow_moved(W.calls, WIC_FLOW, WIC_FLOW + 1);
+    STATE_IS(CALL_CUT);
+    calls_flow_closed(W.calls, WIC_FLOW + 1);
+    STATE_IS(CALL_ORPHAN);
+    fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
+    world_drain(false, NULL);
+    world_close();
+}
+
 static void test_no_early_media(void **state)
 {
     struct sip_in *in;
@@ -650,6 +753,10 @@ int main(void)
         cmocka_unit_test(test_fork_refused),
         cmocka_unit_test(test_orphan),
         cmocka_unit_test(test_moved),
+        cmocka_unit_test(test_msrp_lost_and_back),
+        cmocka_unit_test(test_msrp_lost_for_good),
+        cmocka_unit_test(test_msrp_lost_and_changed),
+        cmocka_unit_test(test_msrp_lost_while_the_wic_is_away),
         cmocka_unit_test(test_no_early_media),
         cmocka_unit_test(test_stop),
     };
