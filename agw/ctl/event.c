@@ -115,6 +115,8 @@ static void hanging(struct notify *n, unsigned code)
         ctx_free(x);
 }
 
+static void link_told(struct ctl *c, const char *term, uint16_t stream);
+
 static void notify_reply(void *arg, enum trans_result result, const struct h248_txn *reply)
 {
     struct notify *n = arg;
@@ -129,10 +131,14 @@ static void notify_reply(void *arg, enum trans_result result, const struct h248_
                  code);
         hanging(n, code);
     }
+    link_told(n->ctl, n->term, n->ev.event == IQ_EV_TCP_RELEASED ||
+                                       n->ev.event == IQ_EV_TCP_ESTABLISHED
+                                   ? n->ev.stream
+                                   : H248_STREAM_NONE);
     free(n);
 }
 
-static void notify(struct ctl *c, uint32_t context, const char *term, uint32_t request_id,
+static int notify(struct ctl *c, uint32_t context, const char *term, uint32_t request_id,
                    const struct iq_observed *ev)
 {
     struct notify *n = c->notifying < CTL_NOTIFY ? calloc(1, sizeof *n) : NULL;
@@ -151,6 +157,7 @@ static void notify(struct ctl *c, uint32_t context, const char *term, uint32_t r
     count_add(&c->counts[err ? CTL_C_NOTIFY_LOST : CTL_C_NOTIFIED], 1);
     if (err)
         log_warn("ctl", "ctx=%u term=%s msg=\"Notify not sent\" err=%d", context, term, -err);
+    return err;
 }
 
 /* --- what happened on the bus --- */
@@ -194,16 +201,46 @@ static bool is_armed(const struct stream *s, enum iq_event ev)
     }
 }
 
+/* --- a TCP connection that is lost and comes back --- */
+
+/* One NOTIFY at a time, so that Rel and Est cannot overtake each other; the last state is told in the end. */
+static void link_tell(struct stream *s)
+{
+    struct term *t = s->term;
+    struct iq_observed ev = {.event = s->is_cut ? IQ_EV_TCP_RELEASED : IQ_EV_TCP_ESTABLISHED,
+                             .stream = s->spec.id};
+
+    if (s->telling || s->told_cut == s->is_cut || !is_armed(s, ev.event))
+        return;
+    s->told_cut = s->is_cut;
+    s->telling = true; /* before: the reply may come from within */
+    if (notify(t->ctx->ctl, t->ctx->id, t->id, t->request_id, &ev))
+        s->telling = false;
+}
+
+static void link_told(struct ctl *c, const char *term, uint16_t stream)
+{
+    struct term *t = stream == H248_STREAM_NONE ? NULL : term_find(c, sv_from(term));
+    struct stream *s = t ? term_stream(t, stream) : NULL;
+
+    if (!s || !s->telling)
+        return;
+    s->telling = false;
+    link_tell(s);
+}
+
 static void observe(struct stream *s, const struct what *w)
 {
     struct term *t = s->term;
     struct iq_observed ev = {.event = w->event, .stream = s->spec.id};
     const struct stream *carrier = s->kind == STREAM_CHAN ? stream_carrier(s) : NULL;
 
-    if (w->event == IQ_EV_TCP_ESTABLISHED && !s->is_cut)
-        return; /* the first time is no news */
-    if (w->event == IQ_EV_TCP_RELEASED || w->event == IQ_EV_TCP_ESTABLISHED)
+    if (w->event == IQ_EV_TCP_RELEASED || w->event == IQ_EV_TCP_ESTABLISHED) {
         s->is_cut = w->event == IQ_EV_TCP_RELEASED;
+        link_tell(s);
+        if (is_armed(s, w->event))
+            return;
+    }
     if (w->event == IQ_EV_SCTP_RESET)
         ev.sctp_id = s->spec.sctpid;
     if (!is_armed(s, w->event)) {

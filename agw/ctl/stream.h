@@ -19,7 +19,8 @@ struct stream {
     struct local local;    /* what Local says in the end */
     bool establish;        /* tlsbsc/EstBNC was given: DTLS client */
     bool connect;          /* tcpbcc/EstBNC was given: TCP active */
-    bool is_cut;           /* its TCP connection was lost and is not there again */
+    bool is_cut;           /* its TCP connection was lost and is not there again ... */
+    bool told_cut, telling;/* ... and what the controller heard of it; a NOTIFY waits for its reply */
     struct stream *joined; /* the connected one */
     struct stream *prev, *next;
 };

@@ -781,6 +781,26 @@ static void test_tcp_comes_back(void **state)
         event(r, id, BUS_EV_TCP_UP);
         assert_int_equal(r->n_sent, 2 * i + 2);
     }
+    /* Est waits for the reply to Rel; what came and went meanwhile is not told */
+    event(r, id, BUS_EV_TCP_CLOSED);
+    event(r, id, BUS_EV_TCP_UP);
+    event(r, id, BUS_EV_TCP_CLOSED);
+    event(r, id, BUS_EV_TCP_UP);
+    assert_int_equal(r->n_sent, 5);
+    reply_with(r, 0);
+    assert_int_equal(r->n_sent, 6);
+    assert_non_null(strstr(r->sent, "Type=Est"));
+    reply_with(r, 0);
+    r->send_err = -ENOTCONN;
+    event(r, id, BUS_EV_TCP_CLOSED);
+    r->send_err = 0;
+    event(r, id, BUS_EV_TCP_UP); /* it may have heard of the loss */
+    assert_int_equal(r->n_sent, 7);
+    reply_with(r, 0);
+    event(r, id, BUS_EV_TCP_CLOSED);
+    run(r, RELEASE);
+    reply_with(r, 0);
+    assert_int_equal(r->n_sent, 8);
 }
 
 static void test_heartbeat(void **state)
