@@ -13,7 +13,7 @@ LDFLAGS += $(SAN) -pthread
 # Lazily, so that `make deps` works before the packages are there.
 PKGS_COMMON = libuv yaml-0.1 jansson libpcap libmicrohttpd zlib
 PKGS_ALG    = sofia-sip-ua libwebsockets libssl libcrypto
-PKGS_AGW    = usrsctp libssl libcrypto
+PKGS_AGW    = usrsctp libsrtp2 libssl libcrypto
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS_COMMON) $(PKGS_ALG) $(PKGS_AGW)))$(PKG_CFLAGS)
 LIBS_COMMON = $(eval LIBS_COMMON := $$(shell pkg-config --libs $(PKGS_COMMON)) -lm)$(LIBS_COMMON)
 LIBS_ALG = $(eval LIBS_ALG := $$(shell pkg-config --libs $(PKGS_ALG)))$(LIBS_ALG)

@@ -22,3 +22,4 @@
 #define MEDIA_DTLS_RTO_MAX_MS 4000
 #define MEDIA_HOLD_RECORDS 16  /* records kept while the peer's fingerprint is not yet known */
 #define MEDIA_RECORD_MAX 2048  /* longest application record */
+

@@ -8,6 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* openssl/srtp.h, when it was included before, has macros of these names and values. */
+#undef SRTP_AES128_CM_SHA1_80
+#undef SRTP_AES128_CM_SHA1_32
+#undef SRTP_AEAD_AES_128_GCM
+#undef SRTP_AEAD_AES_256_GCM
+
 #define SRTP_KEY_MAX 32
 #define SRTP_SALT_MAX 14
 #define SRTP_TAG_MAX 16                      /* of RTP */
@@ -41,8 +47,11 @@ struct srtp;
 int srtp_new(struct srtp **sp, enum srtp_engine engine, const struct srtp_key *key, bool inbound);
 void srtp_free(struct srtp *s); /* NULL is fine; key material is wiped */
 
-/* In place; *n becomes the new length. open: -EACCES (authentication), -EALREADY (replay, window of 128), -EBADMSG (no RTP),
- * -ENOSPC (more SSRCs than MEDIA_SRTP_SSRC). seal: room = octets from p that may be written; -ENOSPC, -EBADMSG;
+/* In place; *n becomes the new length. After an error the packet's octets are undefined and *n is what it was.
+ * Both: -EALREADY (replay, or older than the window of 128: to seal such an index twice would give its keystream away),
+ * -EBADMSG (no RTP), -ENOSPC (more SSRCs than MEDIA_SRTP_SSRC: none is forgotten while the key lives, a forgotten one could be
+ * replayed, or its keystream used again), -ENOMEM (at the first packet of an SSRC).
+ * open: -EACCES (authentication). seal: room = octets from p that may be written, else -ENOSPC;
  * -EOVERFLOW: 2^48 packets or 2^31 RTCP packets (RFC 3711 9.2): a new key is needed. */
 int srtp_open(struct srtp *s, uint8_t *p, size_t *n);
 int srtp_seal(struct srtp *s, uint8_t *p, size_t *n, size_t room);
