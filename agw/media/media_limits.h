@@ -23,3 +23,4 @@
 #define MEDIA_HOLD_RECORDS 16  /* records kept while the peer's fingerprint is not yet known */
 #define MEDIA_RECORD_MAX 2048  /* longest application record */
 
+#define MEDIA_SRTP_SSRC 64     /* SSRCs under one SRTP key: 64 octets each; a browser uses two for each video added */
