@@ -50,7 +50,7 @@ static int check_ports(const char *value, char *why, size_t size)
 
     if (agw_conf_ports(value, &lo, &hi) == 0)
         return 0;
-    snprintf(why, size, "LOW-HIGH from 1024 to 65534, for example 40000-44999");
+    snprintf(why, size, "LOW-HIGH from 1024 to 65534, for example 16384-23999");
     return -EINVAL;
 }
 
@@ -100,7 +100,7 @@ static const struct conf_key realm_keys[] = {
     ROW(interface, "core", check_interface, "third level of the TerminationIDs: ip/1/core/7"),
     ROW(address, "127.0.0.1", check_address, "local address of all endpoints of the realm"),
     ROW(address6, "\"\"", check_address6, "a second one of IPv6; empty: none"),
-    ROW(ports, "45000-49999", check_ports, "local ports, UDP and TCP"),
+    ROW(ports, "24000-31999", check_ports, "local ports, UDP and TCP"),
     ROW(peer, "core", check_name, "name of the other side in traces"),
     {.name = "any_source",
      .type = CONF_BOOL,
@@ -127,9 +127,9 @@ static const struct conf_key keys[] = {
     {.name = "realms",
      .type = CONF_TABLE,
      .offset = offsetof(struct agw_conf, realms),
-     .def = "[{name: core.example.net, interface: core, address: 127.0.0.1, ports: 45000-49999, "
+     .def = "[{name: core.example.net, interface: core, address: 127.0.0.1, ports: 24000-31999, "
             "peer: core}, "
-            "{name: access.example.net, interface: access, address: 127.0.0.1, ports: 40000-44999, "
+            "{name: access.example.net, interface: access, address: 127.0.0.1, ports: 16384-23999, "
             "peer: wic}]",
      .row = realm_keys,
      .row_size = sizeof(struct agw_realm_row),

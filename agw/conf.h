@@ -28,6 +28,6 @@ int agw_conf_load(struct agw_conf *c, const char *path, char *err, size_t errsiz
 void agw_conf_free(struct agw_conf *c);
 void agw_conf_help(struct buf *out);
 
-/* "40000-44999". 0, -EINVAL. */
+/* "16384-23999". 0, -EINVAL. */
 int agw_conf_ports(const char *text, uint16_t *lo, uint16_t *hi);
 unsigned agw_conf_workers(const struct agw_conf *c); /* 0 = cores - 1, at least 1 */

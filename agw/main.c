@@ -239,8 +239,8 @@ static void agw_close(struct agw *g)
 
 static int serve(struct agw *g, const char *trace_dir)
 {
-    char at[ADDR_STRLEN];
-    const char *what = "trace";
+    char own[ADDR_STRLEN];
+    const char *what = "trace", *at = "";
     int err = trace_dir ? trace_open(&g->trace, trace_dir, "agw") : 0;
 
     uv_loop_init(&g->loop);
@@ -251,19 +251,19 @@ static int serve(struct agw *g, const char *trace_dir)
     if (!err)
         what = "threads", err = threads_open(g);
     if (!err)
-        what = "listen", err = mg_open(g);
+        what = "h248", at = g->conf.listen, err = mg_open(g);
     if (!err)
-        what = "ops", err = ops_open(g);
+        what = "ops", at = g->conf.ops, err = ops_open(g);
     if (!err)
-        what = "signals", err = signals_open(g);
+        what = "signals", at = "", err = signals_open(g);
     if (err) {
-        log_error("agw", "msg=\"cannot start\" what=%s why=\"%s\"", what, strerror(-err));
+        log_error("agw", "msg=\"cannot start\" what=%s at=\"%s\" why=\"%s\"", what, at, strerror(-err));
         agw_close(g);
         return 1;
     }
     mg_register(g->mg);
     log_info("agw", "msg=\"started\" version=%s mid=%s h248=%s workers=%u", OPENIQ_VERSION, g->mid,
-             addr_str(mg_addr(g->mg), at), g->n_workers);
+             addr_str(mg_addr(g->mg), own), g->n_workers);
     uv_run(&g->loop, UV_RUN_DEFAULT);
     if (!g->clean) {
         log_error("agw", "msg=\"endpoints did not close\"");

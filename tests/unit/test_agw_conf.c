@@ -47,6 +47,12 @@ static void test_defaults(void **state)
     r = c.realms.v;
     assert_string_equal(r[0].interface, "core");
     assert_string_equal(r[1].name, "access.example.net");
+    for (unsigned i = 0; i < c.realms.n; i++) { /* the kernel gives away 32768 and up on its own */
+        uint16_t lo, hi;
+
+        assert_int_equal(agw_conf_ports(r[i].ports, &lo, &hi), 0);
+        assert_true(hi < 32768 && lo % 2 == 0);
+    }
     assert_true(agw_conf_workers(&c) >= 1);
     agw_conf_free(&c);
 }
