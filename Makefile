@@ -59,7 +59,7 @@ $(B)/lab-%: $(B)/obj/tests/lab/lab_%.o $(LIB_TESTS) $(LIB_AGW) $(LIB_BASE)
 
 PROGRAMS := $(B)/alg $(B)/agw $(B)/h248-tool $(B)/iq-replay $(patsubst tests/lab/lab_%.c,$(B)/lab-%,$(wildcard tests/lab/lab_*.c))
 
-.PHONY: all help deps run test units layers sizes fuzz-smoke bench clean
+.PHONY: all help deps run test units layers sizes fuzz-smoke bench bench-media clean
 all: $(PROGRAMS)
 
 # --- unit tests: tests/unit/test_X.c is one program; cmocka ---
@@ -87,6 +87,7 @@ help:
 ## make run        install what is missing, build, place the documented call, then a page in the browser (ONCE=1: no page)
 ## make test       install what is missing, run every test; last line "N passed, N failed, N skipped"
 ## make bench      figures, key=value a line, medians of 5
+## make bench-media  what a packet costs beside rtpengine and trivial forwarders; FAST=1: in a minute
 ## make fuzz-smoke every fuzz target for 30 s (FUZZ_SECONDS=N)
 ## make            build everything into build/
 ## make layers     the include rules;   make sizes: the longest files and functions
@@ -107,10 +108,16 @@ bench:
 	@scripts/deps test
 	@$(MAKE) -s -j2 all $(B)/bench-codec
 	@scripts/bench
+bench-media:
+	@scripts/deps bench
+	@scripts/bench-media
 fuzz-smoke:
 	@scripts/deps fuzz
 	@scripts/fuzz-smoke
 
+# Programs of more than one file.
+$(B)/bench-media: $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/bench/media_*.c))
+$(B)/bench-forward: $(B)/obj/tests/bench/media_load.o
 $(B)/bench-%: $(B)/obj/tests/bench/bench_%.o $(LIB_TESTS) $(LIB_AGW) $(LIB_BASE)
 	$(call link,$(LIBS_ALL))
 

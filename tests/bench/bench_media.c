@@ -1,0 +1,420 @@
+/* bench-media: what a packet costs in agw, in rtpengine (userspace) and in two trivial forwarders, side by side: all of them
+ * run at once on core 0, the load on core 1 turns from one to the next, so that a slow minute of the machine hits each.
+ * key=value lines; medians of 5 rounds with _min and _max; a ratio is that of one round's neighbours. */
+#include <getopt.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/sv.h"
+#include "tests/bench/bench.h"
+#include "tests/bench/media_device.h"
+
+#define FLOWS 1000
+#define PER_FLOW 50.0     /* packets/s */
+#define TICK_US 1000      /* packets come in small bunches, as interrupt moderation and other people's timers make them */
+#define MEMORY_CALLS 500
+#define DEVICES 4
+#define P99_LIMIT_US 5000
+#define BEHIND_LIMIT_US 5000 /* the load itself is at its end */
+#define MAX_START 100000.0
+#define MAX_HALVINGS 4
+
+struct bench {
+    const char *build, *dir, *only; /* only: names of devices, NULL: all */
+    const char *point;               /* part of a key: nothing but these points; NULL: all there is */
+    bool fast;
+    unsigned rounds, window_ms, tick_us, failures;
+    enum srtp_profile profile;
+    struct device devices[DEVICES];
+    unsigned n;
+};
+
+struct cost { /* of one device at one point, a value a round */
+    double cpu_us[BENCH_RUNS], p50[BENCH_RUNS], p99[BENCH_RUNS], max[BENCH_RUNS];
+    uint64_t sent, lost, bad, sampled, spilled;
+};
+
+static const char *profile_key(enum srtp_profile p)
+{
+    return p == SRTP_AES128_CM_SHA1_80 ? "cm" : "gcm";
+}
+
+/* --- figures --- */
+
+static void figure(const struct bench *b, const double *v, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static void figure(const struct bench *b, const double *v, const char *fmt, ...)
+{
+    double sorted[BENCH_RUNS];
+    char key[128];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(key, sizeof key, fmt, ap);
+    va_end(ap);
+    memcpy(sorted, v, b->rounds * sizeof *v);
+    qsort(sorted, b->rounds, sizeof *sorted, bench_by_size);
+    printf("%s=%.3f\n", key, sorted[b->rounds / 2]);
+    if (b->rounds > 1)
+        printf("%s_min=%.3f\n%s_max=%.3f\n", key, sorted[0], key, sorted[b->rounds - 1]);
+    fflush(stdout);
+}
+
+/* --- one point --- */
+
+static int point_once(struct device *d, const struct load_point *p, struct load_result *r, double *cpu_us)
+{
+    uint64_t cpu;
+    int err;
+
+    if (d->kind->refresh)
+        d->kind->refresh(d);
+    load_forget(d->load);
+    cpu = device_cpu_ns(d);
+    err = load_run(d->load, p, r);
+    *cpu_us = (double)(device_cpu_ns(d) - cpu) / 1000 / (double)(r->sent ? r->sent : 1);
+    return err;
+}
+
+static void point_print(const struct bench *b, const char *key, const struct cost *costs)
+{
+    const struct cost *of[DEVICES] = {0};
+
+    for (unsigned i = 0; i < b->n; i++) {
+        const struct cost *c = of[i] = &costs[i];
+        const char *name = b->devices[i].kind->name;
+
+        figure(b, c->cpu_us, "%s_cpu_us_%s", key, name);
+        figure(b, c->p50, "%s_latency_p50_us_%s", key, name);
+        figure(b, c->p99, "%s_latency_p99_us_%s", key, name);
+        figure(b, c->max, "%s_latency_max_us_%s", key, name);
+        printf("%s_lost_%s=%llu\n", key, name, (unsigned long long)c->lost);
+        if (c->spilled)
+            printf("%s_spilled_by_load_%s=%llu\n", key, name, (unsigned long long)c->spilled);
+    }
+    for (unsigned i = 0; i < b->n; i++) {
+        for (unsigned k = 0; k < b->n; k++) {
+            const char *a = b->devices[i].kind->name, *to = b->devices[k].kind->name;
+            double ratio[BENCH_RUNS];
+
+            if ((strcmp(a, "agw") != 0 && strcmp(a, "forwarder") != 0) || i == k || strcmp(to, "agw") == 0)
+                continue;
+            for (unsigned r = 0; r < b->rounds; r++)
+                ratio[r] = of[i]->cpu_us[r] / of[k]->cpu_us[r];
+            if (strcmp(a, "agw") == 0)
+                figure(b, ratio, "%s_cpu_vs_%s", key, to);
+            else
+                figure(b, ratio, "%s_cpu_forwarder_vs_%s", key, to);
+        }
+    }
+}
+
+static void point(struct bench *b, enum load_dir dir, unsigned payload, unsigned flows, unsigned tick_us)
+{
+    struct load_point p = {.flows = flows, .pps = flows * PER_FLOW, .payload = payload, .dir = dir, .ms = b->window_ms, .tick_us = tick_us};
+    struct cost *costs;
+    char key[64];
+
+    snprintf(key, sizeof key, "%s_%s_%u_%u", dir == LOAD_UP ? "srtp" : "rtp", profile_key(b->profile), payload, flows);
+    if (tick_us != b->tick_us)
+        snprintf(key + strlen(key), sizeof key - strlen(key), "_tick%u", tick_us);
+    if (b->point && !strstr(key, b->point))
+        return;
+    costs = calloc(DEVICES, sizeof *costs);
+    for (unsigned round = 0; round < b->rounds; round++) {
+        for (unsigned i = 0; i < b->n; i++) {
+            struct device *d = &b->devices[(i + round) % b->n];
+            struct cost *c = &costs[(i + round) % b->n];
+            struct load_result r;
+
+            if (point_once(d, &p, &r, &c->cpu_us[round]))
+                b->failures++;
+            c->p50[round] = r.p50;
+            c->p99[round] = r.p99;
+            c->max[round] = r.max;
+            c->sent += r.sent;
+            c->lost += r.sent - r.received;
+            c->bad += r.bad;
+            c->sampled += r.sampled;
+            c->spilled += r.spilled;
+        }
+    }
+    for (unsigned i = 0; i < b->n; i++) {
+        if (!costs[i].bad && costs[i].sampled)
+            continue;
+        fprintf(stderr, "bench-media: %s: %s: %llu of %llu packets looked at are wrong\n", key, b->devices[i].kind->name,
+                (unsigned long long)costs[i].bad, (unsigned long long)costs[i].sampled);
+        b->failures++;
+    }
+    point_print(b, key, costs);
+    free(costs);
+}
+
+/* --- the most that one core carries --- */
+
+enum step { STEP_GOOD, STEP_BAD, STEP_LOAD_AT_END };
+
+static enum step max_step(struct device *d, double pps, unsigned ms)
+{
+    struct load_point p = {.flows = FLOWS, .pps = pps, .payload = 160, .dir = LOAD_UP, .ms = ms};
+
+    for (unsigned attempt = 0; attempt < 2; attempt++) { /* somebody else may have had the core for a moment */
+        struct load_result r;
+        double cpu;
+
+        if (point_once(d, &p, &r, &cpu))
+            return STEP_BAD;
+        if (r.received == r.sent && r.p99 < P99_LIMIT_US && r.behind_us < BEHIND_LIMIT_US)
+            return STEP_GOOD;
+        if (r.behind_us >= BEHIND_LIMIT_US && attempt)
+            return STEP_LOAD_AT_END;
+    }
+    return STEP_BAD;
+}
+
+static double max_search(struct bench *b, struct device *d)
+{
+    unsigned ms = b->fast ? 700 : 1500;
+    double good = 0, bad = 0;
+    bool load_at_end = false;
+
+    for (double pps = MAX_START; pps < 2e6 && !bad; pps *= 2) {
+        enum step s = max_step(d, pps, ms);
+
+        load_at_end |= s == STEP_LOAD_AT_END;
+        *(s == STEP_GOOD ? &good : &bad) = pps;
+    }
+    for (unsigned i = 0; i < MAX_HALVINGS; i++) {
+        double pps = (good + bad) / 2;
+        enum step s = max_step(d, pps, ms);
+
+        load_at_end = s == STEP_GOOD ? load_at_end : s == STEP_LOAD_AT_END;
+        *(s == STEP_GOOD ? &good : &bad) = pps;
+    }
+    printf("max_pps_%s=%.0f\n", d->kind->name, good);
+    if (load_at_end)
+        printf("max_pps_%s_is_that_of_the_load=1\n", d->kind->name);
+    return good;
+}
+
+static void seventy(struct bench *b, struct device *d, double max)
+{
+    struct load_point p = {.flows = FLOWS, .pps = 0.7 * max, .payload = 160, .dir = LOAD_UP, .ms = b->fast ? 1000 : 3000};
+    struct load_result r;
+    double cpu;
+
+    if (point_once(d, &p, &r, &cpu))
+        b->failures++;
+    printf("max70_lost_%s=%llu\nmax70_latency_p99_us_%s=%.0f\nmax70_cpu_us_%s=%.3f\n", d->kind->name,
+           (unsigned long long)(r.sent - r.received), d->kind->name, r.p99, d->kind->name, cpu);
+}
+
+static void most(struct bench *b)
+{
+    double max[DEVICES] = {0}, theirs = 0;
+
+    for (unsigned i = 0; i < b->n; i++) {
+        if (b->devices[i].kind == &device_plain)
+            continue;
+        max[i] = max_search(b, &b->devices[i]);
+        if (b->devices[i].kind == &device_rtpengine)
+            theirs = max[i];
+        seventy(b, &b->devices[i], max[i]);
+    }
+    for (unsigned i = 0; i < b->n && theirs > 0; i++) {
+        if (strcmp(b->devices[i].kind->name, "agw") == 0)
+            printf("max_pps_vs_rtpengine=%.2f\n", max[i] / theirs);
+        else if (b->devices[i].kind == &device_forwarder)
+            printf("max_pps_forwarder_vs_rtpengine=%.2f\n", max[i] / theirs);
+    }
+    fflush(stdout);
+}
+
+/* --- a device that was not scheduled for a while: its socket buffers ran over --- */
+
+static void overflow(struct bench *b, struct device *d)
+{
+    const char *name = d->kind->name;
+    struct load_point flood = {.flows = 100, .pps = 100 * 400.0, .payload = 160, .dir = LOAD_UP, .ms = 2000},
+                      after = {.flows = 100, .pps = 100 * PER_FLOW, .payload = 160, .dir = LOAD_UP, .ms = 2000};
+    struct load_result r;
+    unsigned alive = 0;
+    double cpu;
+
+    load_forget(d->load);
+    kill(d->pid, SIGSTOP);
+    if (load_run(d->load, &flood, &r))
+        b->failures++;
+    kill(d->pid, SIGCONT);
+    nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+    if (point_once(d, &after, &r, &cpu))
+        b->failures++;
+    for (unsigned i = 0; i < after.flows; i++)
+        alive += load_flow(d->load, i)->got > 0;
+    printf("overflow_streams_of_100_alive_%s=%u\noverflow_lost_after_%s=%llu\n", name, alive, name,
+           (unsigned long long)(r.sent - r.received));
+    fflush(stdout);
+}
+
+/* --- memory --- */
+
+static void memory(struct bench *b)
+{
+    struct load_point p = {.flows = MEMORY_CALLS, .pps = MEMORY_CALLS * PER_FLOW, .payload = 160, .dir = LOAD_BOTH, .ms = 1000};
+    double kb[DEVICES] = {0}, theirs = 0;
+
+    for (unsigned i = 0; i < b->n; i++) {
+        struct device *d = &b->devices[i];
+        long before = device_rss_kb(d);
+        struct load_result r;
+        double cpu;
+
+        if (!d->kind->call)
+            continue;
+        if (device_calls(d, MEMORY_CALLS) || point_once(d, &p, &r, &cpu) || !r.received) {
+            b->failures++;
+            continue;
+        }
+        kb[i] = (double)(device_rss_kb(d) - before) / MEMORY_CALLS;
+        if (d->kind == &device_rtpengine)
+            theirs = kb[i];
+        printf("mem_kb_per_call_%s=%.2f\n", d->kind->name, kb[i]);
+    }
+    for (unsigned i = 0; i < b->n; i++) {
+        if (strcmp(b->devices[i].kind->name, "agw") == 0 && theirs > 0)
+            printf("mem_per_call_vs_rtpengine=%.3f\n", kb[i] / theirs);
+    }
+    fflush(stdout);
+}
+
+/* --- a run --- */
+
+static bool wanted(const struct bench *b, const char *name)
+{
+    const char *at = b->only ? strstr(b->only, name) : NULL;
+
+    return !b->only || (at && strchr(",", at[strlen(name)]) && (at == b->only || at[-1] == ','));
+}
+
+static int devices_start(struct bench *b, bool with_plain)
+{
+    static const struct device_kind *const kinds[] = {&device_rtpengine, &device_forwarder, &device_plain};
+    int err = 0;
+
+    b->n = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(kinds) && !err; i++) {
+        struct device *d = &b->devices[b->n];
+
+        if (!wanted(b, kinds[i]->name) || (kinds[i] == &device_plain && !with_plain))
+            continue;
+        *d = (struct device){.kind = kinds[i], .build = b->build, .dir = b->dir, .index = i, .profile = b->profile};
+        err = device_start(d, FLOWS);
+        b->n += !err;
+    }
+    return err;
+}
+
+static void devices_stop(struct bench *b)
+{
+    while (b->n)
+        device_stop(&b->devices[--b->n]);
+}
+
+static void points(struct bench *b)
+{
+    static const enum load_dir dirs[] = {LOAD_UP, LOAD_DOWN};
+    static const unsigned payloads[] = {160, 1200}, flows[] = {1000, 100};
+
+    for (unsigned f = 0; f < 2; f++) {
+        for (unsigned p = 0; p < 2; p++) {
+            for (unsigned d = 0; d < 2; d++) {
+                if (!b->fast || (flows[f] == 1000 && (dirs[d] == LOAD_UP || payloads[p] == 160)))
+                    point(b, dirs[d], payloads[p], flows[f], b->tick_us);
+            }
+        }
+    }
+}
+
+static int profile_run(struct bench *b, enum srtp_profile profile)
+{
+    bool first = profile == SRTP_AES128_CM_SHA1_80;
+    int err;
+
+    b->profile = profile;
+    err = devices_start(b, first);
+    if (!err && first && !b->point)
+        memory(b);
+    for (unsigned i = 0; i < b->n && !err; i++)
+        err = device_calls(&b->devices[i], FLOWS);
+    if (!err)
+        points(b);
+    for (unsigned i = 0; i < 2 && !err && first && !b->fast; i++)
+        point(b, LOAD_UP, 160, FLOWS, i ? 200 : 0); /* what the bunches do */
+    if (!err && first && !b->point) {
+        most(b);
+        for (unsigned i = 0; i < b->n; i++)
+            overflow(b, &b->devices[i]);
+    }
+    devices_stop(b);
+    return err;
+}
+
+/* Load on a core of its own; whatever else runs on the machine counts less than load and devices (they inherit it), as far
+ * as we may ask for that. */
+static void scheduling(void)
+{
+    cpu_set_t core;
+    FILE *f;
+
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    CPU_ZERO(&core);
+    CPU_SET(LOAD_CORE_CPU, &core);
+    if (sched_setaffinity(0, sizeof core, &core))
+        fprintf(stderr, "bench-media: no second core: load and device share one\n");
+    setpriority(PRIO_PROCESS, 0, -15);
+    if (setsid() < 0)
+        return;
+    f = fopen("/proc/self/autogroup", "w"); /* sched(7): niceness counts inside a session only */
+    if (f) {
+        fputs("-15", f);
+        fclose(f);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    int opt, err;
+
+    *b = (struct bench){.build = "build", .dir = "/tmp", .rounds = BENCH_RUNS, .window_ms = 1000, .tick_us = TICK_US};
+    while ((opt = getopt(argc, argv, "b:t:o:p:k:w:f")) != -1) {
+        if (opt == 'f')
+            b->fast = true;
+        else if (opt == 'k' || opt == 'w')
+            *(opt == 'k' ? &b->tick_us : &b->window_ms) = (unsigned)atoi(optarg);
+        else if (opt == 'b' || opt == 't' || opt == 'o' || opt == 'p')
+            *(opt == 'b' ? &b->build : opt == 't' ? &b->dir : opt == 'o' ? &b->only : &b->point) = optarg;
+        else
+            return 2;
+    }
+    if (b->fast) {
+        b->rounds = 3;
+        b->window_ms = 400;
+    }
+    scheduling();
+    err = profile_run(b, SRTP_AES128_CM_SHA1_80);
+    if (!err)
+        err = profile_run(b, SRTP_AEAD_AES_128_GCM);
+    err = err || b->failures;
+    free(b);
+    return err;
+}
