@@ -21,6 +21,11 @@ void flow_gate(struct flow *f, bool in, bool out);
 void flow_join(struct flow *a, struct flow *b, const struct bus_wire *wire);
 struct sep *flow_sep(const struct flow *f);
 bus_id flow_id(const struct flow *f);
+const struct bus_flow *flow_spec(const struct flow *f);
+struct flow_counts *flow_counts(struct flow *f);
+bool flow_has_pt(const struct flow *f, uint8_t pt);
+/* A packet of it that came in and goes no further, before flow_relay saw it (rate): its sender's reports will be told. */
+void flow_withhold(struct flow *f, const struct rtp *r);
 
 /* A plain packet that came in on f. 0: pkt is sealed and addressed, pkt->out sends it. Negative: dropped and counted
  * (RTCP: nothing of it is for the other side). */
@@ -31,5 +36,5 @@ int flow_bye(struct flow *f, struct pkt *pkt, msec_t now);
 
 /* What is due: inactivity, reports of our own (RFC 3550 6.2) when the other side sends none. */
 msec_t flow_deadline(const struct flow *f);
-/* true: *what happened, once. An RTCP packet of ours may be written to pkt (n > 0): sealed and addressed, to be sent. */
+/* true: *what happened, once. Either way an RTCP packet of ours may be in pkt (a free one): n > 0, sealed and addressed. */
 bool flow_tick(struct flow *f, msec_t now, enum bus_what *what, struct pkt *pkt);

@@ -1,14 +1,22 @@
 /* Every bound of the media path, in one place. */
 #pragma once
 
-#define MEDIA_RX_BATCH 32      /* datagrams taken from one socket per wake-up */
+#define MEDIA_RX_BATCH 64      /* datagrams taken by one system call */
+#define MEDIA_RX_ROUNDS 4      /* such calls for a shared socket per wake-up; one for any other */
+#define MEDIA_RX_SLOTS 256     /* datagrams in memory before what they caused is sent */
 #define MEDIA_RX_SIZE 2048     /* longest datagram taken; longer ones are dropped as junk */
 #define MEDIA_TX_BATCH 64      /* datagrams collected before one sendmmsg */
 #define MEDIA_TX_ROOM 16       /* slots that one input may fill: a DTLS flight is at most 5 datagrams */
 #define MEDIA_TX_SIZE 1500     /* longest datagram sent */
-#define MEDIA_EPOLL_BATCH 64   /* sockets served per wake-up */
+#define MEDIA_EPOLL_BATCH 256  /* sockets served per wake-up */
 #define MEDIA_INBOX_LIMIT 8192 /* records waiting for a worker; more are refused (SCTP sees loss) */
 #define MEDIA_SOCKBUF (1 << 20) /* asked of the kernel for each socket; it may give less */
+#define MEDIA_SOCKBUF_SHARED (8 << 20) /* the same for one that many streams share: 100 ms of 10000 streams */
+#define MEDIA_SHARED 32        /* shared sockets of a worker: realms times address families */
+#define MEDIA_PEER_HOLD_MS 10000 /* an address stays with the stream whose check it passed so long ago at most, whoever else
+                                  passes one from there: browsers repeat theirs every 2.5 to 6 s (RFC 7675 5.1) */
+#define MEDIA_FLOW_LOOK_MS 250 /* a flow is asked at least so often what is due */
+#define MEDIA_FLOW_NEWS 8      /* answers taken of one asking */
 
 #define MEDIA_STUN_MAX 1280    /* longest STUN message parsed */
 #define MEDIA_STUN_REPLY 548   /* longest STUN message sent (RFC 8489 6.1) */
@@ -24,3 +32,11 @@
 #define MEDIA_RECORD_MAX 2048  /* longest application record */
 
 #define MEDIA_SRTP_SSRC 64     /* SSRCs under one SRTP key: 64 octets each; a browser uses two for each video added */
+
+#define MEDIA_SEP_FLOWS 16     /* streams bundled on one endpoint */
+#define MEDIA_SEP_SSRC 32      /* SSRCs of a bundle whose stream is remembered; the oldest is forgotten */
+#define MEDIA_FLOW_SSRC 8      /* senders of a stream with statistics; the one silent for longest is forgotten */
+#define MEDIA_FLOW_SENT 4      /* SSRCs that a BYE of ours names */
+#define MEDIA_SRTP_OLD_MS 1000 /* keys before the last ones still open what was under way */
+#define MEDIA_RTCP_MS 5000     /* RFC 3550 6.2: between reports */
+#define MEDIA_RTCP_SILENT 3    /* intervals without RTCP of the other side until we report ourselves */

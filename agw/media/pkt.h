@@ -2,6 +2,7 @@
  * it came from and the one that it leaves by. Thread: the worker. */
 #pragma once
 
+#include "agw/media/rtp.h"
 #include "common/net.h"
 
 #define PKT_HEAD 32   /* octets free before a datagram as received */
@@ -15,5 +16,6 @@ struct pkt {
     size_t n;
     uint8_t *end;        /* one behind the last octet of the slot */
     bool rtcp;           /* RFC 5761 4: payload type 64..95 */
+    struct rtp rtp;      /* set by sep_media unless rtcp */
     struct sep *out;     /* sep_seal: the endpoint that sends it, by its RTP or (rtcp, not muxed) its RTCP socket */
 };

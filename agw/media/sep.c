@@ -5,59 +5,15 @@
 #include <stdlib.h>
 
 #include "agw/media/demux.h"
-#include "agw/media/dtls_title.h"
-
-#define EVENTS 8 /* more than one call can cause */
-
-struct held { /* a record received before the fingerprint was known */
-    struct held *next;
-    size_t n;
-    uint8_t p[];
-};
-
-struct event {
-    enum sep_out_kind kind;
-    enum bus_what what;
-    char text[BUS_TEXT];
-};
-
-struct sep {
-    struct sep_env *env;
-    void *owner;
-    bool checked; /* by the datagram that came last */
-    char peer[16];
-    struct addr local;
-    struct ice *ice;    /* NULL: latched to `remote` */
-    bool ice_up;        /* some pair was selected once */
-    bool has_remote;
-    struct addr remote;
-
-    enum bus_dtls_role role;
-    bool establish;
-    char fp_hash[16];
-    uint8_t fp[BUS_FP_MAX];
-    unsigned fp_len;
-    struct dtls *dtls;        /* NULL: not begun */
-    enum dtls_state reported; /* of dtls */
-    bool is_up;               /* data was told UP */
-    msec_t hello_by;          /* server: when waiting for a ClientHello ends; 0: not begun, MSEC_NEVER: told */
-    struct addr dtls_src;     /* of the last DTLS datagram: where to answer before a pair is selected */
-    bool has_src;
-    struct held *held, **held_end;
-    unsigned n_held;
-
-    struct event event[EVENTS];
-    unsigned n_events, shown;
-    struct dtls_seen seen_in, seen_out; /* for the trace */
-};
+#include "agw/media/sep_part.h"
 
 /* --- results --- */
 
-static void push(struct sep *sep, enum sep_out_kind kind, enum bus_what what, const char *text)
+void sep_push(struct sep *sep, enum sep_out_kind kind, enum bus_what what, const char *text)
 {
-    struct event *ev = &sep->event[sep->n_events++];
+    struct sep_event *ev = &sep->event[sep->n_events++];
 
-    assert(sep->n_events <= EVENTS);
+    assert(sep->n_events <= SEP_EVENTS);
     ev->kind = kind;
     ev->what = what;
     sv_copy(sv_from(text), ev->text, sizeof(ev->text));
@@ -66,8 +22,14 @@ static void push(struct sep *sep, enum sep_out_kind kind, enum bus_what what, co
 static void push_down(struct sep *sep)
 {
     if (sep->is_up)
-        push(sep, SEP_OUT_DOWN, BUS_EV_DTLS_CLOSED, "");
+        sep_push(sep, SEP_OUT_DOWN, BUS_EV_DTLS_CLOSED, "");
     sep->is_up = false;
+}
+
+static void drop_dtls_keys(struct sep *sep)
+{
+    if (sep->rtp.sec == BUS_SEC_DTLS)
+        sep_media_stop(sep);
 }
 
 /* Tells what DTLS became since it was last looked at. */
@@ -81,21 +43,23 @@ static void report(struct sep *sep)
     if (state == DTLS_UP) {
         const char *role = dtls_is_client(sep->dtls) ? "client" : "server";
 
-        push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_UP, role);
-        push(sep, SEP_OUT_UP, BUS_EV_DTLS_UP, role);
+        sep_push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_UP, role);
+        sep_push(sep, SEP_OUT_UP, BUS_EV_DTLS_UP, role);
         sep->is_up = true;
     } else if (state == DTLS_FAILED) {
-        push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_FAILED, dtls_why(sep->dtls));
+        sep_push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_FAILED, dtls_why(sep->dtls));
         push_down(sep);
+        drop_dtls_keys(sep);
     } else if (state == DTLS_CLOSED) {
-        push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_CLOSED, "close_notify");
+        sep_push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_CLOSED, "close_notify");
         push_down(sep);
+        drop_dtls_keys(sep);
     }
 }
 
 static void drop_held(struct sep *sep)
 {
-    struct held *h, *next;
+    struct sep_held *h, *next;
 
     for (h = sep->held; h; h = next) {
         next = h->next;
@@ -109,7 +73,7 @@ static void drop_held(struct sep *sep)
 /* Too many or no memory: lost, SCTP repeats it. */
 static void hold(struct sep *sep, const uint8_t *p, size_t n)
 {
-    struct held *h;
+    struct sep_held *h;
 
     if (sep->n_held >= MEDIA_HOLD_RECORDS)
         return;
@@ -126,7 +90,7 @@ static void hold(struct sep *sep, const uint8_t *p, size_t n)
 
 static size_t take_held(struct sep *sep)
 {
-    struct held *h = sep->held;
+    struct sep_held *h = sep->held;
     const size_t n = h->n;
 
     memcpy(sep->env->record, h->p, n);
@@ -239,12 +203,13 @@ void sep_start(struct sep *sep, struct tx *tx, msec_t now)
     const bool connected = sep->ice ? ice_selected(sep->ice) != NULL : sep->has_remote;
     const unsigned from = tx->n;
 
+    sep->now = now;
     if (sep->role == BUS_DTLS_SERVER && !sep->dtls && connected && !sep->hello_by)
         sep->hello_by = now + sep->env->dtls_timeout;
     /* TS 23.334 6.2.10.6.2 step 11 c: not before there is connectivity, even when asked earlier */
     if (sep->role == BUS_DTLS_CLIENT && sep->establish && !sep->dtls && connected) {
         if (begin(sep, true, now)) {
-            push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_FAILED, "no memory");
+            sep_push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_FAILED, "no memory");
             return;
         }
         if (sep->fp_hash[0])
@@ -304,7 +269,7 @@ static enum sep_verdict stun_datagram(struct sep *sep, const struct dgram *in, s
     }
     if (res & (ICE_UP | ICE_RESUMED)) {
         sep->ice_up = true;
-        push(sep, SEP_OUT_EVENT, BUS_EV_ICE_UP, res & ICE_RESUMED ? "resumed" : "");
+        sep_push(sep, SEP_OUT_EVENT, BUS_EV_ICE_UP, res & ICE_RESUMED ? "resumed" : "");
     }
     if (res & ICE_UP)
         sep_start(sep, tx, now);
@@ -331,7 +296,10 @@ int sep_new(struct sep **sepp, struct sep_env *env, const struct bus_sep *spec)
     memcpy(sep->fp_hash, spec->fp_hash, sizeof(sep->fp_hash));
     memcpy(sep->fp, spec->fp, sizeof(sep->fp));
     sep->fp_len = spec->fp_len;
-    if (spec->ice)
+    sep->rtp.has_rtcp_port = spec->rtp.rtcp_fd >= 0;
+    sep->rtp.rx_old_until = MSEC_NEVER;
+    err = sep_media_set(sep, spec);
+    if (!err && spec->ice)
         err = ice_new(&sep->ice, env->mac, spec->ufrag, spec->pwd, env->ice_timeout);
     if (err)
         sep_free(sep);
@@ -345,6 +313,7 @@ void sep_free(struct sep *sep)
     if (!sep)
         return;
     drop_held(sep);
+    sep_media_stop(sep);
     dtls_free(sep->dtls);
     ice_free(sep->ice);
     free(sep);
@@ -374,6 +343,7 @@ static void new_fingerprint(struct sep *sep, const struct bus_sep *spec, struct 
 
 void sep_remote(struct sep *sep, const struct bus_sep *spec, struct tx *tx, msec_t now)
 {
+    sep->now = now;
     if (spec->has_remote) {
         sep->has_remote = true;
         sep->remote = spec->remote;
@@ -386,6 +356,8 @@ void sep_remote(struct sep *sep, const struct bus_sep *spec, struct tx *tx, msec
         sep->role = spec->role;
     }
     sep->establish |= spec->establish;
+    if (sep_media_set(sep, spec))
+        sep_push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_FAILED, "keys cannot be used");
     new_fingerprint(sep, spec, tx);
     sep_start(sep, tx, now);
 }
@@ -393,12 +365,13 @@ void sep_remote(struct sep *sep, const struct bus_sep *spec, struct tx *tx, msec
 enum sep_verdict sep_input(struct sep *sep, const struct dgram *in, struct tx *tx, msec_t now)
 {
     sep->checked = false;
+    sep->now = now;
     switch (demux(in->p, in->n)) {
     case DEMUX_STUN:
         return stun_datagram(sep, in, tx, now);
     case DEMUX_DTLS:
         return dtls_datagram(sep, in, tx, now);
-    case DEMUX_MEDIA: /* a data channel has no RTP */
+    case DEMUX_MEDIA: /* not here: sep_media */
     case DEMUX_JUNK:
         break;
     }
@@ -447,6 +420,7 @@ void sep_close(struct sep *sep, struct tx *tx)
     dtls_close(sep->dtls, tx);
     sep->reported = dtls_state(sep->dtls); /* asked for: no event */
     push_down(sep);
+    drop_dtls_keys(sep);
     emit(sep, tx, from);
 }
 
@@ -461,28 +435,31 @@ msec_t sep_deadline(const struct sep *sep, msec_t now)
 {
     const msec_t ice = sep->ice ? ice_deadline(sep->ice) : MSEC_NEVER;
     const msec_t dtls = dtls_due(sep, now);
+    const msec_t first = ice < dtls ? ice : dtls;
 
-    return ice < dtls ? ice : dtls;
+    return first < sep->rtp.rx_old_until ? first : sep->rtp.rx_old_until;
 }
 
 void sep_tick(struct sep *sep, struct tx *tx, msec_t now)
 {
     const unsigned from = tx->n;
 
+    sep->now = now;
+    sep_media_tick(sep);
     if (sep->ice && ice_tick(sep->ice, now))
-        push(sep, SEP_OUT_EVENT, BUS_EV_ICE_LOST, "no connectivity check");
+        sep_push(sep, SEP_OUT_EVENT, BUS_EV_ICE_LOST, "no connectivity check");
     if (sep->dtls) {
         dtls_tick(sep->dtls, now, tx);
     } else if (now >= dtls_due(sep, now)) {
         sep->hello_by = MSEC_NEVER;
-        push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_FAILED, "no ClientHello");
+        sep_push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_FAILED, "no ClientHello");
     }
     emit(sep, tx, from);
 }
 
 static bool next_event(struct sep *sep, struct sep_out *out)
 {
-    const struct event *ev;
+    const struct sep_event *ev;
 
     if (sep->shown == sep->n_events) {
         sep->shown = sep->n_events = 0;

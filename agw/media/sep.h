@@ -19,6 +19,10 @@ struct sep_env { /* what all seps of a thread share; outlives them */
     enum srtp_engine srtp;
     struct trace *trace; /* NULL = off */
     uint8_t record[MEDIA_RECORD_MAX]; /* the record that sep_output shows */
+    uint8_t compound[MEDIA_RX_SIZE];  /* RTCP for sep_more: plain */
+    size_t compound_n;
+    unsigned compound_next;           /* index of the flow that sep_more names next */
+    uint8_t spare[MEDIA_RX_SIZE];     /* a packet that keys may spoil while it is tried with them */
 };
 
 enum sep_verdict { /* of a datagram, for the counters */
@@ -80,5 +84,7 @@ bool sep_more(struct sep *sep, struct pkt *pkt, struct flow **flow);
 /* Seals a plain packet for the peer, sets pkt->to and pkt->out. -ENOTCONN: no keys or no address yet; -errno of srtp_seal. */
 int sep_seal(struct sep *sep, struct pkt *pkt);
 /* Streams that ride on it; flow_new and flow_free call these. */
-int sep_attach(struct sep *sep, struct flow *f); /* 0, -ENOSPC */
+int sep_attach(struct sep *sep, struct flow *f); /* again: it has changed. 0, -ENOSPC */
 void sep_detach(struct sep *sep, struct flow *f);
+bool sep_is_bundle(const struct sep *sep);
+bool sep_owns(const struct sep *sep, const struct flow *f, uint32_t ssrc); /* this SSRC of the far end is f's */

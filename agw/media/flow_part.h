@@ -1,0 +1,39 @@
+/* What flow.c, flow_rtcp.c and nobody else know of a flow. */
+#pragma once
+
+#include "agw/media/flow.h"
+#include "agw/media/flow_src.h"
+
+struct flow_pt {
+    uint32_t clock; /* Hz; 0: no jitter is measured on it */
+    bool known;
+    uint8_t to;     /* on the other side; BUS_PT_DROP */
+};
+
+struct flow {
+    struct sep *sep;
+    struct flow *peer;        /* NULL: connected with nothing */
+    struct flow_counts *counts;
+    struct flow_counts own;   /* when control gave none */
+    struct flow_srcs srcs;    /* who sends to us */
+    struct flow_pt pt[128];
+    uint32_t sent[MEDIA_FLOW_SENT]; /* SSRCs that left to our far end; [0] the last one */
+    unsigned n_sent;
+    bool inactive;            /* told */
+    msec_t rtp_at;            /* last packet, or the beginning */
+    msec_t relayed_at;        /* RTCP of the other side went out by us, or the beginning */
+    msec_t report_at;
+    uint32_t ssrc;            /* ours, in reports of our own */
+    bool has_reported;
+    uint64_t random;          /* spreads our reports */
+    uint32_t clock;           /* of the last packet, for MOS */
+    char cname[32];
+    struct bus_flow spec;
+};
+
+void flow_lost_changed(struct flow *f, struct flow_src *src);
+msec_t flow_report_next(struct flow *f, msec_t now); /* RFC 3550 6.3.1 */
+
+/* flow_rtcp.c */
+int flow_relay_rtcp(struct flow *f, struct pkt *pkt, msec_t now);
+int flow_report(struct flow *f, struct pkt *pkt, msec_t now); /* ours, to our far end */

@@ -1,0 +1,25 @@
+/* Who may send RTP to a port without ICE, and where our own goes: the Remote address, gm's filters, latching (H.248.37),
+ * and how much (tman, H.248.53). Closed by default: RTP that comes from elsewhere than signalled neither gets in nor turns
+ * ours away (RTP bleed). Embedded in struct sep. Thread: its worker. */
+#pragma once
+
+#include "agw/bus.h"
+
+struct sep_gate {
+    struct bus_rtp rules;
+    bool has_remote;
+    struct addr remote, rtcp; /* rtcp: where RTCP is expected from and sent to when not muxed */
+    bool has_rtcp;
+    bool looking;             /* latching: the next plausible packet from another address than `learnt` is believed */
+    bool has_learnt, has_learnt_rtcp;
+    struct addr learnt, learnt_rtcp;
+    int64_t tokens;           /* octets x 1000: no rounding at 1 ms */
+    msec_t filled;
+};
+
+void sep_gate_set(struct sep_gate *g, const struct bus_rtp *rules, const struct addr *remote, msec_t now); /* remote: or NULL */
+bool sep_gate_takes(const struct sep_gate *g, const struct addr *src, bool rtcp);
+/* A packet that sep_gate_takes let through is plausible (with SRTP: authentic). true: RTP's address was learnt by it. */
+bool sep_gate_latch(struct sep_gate *g, const struct addr *src, bool rtcp);
+const struct addr *sep_gate_to(const struct sep_gate *g, bool rtcp); /* NULL: not known */
+bool sep_gate_affords(struct sep_gate *g, const struct addr *src, size_t udp, msec_t now); /* tman: takes the tokens */
