@@ -5,6 +5,8 @@
 #define SIP_LINES_MAX 200             /* header lines of one message from a browser */
 #define SIP_VALUE_MAX 4096            /* bytes of one header value that is kept beyond its message */
 #define SIP_FRAME_ROOM 512            /* what rewriting may add to a message */
+#define WS_REQUEST_MAX 8192           /* bytes of the HTTP request of an upgrade */
+#define WS_SHAKING_MAX 1024           /* connections that have not sent it yet */
 #define WS_OUT_HIGH (512 * 1024)      /* bytes queued towards a slow browser: stop reading from Sofia */
 #define WS_OUT_LOW (64 * 1024)
 #define WS_OUT_MAX (2 * WS_OUT_HIGH)  /* our own answers (400, pongs) are not held back: over it the connection is cut */

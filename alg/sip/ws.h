@@ -1,5 +1,6 @@
 /* WebSocket server of W2 (RFC 6455, RFC 7118): WS and WSS listeners, subprotocol `sip`, Origin check, whole messages in
- * and out, pings, limits. Knows frames, not SIP. The only file that knows libwebsockets.
+ * and out, pings, limits. Knows frames, not SIP. libwebsockets (ws.c, ws_conn.c) gives sockets, TLS and timers; the protocol is
+ * in ws_http.c and ws_frame.c, because libwebsockets 4.1.6 takes frames without a mask and does not tell.
  * Owner: struct sip. Main thread; runs on the caller's libuv loop. */
 #pragma once
 
@@ -39,8 +40,8 @@ struct ws_h {
     void *arg;
 };
 
-enum ws_counter { WS_C_CONNS, WS_C_ACCEPTED, WS_C_ORIGIN, WS_C_HANDSHAKE, WS_C_LIMIT, WS_C_TOO_BIG, WS_C_NO_PONG, WS_C_SLOW, WS_C_IN, WS_C_OUT,
-                  WS_C_N };
+enum ws_counter { WS_C_CONNS, WS_C_ACCEPTED, WS_C_ORIGIN, WS_C_HANDSHAKE, WS_C_LIMIT, WS_C_PROTOCOL, WS_C_TOO_BIG,
+                  WS_C_NO_PONG, WS_C_SLOW, WS_C_IN, WS_C_OUT, WS_C_N };
 extern const struct count_def ws_counters[WS_C_N];
 
 int ws_new(struct ws **wp, uv_loop_t *loop, const struct ws_conf *conf, const struct ws_h *h);

@@ -1,0 +1,419 @@
+#include "alg/sip/ws_conn.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <utlist.h>
+
+#include "alg/sip/sip_limits.h"
+#include "alg/sip/ws_http.h"
+#include "common/log.h"
+
+#define LINGER_S 1     /* after our Close frame or our refusal, for the peer's part of it */
+#define FLUSH_S 10     /* for what is queued before them */
+
+
+struct ws_out {
+    struct ws_out *prev, *next;
+    size_t n;
+    bool message;
+    char p[];
+};
+
+struct session { /* libwebsockets' own per-connection memory */
+    struct ws_conn *conn;
+};
+
+static void drop_out(struct ws_conn *c)
+{
+    struct ws_out *o, *tmp;
+
+    DL_FOREACH_SAFE(c->out, o, tmp)
+        free(o);
+    c->out = NULL;
+    c->queued = 0;
+}
+
+void ws_conn_free(struct ws_conn *c)
+{
+    drop_out(c);
+    ws_rx_fini(&c->rx);
+    free(c->head);
+    free(c);
+}
+
+/* --- out --- */
+
+static int queue(struct ws_conn *c, struct sv head, struct sv body, bool message)
+{
+    struct ws_out *o = malloc(sizeof *o + head.n + body.n);
+
+    if (!o)
+        return -ENOMEM;
+    o->n = head.n + body.n;
+    o->message = message;
+    memcpy(o->p, head.p, head.n);
+    if (body.n)
+        memcpy(o->p + head.n, body.p, body.n);
+    DL_APPEND(c->out, o);
+    c->queued += o->n;
+    lws_callback_on_writable(c->wsi);
+    return 0;
+}
+
+/* libwebsockets does not take input of a raw socket while it keeps output for it, and would spin. */
+static void read_on(struct ws_conn *c)
+{
+    lws_rx_flow_control(c->wsi, !(c->paused || c->stuck));
+}
+
+static int queue_frame(struct ws_conn *c, enum ws_op op, struct sv data)
+{
+    unsigned char head[WS_HEAD_MAX];
+    size_t n = ws_head(head, op, data.n);
+
+    return queue(c, (struct sv){(char *)head, n}, data, op == WS_TEXT || op == WS_BINARY);
+}
+
+/* It does not read, so there is no point in a Close frame either. */
+static void cut(struct ws_conn *c)
+{
+    char peer[ADDR_STRLEN];
+
+    count_add(&c->ws->counts[WS_C_SLOW], 1);
+    log_warn("ws", "flow=%llu peer=%s msg=\"does not read, cut\" queued=%zu", (unsigned long long)c->id,
+             addr_str(&c->peer, peer), c->queued);
+    drop_out(c);
+    c->phase = CONN_CLOSING;
+    lws_rx_flow_control(c->wsi, 0);
+    lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+}
+
+/* A frame of an open connection, within what may be queued for it. */
+int ws_conn_send(struct ws_conn *c, enum ws_op op, struct sv data)
+{
+    if (c->phase != CONN_OPEN)
+        return -ENOTCONN;
+    if (c->queued + data.n > WS_OUT_MAX) {
+        cut(c);
+        return -ENOBUFS;
+    }
+    return queue_frame(c, op, data);
+}
+
+void ws_conn_close(struct ws_conn *c, unsigned code, const char *reason)
+{
+    char data[WS_CONTROL_MAX + 1] = {(char)(code >> 8), (char)code};
+    size_t n = 2 + (size_t)snprintf(data + 2, sizeof data - 2, "%.120s", reason);
+
+    if (c->phase != CONN_OPEN)
+        return;
+    c->phase = CONN_CLOSING;
+    c->paused = false; /* for its Close frame */
+    read_on(c);
+    lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE,
+                    queue_frame(c, WS_CLOSE, (struct sv){data, code ? n : 0}) ? LWS_TO_KILL_ASYNC : FLUSH_S);
+}
+
+void ws_conn_pause(struct ws_conn *c, bool pause)
+{
+    if (c->phase != CONN_OPEN)
+        return;
+    c->paused = pause;
+    read_on(c);
+}
+
+/* --- handshake --- */
+
+static bool origin_ok(const struct ws *w, const struct ws_request *r)
+{
+    if (!r->has_origin)
+        return w->conf.origin_missing_ok;
+    for (unsigned i = 0; i < w->conf.n_origins; i++)
+        if (!strcmp(w->origins[i], "*") || sv_is(r->origin, w->origins[i]))
+            return true;
+    return false;
+}
+
+static bool over_limit(const struct ws *w, const struct ws_conn *new)
+{
+    unsigned same = 0;
+
+    if (HASH_COUNT(w->conns) >= w->conf.max_conns)
+        return true;
+    for (struct ws_conn *c = w->conns; c; c = c->hh.next)
+        same += addr_eq_host(&c->peer, &new->peer);
+    return same >= w->conf.max_per_addr;
+}
+
+static void refuse(struct ws_conn *c, unsigned status, enum ws_counter counter, const char *why)
+{
+    char peer[ADDR_STRLEN], answer[WS_ANSWER_MAX];
+
+    count_add(&c->ws->counts[counter], 1);
+    log_warn("ws", "msg=\"upgrade refused\" status=%u peer=%s why=\"%s\"", status, addr_str(&c->peer, peer), why);
+    c->phase = CONN_REFUSED;
+    c->ws->shaking--;
+    if (queue(c, ws_http_refusal(status, answer), SV_NONE, false))
+        lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+}
+
+static int judge(struct ws_conn *c, const struct ws_request *r)
+{
+    struct ws *w = c->ws;
+
+    if (r->status == 404)
+        refuse(c, 404, WS_C_HANDSHAKE, r->why);
+    else if (!origin_ok(w, r))
+        refuse(c, 403, WS_C_ORIGIN, "Origin");
+    else if (r->status)
+        refuse(c, r->status, WS_C_HANDSHAKE, r->why);
+    else if (!r->sip)
+        refuse(c, 400, WS_C_HANDSHAKE, "no subprotocol sip");
+    else if (over_limit(w, c))
+        refuse(c, 503, WS_C_LIMIT, "too many connections");
+    return c->phase == CONN_REFUSED ? -EACCES : 0;
+}
+
+/* --- life of a connection --- */
+
+static void next_ping(struct ws_conn *c)
+{
+    lws_set_timer_usecs(c->wsi, (lws_usec_t)c->ws->conf.ping_s * LWS_USEC_PER_SEC);
+}
+
+static int on_open(struct ws_conn *c, struct sv key)
+{
+    struct ws *w = c->ws;
+    char answer[WS_ANSWER_MAX];
+
+    if (queue(c, ws_http_welcome(key, answer), SV_NONE, false))
+        return -ENOMEM;
+    c->phase = CONN_OPEN;
+    c->opened = true;
+    c->id = ++w->last;
+    c->rx.max = w->conf.max_msg;
+    w->shaking--;
+    HASH_ADD(hh, w->conns, id, sizeof c->id, c);
+    count_add(&w->counts[WS_C_CONNS], 1);
+    count_add(&w->counts[WS_C_ACCEPTED], 1);
+    lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0);
+    next_ping(c);
+    w->h.opened(w->h.arg, c->id, &c->peer, lws_is_ssl(c->wsi));
+    return 0;
+}
+
+/* What follows the request head stays in *rest. */
+static int on_request(struct ws_conn *c, struct sv *rest)
+{
+    size_t take = rest->n < WS_REQUEST_MAX - c->n_head ? rest->n : WS_REQUEST_MAX - c->n_head;
+    char *more = realloc(c->head, c->n_head + take);
+    struct ws_request r;
+    long n;
+    int err;
+
+    if (!more)
+        return -ENOMEM;
+    c->head = more;
+    memcpy(more + c->n_head, rest->p, take);
+    n = ws_http_length((struct sv){more, c->n_head + take});
+    if (n <= 0) {
+        c->n_head += take;
+        if (n < 0 || c->n_head == WS_REQUEST_MAX)
+            refuse(c, 400, WS_C_HANDSHAKE, n < 0 ? "not an HTTP GET" : "request too long");
+        rest->n = 0;
+        return 0;
+    }
+    rest->p += (size_t)n - c->n_head;
+    rest->n -= (size_t)n - c->n_head;
+    ws_http_read((struct sv){more, (size_t)n}, &r);
+    err = judge(c, &r) ? 0 : on_open(c, r.key);
+    free(c->head);
+    c->head = NULL;
+    return err;
+}
+
+static void on_bad_frame(struct ws_conn *c, const struct ws_got *got)
+{
+    char peer[ADDR_STRLEN];
+
+    count_add(&c->ws->counts[got->code == LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE ? WS_C_TOO_BIG : WS_C_PROTOCOL], 1);
+    log_warn("ws", "flow=%llu peer=%s msg=\"closed\" code=%u why=\"%s\"", (unsigned long long)c->id, addr_str(&c->peer, peer),
+             got->code, got->why);
+    ws_conn_close(c, got->code, got->why);
+}
+
+static void on_frame(struct ws_conn *c, const struct ws_got *got)
+{
+    const unsigned char *p = (const unsigned char *)got->data.p;
+
+    if (c->phase != CONN_OPEN && got->op != WS_CLOSE)
+        return;
+    switch (got->op) {
+    case WS_PING:
+        ws_conn_send(c, WS_PONG, got->data);
+        break;
+    case WS_PONG:
+        c->missed = 0;
+        break;
+    case WS_CLOSE: /* RFC 6455 5.5.1: its code comes back */
+        c->peer_closed = true;
+        ws_conn_close(c, got->data.n ? (unsigned)(p[0] << 8 | p[1]) : 0, "");
+        break;
+    default:
+        count_add(&c->ws->counts[WS_C_IN], 1);
+        c->ws->h.message(c->ws->h.arg, c->id, got->data);
+    }
+}
+
+static int on_data(struct ws_conn *c, struct sv rest)
+{
+    struct ws_got got;
+
+    if (c->phase == CONN_HANDSHAKE && (c->ws->ending || on_request(c, &rest)))
+        return -1;
+    while (rest.n && !c->broken && (c->phase == CONN_OPEN || c->phase == CONN_CLOSING)) {
+        int r = ws_rx_input(&c->rx, &rest, &got);
+
+        c->broken = r < 0;
+        if (r > 0)
+            on_frame(c, &got);
+        else if (r < 0 && c->phase == CONN_OPEN)
+            on_bad_frame(c, &got);
+    }
+    return c->phase == CONN_CLOSING && c->peer_closed && !c->out && !lws_partial_buffered(c->wsi) ? -1 : 0;
+}
+
+static int on_adopt(struct ws *w, struct lws *wsi, struct session *s)
+{
+    struct ws_conn *c = NULL;
+    socklen_t n = sizeof c->peer.u;
+    char peer[ADDR_STRLEN];
+
+    if (!s || w->ending || !(c = calloc(1, sizeof *c)))
+        return -1;
+    c->ws = w;
+    c->wsi = wsi;
+    if (getpeername(lws_get_socket_fd(wsi), &c->peer.u.sa, &n))
+        c->peer.u.sa.sa_family = AF_INET;
+    if (w->shaking >= WS_SHAKING_MAX) {
+        count_add(&w->counts[WS_C_LIMIT], 1);
+        log_warn("ws", "msg=\"connection refused\" peer=%s why=\"too many handshakes\"", addr_str(&c->peer, peer));
+        ws_conn_free(c);
+        return -1;
+    }
+    w->shaking++;
+    s->conn = c;
+    lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, WS_HANDSHAKE_S);
+    return 0;
+}
+
+static void on_close(struct ws *w, struct session *s)
+{
+    struct ws_conn *c = s ? s->conn : NULL;
+    char peer[ADDR_STRLEN];
+    sip_flow id;
+
+    if (!c)
+        return;
+    s->conn = NULL;
+    if (c->phase == CONN_HANDSHAKE) {
+        w->shaking--;
+        if (!w->ending) {
+            count_add(&w->counts[WS_C_HANDSHAKE], 1);
+            log_warn("ws", "msg=\"closed before the upgrade\" peer=%s why=\"%s\"", addr_str(&c->peer, peer),
+                     lws_get_ssl(c->wsi) && !SSL_is_init_finished(lws_get_ssl(c->wsi)) ? "no TLS" : "no request");
+        }
+    }
+    id = c->opened ? c->id : 0;
+    if (id)
+        HASH_DEL(w->conns, c);
+    ws_conn_free(c);
+    if (!id)
+        return;
+    count_add(&w->counts[WS_C_CONNS], -1);
+    w->h.closed(w->h.arg, id);
+}
+
+static int on_writable(struct ws_conn *c)
+{
+    struct ws_out *o = c->out;
+    struct ws *w = c->ws;
+
+    if (o) {
+        if (lws_write(c->wsi, (unsigned char *)o->p, o->n, LWS_WRITE_RAW) < 0)
+            return -1;
+        DL_DELETE(c->out, o);
+        c->queued -= o->n;
+        if (o->message)
+            count_add(&w->counts[WS_C_OUT], 1);
+        free(o);
+    }
+    if (c->stuck != !!lws_partial_buffered(c->wsi)) {
+        c->stuck = !c->stuck;
+        read_on(c);
+    }
+    if (c->high && c->queued < WS_OUT_LOW) {
+        c->high = false;
+        w->h.drained(w->h.arg, c->id);
+    }
+    if (c->out || c->stuck)
+        lws_callback_on_writable(c->wsi);
+    else if (c->phase == CONN_CLOSING && c->peer_closed)
+        return -1; /* RFC 6455 7.1.1: the server is first to close TCP */
+    else if (o && c->phase >= CONN_CLOSING)
+        lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LINGER_S);
+    return 0;
+}
+
+static int on_timer(struct ws_conn *c)
+{
+    char peer[ADDR_STRLEN];
+
+    if (c->phase != CONN_OPEN)
+        return 0;
+    if (c->missed >= 2 && (c->out || c->stuck)) {
+        cut(c);
+        return 0;
+    }
+    if (c->missed >= 2) {
+        count_add(&c->ws->counts[WS_C_NO_PONG], 1);
+        log_info("ws", "flow=%llu peer=%s msg=\"no pong, closed\"", (unsigned long long)c->id, addr_str(&c->peer, peer));
+        ws_conn_close(c, LWS_CLOSE_STATUS_POLICY_VIOLATION, "no pong");
+        return 0;
+    }
+    c->missed++;
+    ws_conn_send(c, WS_PING, SV_NONE);
+    next_ping(c);
+    return 0;
+}
+
+static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+    struct lws_context *context = lws_get_context(wsi);
+    struct ws *w = context ? lws_context_user(context) : NULL;
+    struct session *s = user;
+    struct ws_conn *c = s ? s->conn : NULL;
+
+    switch (reason) {
+    case LWS_CALLBACK_RAW_ADOPT:
+        return on_adopt(w, wsi, s);
+    case LWS_CALLBACK_RAW_CLOSE:
+        on_close(w, s);
+        return 0;
+    case LWS_CALLBACK_RAW_RX:
+        return c ? on_data(c, (struct sv){in, len}) : -1;
+    case LWS_CALLBACK_RAW_WRITEABLE:
+        return c ? on_writable(c) : -1;
+    case LWS_CALLBACK_TIMER:
+        return c ? on_timer(c) : 0;
+    default:
+        return 0;
+    }
+}
+
+const struct lws_protocols ws_protocols[] = {
+    {"sip", callback, sizeof(struct session), 16384, 0, NULL, 0},
+    {NULL, NULL, 0, 0, 0, NULL, 0},
+};
