@@ -1,11 +1,13 @@
 /* SRTP's crypto on OpenSSL. The session keys come from the master key alone (RFC 3711 4.3.1 with a derivation rate of 0), so
  * all SSRCs share two keyed cipher contexts, RTP's and RTCP's, and a packet costs an initialisation vector. */
 #define OPENSSL_SUPPRESS_DEPRECATED /* SHA_CTX: a keyed HMAC is copied as 96 octets; EVP_MAC_dup and EVP_MD_CTX_copy allocate */
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +15,15 @@
 #include "agw/media/srtp_engine.h"
 
 #define AES_BLOCK 16
+#define STREAM_BLOCKS 32 /* of keystream made at once */
 #define GCM_IV 12
 #define GCM_TAG 16
 #define INDEX_LEN 4
 #define INDEX_E 0x80000000u
+
+struct aes_block {
+    uint64_t half[2];
+};
 
 struct half { /* RTP or RTCP */
     EVP_CIPHER_CTX *cipher;
@@ -80,7 +87,7 @@ static const EVP_CIPHER *cipher_of(const struct srtp_profile_row *row)
 {
     if (row->gcm)
         return row->key == 32 ? EVP_aes_256_gcm() : EVP_aes_128_gcm();
-    return EVP_aes_128_ctr();
+    return EVP_aes_128_ecb();
 }
 
 static int half_init(struct half *h, const struct srtp_profile_row *row, const struct srtp_session *keys, unsigned tag,
@@ -92,7 +99,11 @@ static int half_init(struct half *h, const struct srtp_profile_row *row, const s
     h->cipher = EVP_CIPHER_CTX_new();
     if (!h->cipher)
         return -ENOMEM;
-    return EVP_CipherInit_ex(h->cipher, cipher_of(row), NULL, keys->key, NULL, encrypt) ? 0 : -ENOTSUP;
+    if (!EVP_CipherInit_ex(h->cipher, cipher_of(row), NULL, keys->key, NULL, row->gcm ? encrypt : 1))
+        return -ENOTSUP;
+    if (!row->gcm)
+        EVP_CIPHER_CTX_set_padding(h->cipher, 0);
+    return 0;
 }
 
 static void openssl_drop(void *engine)
@@ -147,23 +158,48 @@ static int openssl_make(void **enginep, const struct srtp_profile_row *row, cons
 
 /* --- AES-CM and HMAC-SHA1 --- */
 
-/* RFC 3711 4.1.1: in place, from `at` on */
+static void cm_xor(uint8_t *p, const struct aes_block *stream, size_t n)
+{
+    struct aes_block b;
+
+    for (; n >= sizeof(b); n -= sizeof(b), p += sizeof(b), stream++) {
+        memcpy(&b, p, sizeof(b));
+        b.half[0] ^= stream->half[0];
+        b.half[1] ^= stream->half[1];
+        memcpy(p, &b, sizeof(b));
+    }
+    for (size_t i = 0; i < n; i++)
+        p[i] ^= ((const uint8_t *)stream)[i];
+}
+
+/* RFC 3711 4.1.1, in place. Counter mode made of ECB: OpenSSL 3.0 spends on setting the vector of its own counter mode twice
+ * what the blocks of a short packet cost. */
 static int cm_crypt(const struct half *h, const struct srtp_pkt *k, size_t n)
 {
-    uint8_t iv[AES_BLOCK] = {0};
-    int len = (int)(n - k->head), got;
+    struct aes_block iv = {{0}}, stream[STREAM_BLOCKS];
+    uint8_t *octet = (uint8_t *)&iv;
+    uint64_t counter = 0;
+    int got;
 
-    if (len == 0)
-        return 0;
-    memcpy(iv, h->salt, sizeof(h->salt));
+    memcpy(octet, h->salt, sizeof(h->salt));
     for (unsigned i = 0; i < 4; i++)
-        iv[4 + i] ^= (uint8_t)(k->ssrc >> (24 - 8 * i));
+        octet[4 + i] ^= (uint8_t)(k->ssrc >> (24 - 8 * i));
     for (unsigned i = 0; i < 6; i++)
-        iv[8 + i] ^= (uint8_t)(k->index >> (40 - 8 * i));
-    return EVP_CipherInit_ex(h->cipher, NULL, NULL, NULL, iv, -1) &&
-                   EVP_CipherUpdate(h->cipher, k->p + k->head, &got, k->p + k->head, len)
-               ? 0
-               : -EINVAL;
+        octet[8 + i] ^= (uint8_t)(k->index >> (40 - 8 * i));
+    for (size_t at = k->head; at < n;) {
+        const size_t part = n - at < sizeof(stream) ? n - at : sizeof(stream);
+        const size_t blocks = (part + sizeof(iv) - 1) / sizeof(iv);
+
+        for (size_t i = 0; i < blocks; i++, counter++) {
+            stream[i].half[0] = iv.half[0];
+            stream[i].half[1] = iv.half[1] ^ htobe64(counter); /* the last 16 bits of the vector are 0 */
+        }
+        if (!EVP_EncryptUpdate(h->cipher, (uint8_t *)stream, &got, (uint8_t *)stream, (int)(blocks * sizeof(iv))))
+            return -EINVAL;
+        cm_xor(k->p + at, stream, part);
+        at += part;
+    }
+    return 0;
 }
 
 static void cm_mac(const struct half *h, const uint8_t *p, size_t n, const uint8_t *tail, size_t tail_n,
@@ -255,12 +291,14 @@ static int gcm_open(const struct half *h, struct srtp_pkt *k, const uint8_t *wor
     EVP_CIPHER_CTX *c = h->cipher;
     const size_t n = k->n - GCM_TAG - (word ? INDEX_LEN : 0);
     uint8_t *body = k->p + k->head;
+    const OSSL_PARAM tag[] = {{OSSL_CIPHER_PARAM_AEAD_TAG, OSSL_PARAM_OCTET_STRING, k->p + n, GCM_TAG, 0},
+                              {NULL, 0, NULL, 0, 0}};
     int got;
 
     if (!gcm_begin(h, k) || !EVP_DecryptUpdate(c, NULL, &got, k->p, (int)k->head) ||
         (word && !EVP_DecryptUpdate(c, NULL, &got, word, INDEX_LEN)) ||
         (n > k->head && !EVP_DecryptUpdate(c, body, &got, body, (int)(n - k->head))) ||
-        !EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, GCM_TAG, k->p + n))
+        !EVP_CIPHER_CTX_set_params(c, tag))
         return -EINVAL;
     if (!EVP_DecryptFinal_ex(c, NULL, &got))
         return -EACCES;
@@ -272,13 +310,15 @@ static int gcm_seal(const struct half *h, struct srtp_pkt *k, const uint8_t *wor
 {
     EVP_CIPHER_CTX *c = h->cipher;
     uint8_t *body = k->p + k->head;
+    OSSL_PARAM tag[] = {{OSSL_CIPHER_PARAM_AEAD_TAG, OSSL_PARAM_OCTET_STRING, k->p + k->n, GCM_TAG, 0},
+                        {NULL, 0, NULL, 0, 0}};
     int got;
 
     if (!gcm_begin(h, k) || !EVP_EncryptUpdate(c, NULL, &got, k->p, (int)k->head) ||
         (word && !EVP_EncryptUpdate(c, NULL, &got, word, INDEX_LEN)) ||
         (k->n > k->head && !EVP_EncryptUpdate(c, body, &got, body, (int)(k->n - k->head))) ||
         !EVP_EncryptFinal_ex(c, NULL, &got) ||
-        !EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, GCM_TAG, k->p + k->n))
+        !EVP_CIPHER_CTX_get_params(c, tag))
         return -EINVAL;
     k->n += GCM_TAG;
     return 0;
