@@ -8,6 +8,7 @@
 #include "agw/ctl/mg.h"
 #include "agw/data/data.h"
 #include "agw/media/worker.h"
+#include "agw/shared.h"
 #include "common/ops.h"
 #include "common/trace.h"
 
@@ -22,6 +23,7 @@ struct agw {
     struct inbox *inboxes[CTL_WORKERS]; /* of the workers */
     unsigned n_workers;
     struct realm_conf realms[CTL_REALMS];
+    struct shared_set shared[CTL_WORKERS]; /* until the workers have them */
     struct mg *mg;
     struct ops *ops;
     struct trace *trace;

@@ -13,7 +13,7 @@ struct bus_msg *bus_new(enum bus_kind kind)
         return NULL;
     m->kind = kind;
     if (kind == BUS_SEP_OPEN || kind == BUS_SEP_REMOTE)
-        m->u.sep.fd = -1;
+        m->u.sep.fd = m->u.sep.rtp.rtcp_fd = -1;
     else if (kind == BUS_TCP_OPEN || kind == BUS_TCP_REMOTE)
         m->u.tcp.fd = -1;
     return m;
@@ -53,6 +53,8 @@ void bus_drop(struct inbox_item *it)
         return;
     if (m->kind == BUS_SEP_OPEN && m->u.sep.fd >= 0)
         close(m->u.sep.fd);
+    if (m->kind == BUS_SEP_OPEN && m->u.sep.rtp.on && m->u.sep.rtp.rtcp_fd >= 0)
+        close(m->u.sep.rtp.rtcp_fd);
     if (m->kind == BUS_TCP_OPEN && m->u.tcp.fd >= 0)
         close(m->u.tcp.fd);
     bus_free(m);
@@ -112,6 +114,8 @@ const char *bus_what_name(enum bus_what w)
         [BUS_EV_TCP_FAILED] = "TCP_FAILED",
         [BUS_EV_TCP_CLOSED] = "TCP_CLOSED",
         [BUS_EV_MSRP_BAD] = "MSRP_BAD",
+        [BUS_EV_INACTIVE] = "INACTIVE",
+        [BUS_EV_LATCHED] = "LATCHED",
     };
 
     return (unsigned)w < ARRAY_LEN(names) && names[w] ? names[w] : "?";

@@ -44,6 +44,14 @@ static int check_address6(const char *value, char *why, size_t size)
     return -EINVAL;
 }
 
+static int check_engine(const char *value, char *why, size_t size)
+{
+    if (strcmp(value, "openssl") == 0 || strcmp(value, "libsrtp") == 0)
+        return 0;
+    snprintf(why, size, "openssl or libsrtp");
+    return -EINVAL;
+}
+
 static int check_ports(const char *value, char *why, size_t size)
 {
     uint16_t lo, hi;
@@ -107,6 +115,11 @@ static const struct conf_key realm_keys[] = {
      .offset = offsetof(struct agw_realm_row, any_source),
      .def = "false",
      .help = "take TCP connections from other addresses than the signalled one"},
+    {.name = "shared_port",
+     .type = CONF_BOOL,
+     .offset = offsetof(struct agw_realm_row, shared_port),
+     .def = "true",
+     .help = "ICE streams of a worker share one UDP port; false: each has its own"},
     {.name = NULL},
 };
 
@@ -136,6 +149,8 @@ static const struct conf_key keys[] = {
      .help = "IP realms; the first is the default"},
     INT("workers", workers, "0", 0, CTL_WORKERS,
         "packet threads; 0 = number of cores - 1, at least 1"),
+    STR("srtp_engine", srtp_engine, "openssl", check_engine,
+        "who encrypts SRTP: openssl, or libsrtp (slower, see docs/media-path.md)"),
     INT("max_contexts", max_contexts, TEXT(CTL_CONTEXTS), 1, CTL_CONTEXTS_MAX,
         "contexts at a time; more: error 412"),
     INT("max_terminations", max_terminations, TEXT(CTL_TERMS), 1, CTL_TERMS_MAX,

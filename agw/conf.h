@@ -7,11 +7,11 @@
 
 struct agw_realm_row {
     char *name, *interface, *address, *address6, *ports, *peer;
-    bool any_source;
+    bool any_source, shared_port;
 };
 
 struct agw_conf {
-    char *mid, *listen, *profile, *encoding, *log, *ops;
+    char *mid, *listen, *profile, *encoding, *log, *ops, *srtp_engine;
     struct conf_strs mgc;
     struct conf_rows realms; /* struct agw_realm_row */
     int64_t profile_version, version, workers;

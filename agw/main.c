@@ -40,6 +40,8 @@ static int realms_set(struct agw *g)
             agw_conf_ports(rows[i].ports, &r->port_lo, &r->port_hi) ||
             (r->has_addr6 && addr_parse(&r->addr6, sv_from(rows[i].address6), 0)))
             return -EINVAL;
+        if (rows[i].shared_port)
+            shared_open(r, g->shared, agw_conf_workers(&g->conf));
     }
     return 0;
 }
@@ -79,8 +81,6 @@ static int mg_open(struct agw *g)
 
     if (!err)
         err = assoc_set(g, &m.assoc);
-    if (!err)
-        err = realms_set(g);
     if (err)
         return err;
     m.assoc.trans.mid.has_port = true;
@@ -122,6 +122,9 @@ static int threads_open(struct agw *g)
         struct worker_conf w = {.index = i,
                                 .ctl = g->inbox,
                                 .data = data_inbox(g->data),
+                                .shared = g->shared[i].v,
+                                .n_shared = g->shared[i].n,
+                                .srtp = strcmp(c->srtp_engine, "libsrtp") == 0 ? SRTP_LIBSRTP : SRTP_OPENSSL,
                                 .cert_der = g->cert->der,
                                 .cert_len = g->cert->der_len,
                                 .key_der = g->cert->key,
@@ -133,6 +136,7 @@ static int threads_open(struct agw *g)
         err = worker_new(&g->workers[i], &w);
         if (err)
             break;
+        g->shared[i].n = 0; /* the worker's now */
         g->inboxes[i] = worker_inbox(g->workers[i]);
         g->n_workers++;
     }
@@ -230,6 +234,8 @@ static void agw_close(struct agw *g)
     /* Every endpoint is closed: workers and data have nothing to say to each other any more. */
     for (unsigned i = 0; i < g->n_workers; i++)
         worker_free(g->workers[i]);
+    for (unsigned i = 0; i < CTL_WORKERS; i++)
+        shared_close(&g->shared[i]);
     data_free(g->data);
     inbox_free(g->inbox, bus_drop);
     cert_free(g->cert);
@@ -248,6 +254,8 @@ static int serve(struct agw *g, const char *trace_dir)
         what = "memory", err = inbox_new(&g->inbox, BUS_QUEUE);
     if (!err)
         what = "certificate", err = cert_new(&g->cert, "agw");
+    if (!err)
+        what = "realms", err = realms_set(g);
     if (!err)
         what = "threads", err = threads_open(g);
     if (!err)

@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define SLOT (PKT_HEAD + MEDIA_RX_SIZE + PKT_TAIL)
+
 struct udp_rx {
-    struct mmsghdr msg[MEDIA_RX_BATCH];
-    struct iovec iov[MEDIA_RX_BATCH];
-    struct dgram dgram[MEDIA_RX_BATCH];
-    uint8_t bytes[MEDIA_RX_BATCH][MEDIA_RX_SIZE];
+    unsigned n; /* slots in use */
+    struct mmsghdr msg[MEDIA_RX_SLOTS];
+    struct iovec iov[MEDIA_RX_SLOTS];
+    struct dgram dgram[MEDIA_RX_SLOTS];
+    uint8_t slot[MEDIA_RX_SLOTS][SLOT];
 };
 
 uint8_t *tx_room(struct tx *tx)
@@ -50,12 +53,14 @@ int udp_rx_new(struct udp_rx **rxp)
 
     if (!rx)
         return -ENOMEM;
-    for (int i = 0; i < MEDIA_RX_BATCH; i++) {
-        rx->iov[i] = (struct iovec){rx->bytes[i], MEDIA_RX_SIZE};
+    for (unsigned i = 0; i < MEDIA_RX_SLOTS; i++) {
+        uint8_t *p = rx->slot[i] + PKT_HEAD;
+
+        rx->iov[i] = (struct iovec){p, MEDIA_RX_SIZE};
         rx->msg[i].msg_hdr.msg_iov = &rx->iov[i];
         rx->msg[i].msg_hdr.msg_iovlen = 1;
         rx->msg[i].msg_hdr.msg_name = &rx->dgram[i].src;
-        rx->dgram[i].p = rx->bytes[i];
+        rx->dgram[i].p = p;
     }
     *rxp = rx;
     return 0;
@@ -66,21 +71,78 @@ void udp_rx_free(struct udp_rx *rx)
     free(rx);
 }
 
-int udp_recv(struct udp_rx *rx, int fd)
+void udp_reset(struct udp_rx *rx)
 {
-    int n;
-
-    for (int i = 0; i < MEDIA_RX_BATCH; i++)
-        rx->msg[i].msg_hdr.msg_namelen = sizeof(rx->dgram[i].src);
-    n = recvmmsg(fd, rx->msg, MEDIA_RX_BATCH, MSG_DONTWAIT, NULL);
-    for (int i = 0; i < n; i++)
-        rx->dgram[i].n = rx->msg[i].msg_hdr.msg_flags & MSG_TRUNC ? 0 : rx->msg[i].msg_len;
-    return n < 0 ? 0 : n;
+    rx->n = 0;
 }
 
-const struct dgram *udp_dgram(const struct udp_rx *rx, int i)
+unsigned udp_room(const struct udp_rx *rx)
+{
+    return MEDIA_RX_SLOTS - rx->n;
+}
+
+/* Most sockets have one datagram at a time: a call that asks for one is the cheapest. */
+static unsigned recv_one(struct udp_rx *rx, int fd)
+{
+    struct dgram *d = &rx->dgram[rx->n];
+    socklen_t len = sizeof(d->src);
+    const ssize_t n = recvfrom(fd, rx->iov[rx->n].iov_base, MEDIA_RX_SIZE, MSG_DONTWAIT | MSG_TRUNC, &d->src.u.sa, &len);
+
+    if (n < 0)
+        return 0;
+    d->n = n > MEDIA_RX_SIZE ? 0 : (size_t)n;
+    return 1;
+}
+
+static unsigned recv_many(struct udp_rx *rx, int fd, unsigned want)
+{
+    struct mmsghdr *msg = &rx->msg[rx->n];
+    int n;
+
+    for (unsigned i = 0; i < want; i++)
+        msg[i].msg_hdr.msg_namelen = sizeof(rx->dgram[0].src);
+    n = recvmmsg(fd, msg, want, MSG_DONTWAIT, NULL);
+    for (int i = 0; i < n; i++)
+        rx->dgram[rx->n + (unsigned)i].n = msg[i].msg_hdr.msg_flags & MSG_TRUNC ? 0 : msg[i].msg_len;
+    return n < 0 ? 0 : (unsigned)n;
+}
+
+unsigned udp_recv(struct udp_rx *rx, int fd, unsigned want, unsigned *first)
+{
+    unsigned n;
+
+    if (want > udp_room(rx))
+        want = udp_room(rx);
+    *first = rx->n;
+    n = want == 0 ? 0 : want == 1 ? recv_one(rx, fd) : recv_many(rx, fd, want);
+    rx->n += n;
+    return n;
+}
+
+const struct dgram *udp_dgram(const struct udp_rx *rx, unsigned i)
 {
     return &rx->dgram[i];
+}
+
+void udp_pkt(const struct udp_rx *rx, unsigned i, struct pkt *pkt)
+{
+    uint8_t *p = rx->iov[i].iov_base;
+
+    pkt->from = rx->dgram[i].src;
+    pkt->p = p;
+    pkt->n = rx->dgram[i].n;
+    pkt->end = p + MEDIA_RX_SIZE + PKT_TAIL;
+    pkt->rtcp = false;
+    pkt->out = NULL;
+}
+
+bool udp_blank(struct udp_rx *rx, struct pkt *pkt)
+{
+    if (!udp_room(rx))
+        return false;
+    rx->dgram[rx->n].n = 0;
+    udp_pkt(rx, rx->n++, pkt);
+    return true;
 }
 
 unsigned udp_send(int fd, struct tx *tx, uint64_t *octets)

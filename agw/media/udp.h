@@ -1,8 +1,9 @@
-/* Datagrams in batches: recvmmsg into fixed slots, sendmmsg from fixed slots. The sans-IO modules see only struct dgram
- * and struct tx; tests use them as their network. Thread: the worker that owns them. No allocation per datagram. */
+/* Datagrams in batches: received into consecutive slots, sent from fixed ones. The sans-IO modules see only struct dgram,
+ * struct pkt and struct tx; tests use them as their network. Thread: the worker that owns them. No allocation per datagram. */
 #pragma once
 
 #include "agw/media/media_limits.h"
+#include "agw/media/pkt.h"
 #include "common/net.h"
 
 struct dgram {
@@ -27,12 +28,19 @@ void tx_commit(struct tx *tx, size_t n); /* the slot of tx_room is now n octets,
 int tx_put(struct tx *tx, const void *p, size_t n); /* 0, -EMSGSIZE, -ENOBUFS (counted) */
 void tx_address(struct tx *tx, unsigned from, const struct addr *to); /* slots from..n go to `to`; NULL: forget them */
 
-struct udp_rx; /* receive slots of one thread */
+/* Receive slots of one thread, MEDIA_RX_SLOTS of them. Each has PKT_HEAD octets before the datagram and PKT_TAIL behind the
+ * longest one, so that packets are changed and sent where they are. They live until udp_reset. */
+struct udp_rx;
 int udp_rx_new(struct udp_rx **rxp);
 void udp_rx_free(struct udp_rx *rx);
-/* Up to MEDIA_RX_BATCH datagrams; 0 when none waits. Too long ones come with n == 0. They live until the next call. */
-int udp_recv(struct udp_rx *rx, int fd);
-const struct dgram *udp_dgram(const struct udp_rx *rx, int i);
+void udp_reset(struct udp_rx *rx);
+unsigned udp_room(const struct udp_rx *rx); /* slots left */
+/* Up to `want` datagrams into the next slots (fewer when the slots end); *first: index of the first. 0 when none waits. Too
+ * long ones come with n == 0. */
+unsigned udp_recv(struct udp_rx *rx, int fd, unsigned want, unsigned *first);
+const struct dgram *udp_dgram(const struct udp_rx *rx, unsigned i);
+void udp_pkt(const struct udp_rx *rx, unsigned i, struct pkt *pkt); /* the same slot as a packet */
+bool udp_blank(struct udp_rx *rx, struct pkt *pkt); /* an empty slot for a packet of our own; false: none left */
 
 /* Sends all of tx and empties it. Returns the datagrams sent; *octets their sum; the rest counts in tx->lost. */
 unsigned udp_send(int fd, struct tx *tx, uint64_t *octets);

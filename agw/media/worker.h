@@ -14,7 +14,10 @@ enum worker_counter {
     WORKER_C_JUNK,        /* first octet of nothing we know (RFC 7983) */
     WORKER_C_DTLS_OK, WORKER_C_DTLS_FAILED, WORKER_C_DROPPED, /* inbox of the data thread full */
     WORKER_C_TX_LOST,     /* socket buffer or batch full, nowhere to send, record before DTLS is up */
-    WORKER_C_SEPS, WORKER_C_N
+    WORKER_C_MEDIA, WORKER_C_MEDIA_TX, /* RTP and RTCP */
+    WORKER_C_MEDIA_DROPPED, WORKER_C_MEDIA_LOST,
+    WORKER_C_PEER_REFUSED, /* a check on a shared socket, from an address that another stream uses */
+    WORKER_C_FLOWS, WORKER_C_SEPS, WORKER_C_N
 };
 extern const struct count_def worker_counters[WORKER_C_N];
 
@@ -27,7 +30,7 @@ struct worker_shared {
 
 struct worker_conf {
     unsigned index;
-    const struct worker_shared *shared; /* copied */
+    const struct worker_shared *shared; /* copied; at most MEDIA_SHARED. The sockets become the worker's, come what may */
     unsigned n_shared;
     enum srtp_engine srtp;
     struct inbox *ctl;           /* events go here */

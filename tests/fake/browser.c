@@ -344,12 +344,14 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     struct browser *b = poll->data;
     struct hub *hub = b->hub;
     const msec_t now = net_now_ms();
-    const int n = udp_recv(hub->rx, b->fd);
+    unsigned first, n;
 
     (void)status;
     (void)events;
+    udp_reset(hub->rx);
+    n = udp_recv(hub->rx, b->fd, MEDIA_RX_BATCH, &first);
     enter(b);
-    for (int i = 0; i < n && !b->muted && !b->dying && b->started; i++) {
+    for (unsigned i = 0; i < n && !b->muted && !b->dying && b->started; i++) {
         const struct dgram *in = udp_dgram(hub->rx, i);
         const enum demux_kind kind = demux(in->p, in->n);
 

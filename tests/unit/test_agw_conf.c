@@ -67,6 +67,7 @@ static void test_refused(void **state)
         {"listen: tcp:127.0.0.1:2946\n", "udp:HOST:PORT"},
         {"max_contexts: 0\n", "max_contexts"},
         {"log: loud\n", "debug or info"},
+        {"srtp_engine: nss\n", "openssl or libsrtp"},
         {"nosuchkey: 1\n", "nosuchkey"},
         {"realms: [{name: a, interface: Core}]\n", "a-z"},
         {"realms: [{name: a, interface: a, ports: 5-4}]\n", "LOW-HIGH"},
@@ -102,13 +103,16 @@ static void test_values(void **state)
     assert_int_equal(load(&c,
                           "mid: gw7.example.org\nworkers: 3\nrealms: [{name: x, interface: x, "
                           "ports: 2000-2010, any_source: "
-                          "true}]\n",
+                          "true, shared_port: false}, {name: y, interface: y}]\nsrtp_engine: libsrtp\n",
                           why),
                      0);
     assert_string_equal(c.mid, "gw7.example.org");
     assert_int_equal(agw_conf_workers(&c), 3);
     assert_true(((struct agw_realm_row *)c.realms.v)->any_source);
     assert_string_equal(((struct agw_realm_row *)c.realms.v)->address, "127.0.0.1");
+    assert_false(((struct agw_realm_row *)c.realms.v)[0].shared_port);
+    assert_true(((struct agw_realm_row *)c.realms.v)[1].shared_port);
+    assert_string_equal(c.srtp_engine, "libsrtp");
     agw_conf_free(&c);
     assert_int_equal(agw_conf_ports("1024-65534", &lo, &hi), 0);
     assert_int_equal(hi, 65534);

@@ -1,0 +1,148 @@
+#include "agw/media/sock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define NONE UINT32_MAX
+
+struct item {
+    struct addr to;
+    unsigned next;
+};
+
+struct out {
+    unsigned n;
+    struct sock *waiting; /* sockets with packets */
+    struct item item[MEDIA_RX_SLOTS];
+    struct iovec iov[MEDIA_RX_SLOTS]; /* of the items */
+    struct mmsghdr msg[MEDIA_RX_SLOTS];
+};
+
+void sock_init(struct sock *s, int fd, enum sock_kind kind, const struct addr *local)
+{
+    *s = (struct sock){.fd = fd, .kind = kind, .local = *local, .want = 1};
+}
+
+void sock_buffers(const struct sock *s)
+{
+    const int size = s->kind == SOCK_SHARED ? MEDIA_SOCKBUF_SHARED : MEDIA_SOCKBUF;
+
+    /* the FORCE forms pass net.core.rmem_max, for those who have CAP_NET_ADMIN */
+    if (s->kind != SOCK_SHARED || setsockopt(s->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+        (void)setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    if (s->kind != SOCK_SHARED || setsockopt(s->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)))
+        (void)setsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+unsigned sock_want(struct sock *s, unsigned wake)
+{
+    if (s->kind == SOCK_SHARED)
+        s->want = MEDIA_RX_BATCH;
+    else if (s->wake + 1 != wake)
+        s->want = 1;
+    else if (s->want < MEDIA_RX_BATCH)
+        s->want *= 2;
+    s->wake = wake;
+    return s->want;
+}
+
+int out_new(struct out **op)
+{
+    struct out *o = calloc(1, sizeof(*o));
+
+    if (!o)
+        return -ENOMEM;
+    *op = o;
+    return 0;
+}
+
+void out_free(struct out *o)
+{
+    free(o);
+}
+
+bool out_add(struct out *o, struct sock *s, const struct pkt *pkt)
+{
+    const unsigned i = o->n;
+
+    if (i == MEDIA_RX_SLOTS)
+        return false;
+    o->n++;
+    o->item[i].to = pkt->to;
+    o->item[i].next = NONE;
+    o->iov[i] = (struct iovec){pkt->p, pkt->n};
+    if (s->waiting++) {
+        o->item[s->last].next = i;
+    } else {
+        s->first = i;
+        s->next = o->waiting;
+        o->waiting = s;
+    }
+    s->last = i;
+    return true;
+}
+
+static void send_one(struct out *o, const struct sock *s, struct out_sum *sum)
+{
+    const struct iovec *iov = &o->iov[s->first];
+    const struct addr *to = &o->item[s->first].to;
+
+    if (sendto(s->fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT, &to->u.sa, addr_len(to)) < 0) {
+        sum->lost++;
+        return;
+    }
+    sum->sent++;
+    sum->octets += iov->iov_len;
+}
+
+static void send_all(int fd, struct mmsghdr *msg, unsigned total, struct out_sum *sum)
+{
+    unsigned at = 0, sent = 0;
+
+    while (at < total) {
+        const int n = sendmmsg(fd, msg + at, total - at, MSG_DONTWAIT);
+
+        if (n > 0) {
+            for (int i = 0; i < n; i++)
+                sum->octets += msg[at + (unsigned)i].msg_hdr.msg_iov->iov_len;
+            at += (unsigned)n;
+            sent += (unsigned)n;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
+            break;
+        } else if (errno != EINTR) {
+            at++; /* this one cannot be sent (unreachable, refused): the others may */
+        }
+    }
+    sum->sent += sent;
+    sum->lost += total - sent;
+}
+
+static void send_many(struct out *o, const struct sock *s, struct out_sum *sum)
+{
+    unsigned n = 0;
+
+    for (unsigned i = s->first; i != NONE; i = o->item[i].next) {
+        struct msghdr *h = &o->msg[n++].msg_hdr;
+
+        *h = (struct msghdr){.msg_name = &o->item[i].to, .msg_namelen = addr_len(&o->item[i].to),
+                             .msg_iov = &o->iov[i], .msg_iovlen = 1};
+    }
+    send_all(s->fd, o->msg, n, sum);
+}
+
+void out_flush(struct out *o, struct out_sum *sum)
+{
+    struct sock *s, *next;
+
+    *sum = (struct out_sum){0};
+    for (s = o->waiting; s; s = next) {
+        next = s->next;
+        if (s->waiting == 1)
+            send_one(o, s, sum);
+        else
+            send_many(o, s, sum);
+        s->waiting = 0;
+    }
+    o->waiting = NULL;
+    o->n = 0;
+}

@@ -1,0 +1,148 @@
+/* Datagrams that came in. RTP and RTCP take the short way: checked, opened, relayed and listed to leave, all in the slot that
+ * they were received in. STUN and DTLS are a few a second for a stream. */
+#include "agw/media/demux.h"
+#include "agw/media/worker_priv.h"
+#include "common/log.h"
+
+static struct port *port_of(const struct peers_member *m)
+{
+    return m ? (struct port *)((char *)m - offsetof(struct port, peer)) : NULL;
+}
+
+/* --- RTP and RTCP --- */
+
+static void count_verdict(struct worker *w, enum sep_verdict verdict)
+{
+    static const enum worker_counter counter[] = {
+        [SEP_STUN_OK] = WORKER_C_STUN_OK,
+        [SEP_STUN_BAD] = WORKER_C_STUN_BAD,
+        [SEP_UNVALIDATED] = WORKER_C_UNVALIDATED,
+        [SEP_JUNK] = WORKER_C_JUNK,
+        [SEP_MEDIA] = WORKER_C_MEDIA,
+        [SEP_DROPPED] = WORKER_C_MEDIA_DROPPED,
+    };
+
+    if (verdict == SEP_MEDIA || verdict == SEP_DROPPED)
+        worker_tally(w, counter[verdict], 1);
+    else if (verdict != SEP_DTLS)
+        worker_count(w, counter[verdict], 1);
+}
+
+static void relay(struct worker *w, struct flow *flow, struct pkt *pkt)
+{
+    if (flow_relay(flow, pkt, w->now) == 0)
+        worker_send(w, pkt);
+    else if (!pkt->rtcp)
+        worker_tally(w, WORKER_C_MEDIA_DROPPED, 1);
+}
+
+static void media(struct worker *w, struct port *port, struct pkt *pkt)
+{
+    struct flow *flow;
+    const enum sep_verdict verdict = sep_media(port->sep, pkt, &flow, w->now);
+    const bool rtcp = pkt->rtcp;
+
+    count_verdict(w, verdict);
+    if (verdict == SEP_MEDIA) {
+        relay(w, flow, pkt);
+        while (rtcp && udp_blank(w->rx, pkt) && sep_more(port->sep, pkt, &flow))
+            relay(w, flow, pkt);
+    }
+    if (sep_has_news(port->sep))
+        worker_settle(w, port);
+}
+
+/* --- STUN and DTLS --- */
+
+static void slow(struct worker *w, struct port *port, const struct dgram *in)
+{
+    const enum sep_verdict verdict = sep_input(port->sep, in, &w->tx, w->now);
+
+    count_verdict(w, verdict);
+    if (verdict == SEP_STUN_BAD && !port->bad_logged) {
+        port->bad_logged = true;
+        log_warn("media", "sep=%llu msg=\"STUN malformed or not authenticated: no answer, from now on only counted\"",
+                 (unsigned long long)port->id);
+    }
+    worker_settle(w, port);
+    worker_flush_tx(w, port);
+}
+
+/* A check says by its ufrag whose it is; anything else of STUN belongs to who has the address. */
+static struct port *stun_owner(struct worker *w, const struct sock *s, const struct dgram *in)
+{
+    struct peers_member *m = NULL;
+    struct stun_msg msg;
+    struct sv rest;
+
+    if (stun_parse(&msg, in->p, in->n) == 0) {
+        rest = msg.username;
+        m = rest.p ? peers_by_name(s->peers, sv_cut(&rest, ':')) : peers_by_addr(s->peers, &in->src);
+    }
+    if (!m)
+        worker_count(w, WORKER_C_STUN_BAD, 1);
+    return port_of(m);
+}
+
+static void shared_stun(struct worker *w, struct sock *s, const struct dgram *in)
+{
+    struct port *port = stun_owner(w, s, in);
+
+    if (!port)
+        return;
+    port->stats.rx_packets++;
+    port->stats.rx_octets += in->n;
+    slow(w, port, in);
+    if (sep_was_checked(port->sep) && peers_learn(s->peers, &port->peer, &in->src, NULL, w->now))
+        worker_count(w, WORKER_C_PEER_REFUSED, 1);
+}
+
+/* --- sorting --- */
+
+static void datagram(struct worker *w, struct sock *s, unsigned i)
+{
+    const struct dgram *in = udp_dgram(w->rx, i);
+    const enum demux_kind kind = demux(in->p, in->n);
+    struct port *port = s->port;
+    struct pkt pkt;
+
+    worker_tally(w, WORKER_C_RX_OCTETS, (int64_t)in->n);
+    if (s->kind == SOCK_SHARED && kind == DEMUX_STUN) {
+        shared_stun(w, s, in);
+        return;
+    }
+    if (s->kind == SOCK_SHARED)
+        port = port_of(peers_by_addr(s->peers, &in->src));
+    if (!port) {
+        worker_count(w, WORKER_C_UNVALIDATED, 1);
+        return;
+    }
+    port->stats.rx_packets++;
+    port->stats.rx_octets += in->n;
+    if (kind == DEMUX_MEDIA) {
+        udp_pkt(w->rx, i, &pkt);
+        pkt.rtcp = s->kind == SOCK_RTCP;
+        media(w, port, &pkt);
+    } else if (s->kind == SOCK_RTCP) {
+        worker_count(w, WORKER_C_JUNK, 1); /* ICE and DTLS are on the RTP port alone (RFC 5761 is demanded with them) */
+    } else {
+        slow(w, port, in);
+    }
+}
+
+void worker_readable(struct worker *w, struct sock *s)
+{
+    const unsigned want = sock_want(s, w->wake);
+    unsigned first, n;
+
+    for (int rounds = s->kind == SOCK_SHARED ? MEDIA_RX_ROUNDS : 1; rounds > 0; rounds--) {
+        if (udp_room(w->rx) < want)
+            worker_flush_out(w);
+        n = udp_recv(w->rx, s->fd, want, &first);
+        worker_tally(w, WORKER_C_RX, n);
+        for (unsigned i = first; i < first + n; i++)
+            datagram(w, s, i);
+        if (n < want)
+            break;
+    }
+}

@@ -1,0 +1,83 @@
+/* Inside of a worker: what worker.c (thread and loop), worker_in.c (datagrams) and worker_job.c (orders) share. */
+#pragma once
+
+#include <pthread.h>
+
+#include "agw/media/due.h"
+#include "agw/media/flow.h"
+#include "agw/media/peers.h"
+#include "agw/media/sep.h"
+#include "agw/media/sock.h"
+#include "agw/media/worker.h"
+
+struct port { /* a sep with its sockets */
+    bus_id id;
+    struct sep *sep;
+    struct sock rtp, rtcp; /* fd -1: none of its own */
+    struct sock *out;      /* rtp, or the shared one */
+    struct peers_member peer; /* shared: of out->peers */
+    bool mux;              /* RTCP leaves by `out` */
+    struct bus_stats stats;
+    bool bad_logged; /* one line about unusable STUN per stream, the counters tell the rest */
+    struct stream *streams;
+    struct due_entry due;
+    UT_hash_handle hh;
+};
+
+struct stream { /* a flow */
+    bus_id id;
+    struct flow *flow;
+    struct port *port;
+    struct stream *next_of_port;
+    struct due_entry due;
+    UT_hash_handle hh;
+};
+
+struct worker {
+    struct worker_conf conf;
+    struct sep_env env;
+    struct inbox *inbox;
+    int epoll;
+    struct port *ports;     /* by id */
+    struct stream *streams; /* by id */
+    struct sock shared[MEDIA_SHARED];
+    unsigned n_shared;
+    struct due port_due, stream_due;
+    struct udp_rx *rx;
+    struct out *out;
+    struct tx tx; /* belongs to one port at a time */
+    count_t count[WORKER_C_N];
+    int64_t add[WORKER_C_N]; /* to count, at the end of this wake-up */
+    unsigned wake;           /* their number */
+    msec_t now;
+    bool stop;
+    pthread_t thread;
+};
+
+static inline void worker_count(struct worker *w, enum worker_counter c, int64_t n)
+{
+    count_add(&w->count[c], n);
+}
+
+/* What happens for each packet: one atomic addition per wake-up. */
+static inline void worker_tally(struct worker *w, enum worker_counter c, int64_t n)
+{
+    w->add[c] += n;
+}
+
+/* worker.c */
+void worker_flush_tx(struct worker *w, struct port *port);
+void worker_flush_out(struct worker *w); /* and the slots are free again */
+/* The packet leaves with the next flush, by the socket of pkt->out. */
+void worker_send(struct worker *w, const struct pkt *pkt);
+/* After every call of a sep: what it has to say, and when it wants to be called again. */
+void worker_settle(struct worker *w, struct port *port);
+
+/* worker_in.c */
+void worker_readable(struct worker *w, struct sock *s);
+
+/* worker_job.c */
+void worker_jobs(struct worker *w); /* what the inbox holds */
+void worker_look(struct worker *w, struct stream *s); /* what is due of a flow */
+int worker_watch(struct worker *w, struct sock *s);
+void worker_close_all(struct worker *w);
