@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <openssl/crypto.h>
 
 #include "agw/media/media_limits.h"
 #include "agw/media/srtp_engine.h"
@@ -243,6 +244,60 @@ static void window_against_a_list(void **state)
     assert_true(top > 3000);
 }
 
+/* OpenSSL's allocations, counted from the start of the program. */
+static unsigned long allocations;
+
+static void *on_malloc(size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    allocations++;
+    return malloc(n);
+}
+
+static void *on_realloc(void *p, size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    allocations++;
+    return realloc(p, n);
+}
+
+static void on_free(void *p, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(p);
+}
+
+static void packets_allocate_nothing(void **state)
+{
+    static const enum srtp_profile all[] = {SRTP_AES128_CM_SHA1_80, SRTP_AES128_CM_SHA1_32, SRTP_AEAD_AES_128_GCM,
+                                            SRTP_AEAD_AES_256_GCM};
+
+    (void)state;
+    assert_true(allocations > 0); /* they are counted */
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        struct srtp_key key = {.profile = all[i]};
+        struct srtp *out = NULL, *in = NULL;
+        unsigned long before = 0;
+
+        assert_int_equal(srtp_new(&out, SRTP_OPENSSL, &key, false) | srtp_new(&in, SRTP_OPENSSL, &key, true), 0);
+        for (unsigned seq = 0; seq < 100; seq++) {
+            uint8_t p[1300] = {0x80, 0, 0, (uint8_t)seq}, r[100] = {0x80, 200};
+            size_t n = 12 + seq * 12, rn = 28;
+
+            if (seq == 1)
+                before = allocations;
+            assert_int_equal(srtp_seal(out, p, &n, sizeof(p)) | srtp_open(in, p, &n), 0);
+            assert_int_equal(srtp_seal_rtcp(out, r, &rn, sizeof(r)) | srtp_open_rtcp(in, r, &rn), 0);
+        }
+        assert_int_equal(allocations, before);
+        srtp_free(out);
+        srtp_free(in);
+    }
+}
+
 static void names_and_lengths(void **state)
 {
     (void)state;
@@ -259,6 +314,7 @@ static void names_and_lengths(void **state)
 
 int main(void)
 {
+    const bool counted = CRYPTO_set_mem_functions(on_malloc, on_realloc, on_free);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rfc3711_keystream),
         cmocka_unit_test(rfc3711_derivation),
@@ -266,8 +322,9 @@ int main(void)
         cmocka_unit_test(libsrtp_packets),
         cmocka_unit_test(index_guessed),
         cmocka_unit_test(window_against_a_list),
+        cmocka_unit_test(packets_allocate_nothing),
         cmocka_unit_test(names_and_lengths),
     };
 
-    return cmocka_run_group_tests_name("agw/media/srtp", tests, NULL, NULL);
+    return !counted || cmocka_run_group_tests_name("agw/media/srtp", tests, NULL, NULL);
 }
