@@ -11,6 +11,7 @@ orphan_timeout: 4000
 ice_timeout: 5000"
 ALG_MORE="heartbeat: 1000
 request_timeout: 3000
+reopen: 5
 orphan: 3"
 
 calls_up() { # N calls that stay; WICS is the process
@@ -28,8 +29,23 @@ after() { # after WHAT: what every fault has to end in
     check "$1: alg still runs" alive "$ALG"
 }
 
+# --- who may register ---
+start_alg "$ALG_MORE
+gateways:
+  - {mid: agw2.example.net}
+  - {from: 192.0.2.0/24}"
+start_agw "$AGW_MORE"
+refused() { [ "$(metric "$ALG_OPS" h248_refused_total)" -ge 1 ] 2>/dev/null; }
+check "a gateway that is not on alg's list: its registration is refused" until_true 10 refused
+has "with a line of log" "$TMP/alg.log" 'mid=agw1.example.net code=402'
+has "and error 402 to the gateway" "$TMP/agw.log" 'code=402'
+is "alg has no gateway" "$(metric "$ALG_OPS" alg_iq_gateways)" 0
+stop_pid "$ALG"
+stop_pid "$AGW"
+
 start_far
-start_alg "$ALG_MORE"
+start_alg "$ALG_MORE
+gateways: [{mid: \"<agw1.example.net>:$AGW_H248\", from: 127.0.0.0/8}]"
 start_agw "$AGW_MORE"
 until_true 10 http_ok "$FAR_WEB/config.json" && pair_ready || give_up "the lab is ready"
 
@@ -51,11 +67,14 @@ after "alg killed"
 check "$N calls are up a third time" calls_up
 told=$(metric "$ALG_OPS" alg_iq_notify_total)
 stop_pid "$FAR" KILL
-# A closed MSRP connection ends no call (RFC 4975 5.4: the other side may open it again); the sides do, or the core.
+# Its active party may open a lost MSRP connection again (RFC 4975 5.4), so calls wait for that: `reopen`.
 was_told() { [ "$(metric "$ALG_OPS" alg_iq_notify_total)" -ge $((told + N)) ]; }
 check "far end killed: agw tells of every connection" until_true 5 was_told
+is "far end killed: no call ends at once" "$(metric "$ALG_OPS" alg_calls)" $N
+check "far end killed: its calls are released after a while" until_true 12 metric_is "$ALG_OPS" alg_iq_contexts 0
+has "far end killed: and alg says why" "$TMP/alg.log" 'msg="ends" state=cut .*MSRP connection lost'
+check "far end killed: the calls are gone although nobody answers the BYE" until_true 60 metric_is "$ALG_OPS" alg_calls 0
 stop_pid "$WICS"
-check "far end killed: its calls end although nobody answers the BYE" until_true 60 metric_is "$ALG_OPS" alg_calls 0
 start_far
 until_true 10 http_ok "$FAR_WEB/config.json"
 after "far end killed"

@@ -187,6 +187,10 @@ static bool msrp_core(struct play *p, const struct chart_step *s, struct sv text
 
     if (text.n)
         return !far_msrp_send(far, "text/plain", text.p, text.n, 0);
+    if (sv_is(word, "close")) {
+        far_msrp_drop(far);
+        return true;
+    }
     if (!fill(p, chart_arg(s, "path"), path, sizeof path, why, size))
         return false;
     if (sv_is(word, "accept"))

@@ -180,17 +180,29 @@ static int build_txn(struct arena *a, struct h248_txn *txn, void *arg)
     return 0;
 }
 
-static bool is_heartbeat(const struct h248_txn *req)
+static bool is_root_audit(const struct h248_txn *req)
 {
     return req->actions && req->actions->cmds && req->actions->cmds->verb == H248_AUDIT_VALUE &&
            sv_iis(req->actions->cmds->terms->text, "ROOT");
 }
 
-static int build_heartbeat(struct arena *a, struct h248_txn *txn, void *arg)
+static bool asks_packages(const struct h248_txn *req)
 {
-    const uint32_t *context = arg;
+    const struct h248_desc *d = h248_desc_find(req->actions->cmds->descs, H248_D_AUDIT);
 
-    return h248_cmd_new(a, h248_action_new(a, txn, *context), H248_AUDIT_VALUE, SV("ROOT")) ? 0 : -ENOMEM;
+    return d && d->u.audit && sv_iis(d->u.audit->token, "Packages");
+}
+
+/* A played gateway can do whatever a chart lets it do: it names every package. */
+static int build_audit(struct arena *a, struct h248_txn *txn, void *arg)
+{
+    const struct h248_txn *req = arg;
+    struct h248_action *ac = h248_action_new(a, txn, req->actions->context);
+    struct h248_cmd *cmd = h248_cmd_new(a, ac, H248_AUDIT_VALUE, SV("ROOT"));
+
+    if (!cmd)
+        return -ENOMEM;
+    return asks_packages(req) ? iq_put_packages(a, NULL, cmd) : 0;
 }
 
 static void on_request(void *arg, struct assoc_peer *peer, struct trans_in *in, const struct h248_msg *msg,
@@ -200,8 +212,8 @@ static void on_request(void *arg, struct assoc_peer *peer, struct trans_in *in, 
 
     (void)peer;
     (void)msg;
-    if (is_heartbeat(req)) {
-        link_answer(p->link, in, build_heartbeat, &req->actions->context);
+    if (is_root_audit(req)) {
+        link_answer(p->link, in, build_audit, (void *)(uintptr_t)req);
         return;
     }
     p->open_request = in;

@@ -21,7 +21,7 @@ struct far_msrp {
     uv_tcp_t listener, conn;
     uv_connect_t connecting;
     int n_handles; /* open libuv handles: memory goes with the last */
-    bool active, started, up, closing;
+    bool active, started, up, closing, dropping;
     uint8_t *in;
     size_t in_len, in_size;
     uint8_t *body; /* the message being put together */
@@ -270,6 +270,11 @@ static void on_closed(uv_handle_t *h)
 {
     struct far_msrp *m = h->data;
 
+    if (m->dropping && !m->closing && h == (uv_handle_t *)&m->conn) { /* ready for the next connection */
+        m->dropping = false;
+        uv_tcp_init(m->loop, &m->conn);
+        return;
+    }
     if (--m->n_handles)
         return;
     while (m->queue) {
@@ -420,6 +425,8 @@ int far_msrp_start(struct far_msrp *m, bool active, const struct addr *remote,
 {
     if (m->started)
         return 0;
+    if (uv_is_closing((uv_handle_t *)&m->conn))
+        return -EBUSY;
     m->started = true;
     m->active = active;
     sv_copy(sv_from(remote_path), m->remote_path, sizeof m->remote_path);
@@ -427,6 +434,14 @@ int far_msrp_start(struct far_msrp *m, bool active, const struct addr *remote,
         return 0;
     m->connecting.data = m;
     return uv_tcp_connect(&m->connecting, &m->conn, &remote->u.sa, on_connect);
+}
+
+void far_msrp_drop(struct far_msrp *m)
+{
+    m->dropping = !uv_is_closing((uv_handle_t *)&m->conn);
+    m->started = m->started && !m->active;
+    m->in_len = 0;
+    close_conn(m);
 }
 
 void far_msrp_free(struct far_msrp *m)

@@ -25,4 +25,6 @@ const char *far_msrp_path(const struct far_msrp *m); /* msrp://127.0.0.1:PORT/ID
 int far_msrp_start(struct far_msrp *m, bool active, const struct addr *remote, const char *remote_path);
 /* Queue one message; chunk: octets of body in one SEND (0 = 2048 as RFC 4975 5.1 asks of large ones). */
 int far_msrp_send(struct far_msrp *m, const char *ctype, const void *body, size_t n, size_t chunk);
+/* Close the connection, not the session: an active end may start again, a passive one takes the next connection. */
+void far_msrp_drop(struct far_msrp *m);
 void far_msrp_free(struct far_msrp *m);
