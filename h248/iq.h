@@ -84,6 +84,7 @@ struct iq_term {
     struct iq_int heartbeat;      /* hangterm/thb timerx, seconds; 0 = off */
     bool notify_cause;            /* g/cause */
     struct iq_int inactivity;     /* adid/ipstop dt, seconds */
+    struct iq_text inactivity_dir; /* adid/ipstop dir: IN, OUT, BOTH, EITHER */
     struct iq_int ito;            /* it/ito mit on ROOT, units of 10 ms */
 
     bool has_signals;             /* Signals descriptor present (also when empty: stop all) */
@@ -121,7 +122,7 @@ struct iq_stream *iq_stream_find(struct iq_term *t, uint16_t id);
 struct iq_group { struct sv semantics; unsigned n; uint16_t streams[IQ_LIST_MAX]; };
 int iq_group_parse(struct sv text, struct iq_group *g);
 /* Do groupse, strdeagg and sctpid of a whole termination (as it stands after the command) agree? 0, or -EBADMSG with
- * fault 489 (449: group semantics other than SCTP). */
+ * fault 489 (449: group semantics other than SCTP and BUNDLE). */
 int iq_group_check(const struct iq_term *t, struct iq_fault *fault);
 
 /* --- events observed (NOTIFY), both ways --- */

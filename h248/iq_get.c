@@ -180,6 +180,8 @@ static int use_params(const struct get *g, const struct use *u, enum pkg_scope s
 
         if (pm->field.scope != scope)
             continue;
+        if (!p && pm->optional)
+            continue;
         if (!p && !pm->has_default)
             return iq_refuse(g->fault, 457, "%.*s %s", SV_ARG(u->name), pm->name);
         if (!p) {

@@ -1,4 +1,5 @@
-/* Stream groups of a WebRTC termination (H.248.96; TS 29.334 5.7.1.3): groupse, strdeagg and sctpid must tell one story. */
+/* Stream groups of a WebRTC termination (H.248.96; TS 29.334 5.7.1.3): groupse, strdeagg and sctpid must tell one story.
+ * SCTP groups are components of one association, BUNDLE groups (RFC 9143) share a transport. */
 #include "h248/iq.h"
 
 #include <errno.h>
@@ -45,6 +46,11 @@ static bool has_id(const uint16_t *ids, unsigned n, uint16_t id)
     return false;
 }
 
+static bool is_bundle(const struct iq_group *g)
+{
+    return sv_iis(g->semantics, "BUNDLE");
+}
+
 /* The members of one group: there, component streams, each stream identifier once. */
 static int members_check(const struct iq_term *t, const struct iq_group *g, struct iq_fault *fault)
 {
@@ -74,6 +80,20 @@ static bool is_same_set(const struct iq_group *g, const struct iq_ids *ids)
     return true;
 }
 
+/* Each stream of a bundle is there and has a transport of its own otherwise: no component stream. */
+static int bundle_check(const struct iq_term *t, const struct iq_group *g, struct iq_fault *fault)
+{
+    for (unsigned i = 0; i < g->n; i++) {
+        const struct iq_stream *s = find(t, g->streams[i]);
+
+        if (!s)
+            return iq_refuse(fault, 489, "groupse names stream %u, which is not there", g->streams[i]);
+        if (s->sctpid.set)
+            return iq_refuse(fault, 489, "component stream %u cannot be bundled", g->streams[i]);
+    }
+    return 0;
+}
+
 /* Each group is de-aggregated by exactly one stream. */
 static int group_is_split(const struct iq_term *t, const struct iq_group *g, struct iq_fault *fault)
 {
@@ -90,13 +110,13 @@ static int group_is_split(const struct iq_term *t, const struct iq_group *g, str
 /* No stream is in two groups, and every component stream is in one. */
 static int member_check(const struct iq_stream *s, const struct iq_group *groups, unsigned n, struct iq_fault *fault)
 {
-    unsigned in_groups = 0;
+    unsigned in_sctp = 0, in_bundle = 0;
 
     for (unsigned i = 0; i < n; i++)
-        in_groups += has_id(groups[i].streams, groups[i].n, s->id);
-    if (in_groups > 1)
+        *(is_bundle(&groups[i]) ? &in_bundle : &in_sctp) += has_id(groups[i].streams, groups[i].n, s->id);
+    if (in_sctp > 1 || in_bundle > 1)
         return iq_refuse(fault, 489, "stream %u is in two groups", s->id);
-    if (s->sctpid.set && in_groups == 0)
+    if (s->sctpid.set && in_sctp == 0)
         return iq_refuse(fault, 489, "stream %u has an sctpid and is in no group", s->id);
     return 0;
 }
@@ -113,7 +133,7 @@ static int split_check(const struct iq_term *t, const struct iq_stream *s, const
             return iq_refuse(fault, 489, "strdeagg of stream %u names stream %u", s->id, s->strdeagg.v[i]);
     }
     for (unsigned i = 0; i < n; i++)
-        same += is_same_set(&groups[i], &s->strdeagg);
+        same += !is_bundle(&groups[i]) && is_same_set(&groups[i], &s->strdeagg);
     if (same != 1)
         return iq_refuse(fault, 489, "strdeagg of stream %u and groupse disagree", s->id);
     return 0;
@@ -130,15 +150,17 @@ int iq_group_check(const struct iq_term *t, struct iq_fault *fault)
     for (unsigned i = 0; i < n && !err; i++) {
         if (iq_group_parse(t->groupse.v[i], &groups[i]))
             return iq_refuse(fault, 489, "groupse %.*s", SV_ARG(t->groupse.v[i]));
-        if (!sv_iis(groups[i].semantics, "SCTP"))
+        if (!sv_iis(groups[i].semantics, "SCTP") && !is_bundle(&groups[i]))
             return iq_refuse(fault, 449, "groupse %.*s", SV_ARG(t->groupse.v[i]));
-        err = members_check(t, &groups[i], fault);
+        err = is_bundle(&groups[i]) ? bundle_check(t, &groups[i], fault) : members_check(t, &groups[i], fault);
     }
     for (unsigned i = 0; i < t->n_streams && !err; i++)
         err = member_check(&t->streams[i], groups, n, fault);
     for (unsigned i = 0; i < t->n_streams && !err; i++)
         err = split_check(t, &t->streams[i], groups, n, fault);
-    for (unsigned i = 0; i < n && !err; i++)
-        err = group_is_split(t, &groups[i], fault);
+    for (unsigned i = 0; i < n && !err; i++) {
+        if (!is_bundle(&groups[i]))
+            err = group_is_split(t, &groups[i], fault);
+    }
     return err;
 }

@@ -38,6 +38,7 @@ struct pkg_param { /* of an event or a signal */
     uint16_t id;
     struct pkg_def def;
     struct pkg_field field; /* of the command (armed, sent) or of the observed event */
+    bool optional;          /* absent: the field stays unset; has_default goes before */
     bool has_default;
     int64_t value;          /* the default: a number */
 };

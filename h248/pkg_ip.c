@@ -57,7 +57,7 @@ static const struct pkg rtcph = {"rtcph", 0x00b5, 1, rtcph_items, ARRAY_LEN(rtcp
 static const char *const dir_words[] = {"IN", "OUT", "BOTH", "EITHER", NULL};
 static const struct pkg_param ipstop_params[] = {
     {.name = "dt", .def = {PKG_INT, .min = 1, .max = UINT32_MAX}, .field = PKG_TERM(inactivity)},
-    {.name = "dir", .def = {PKG_ENUM, .values = dir_words}},
+    {.name = "dir", .def = {PKG_ENUM, .values = dir_words}, .field = PKG_TERM(inactivity_dir), .optional = true},
 };
 static const enum iq_event ipstop_events[] = {IQ_EV_INACTIVE};
 static const struct pkg_item adid_items[] = {

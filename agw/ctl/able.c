@@ -12,7 +12,11 @@ static const struct row {
     {"root", "*", PKG_PROPERTY}, /* audited; ROOT is provisioned (534) */
     {"hangterm", "thb", PKG_EVENT},
     {"it", "ito", PKG_EVENT},
-    {"gm", "saf", PKG_PROPERTY},
+    {"ipnapt", "latch", PKG_SIGNAL},
+    {"gm", "*", PKG_PROPERTY},
+    {"tman", "*", PKG_PROPERTY},
+    {"rtcph", "rsb", PKG_PROPERTY},
+    {"adid", "ipstop", PKG_EVENT},
     {"ipdc", "realm", PKG_PROPERTY},
     {"ds", "dscp", PKG_PROPERTY},
     {"ds", "tb", PKG_PROPERTY},

@@ -228,6 +228,7 @@ static void term_pick(const struct term *t, const struct wanted *w, struct iq_te
     if (!w->events) {
         out->has_events = false;
         out->heartbeat.set = out->notify_cause = false;
+        out->inactivity.set = out->inactivity_dir.set = false;
     }
     for (unsigned i = 0; i < out->n_streams; i++) {
         struct iq_stream *s = &out->streams[i];

@@ -19,6 +19,7 @@
 struct ctx;
 struct term;
 struct stream;
+struct transport;
 
 enum ctl_counter {
     CTL_C_CONTEXTS,
@@ -85,10 +86,14 @@ struct realm {
  */
 struct ep {
     bus_id id;
-    struct stream *stream;  /* NULL: closing */
-    struct port_pool *pool; /* NULL: no port of its own (channels) */
+    struct stream *stream;  /* a channel, a TCP connection or a flow ... */
+    struct transport *tp;   /* ... or a transport; both NULL: closing */
+    struct port_pool *pool; /* NULL: no port of its own (channels, flows, shared sockets) */
     uint16_t port;
-    unsigned waits; /* BUS_CLOSED still to come */
+    bool pair;              /* and the next port, for RTCP */
+    unsigned waits;         /* BUS_CLOSED still to come, after it was left */
+    unsigned early;         /* of these: of an association that was closed before its transport */
+    struct flow_counts *counts; /* of a flow; they live until its BUS_CLOSED */
     UT_hash_handle hh;
 };
 
@@ -105,6 +110,7 @@ struct ctl {
     struct ctx *ctxs;     /* uthash by id */
     struct term *terms;   /* uthash by TerminationID */
     struct ep *eps;       /* uthash by bus id */
+    struct transport *ufrags; /* uthash by our ufrag */
     struct term *beating; /* list of terminations with hangterm/thb armed */
     uint32_t last_ctx, last_term;
     bus_id last_bus;
@@ -132,8 +138,8 @@ const struct realm *ctl_realm(const struct ctl *c, struct sv name);
 const struct realm *ctl_interface(const struct ctl *c, struct sv name);
 
 /* --- ep.c --- */
-struct ep *ep_new(struct ctl *c, struct stream *s, struct port_pool *pool,
-                  uint16_t port); /* waits = 1 */
+/* Its stream or transport is set by the caller. */
+struct ep *ep_new(struct ctl *c, struct port_pool *pool, uint16_t port);
 struct ep *ep_find(struct ctl *c, bus_id id);
 /* The stream is gone; BUS_CLOSED is awaited for an opened one, else its port is given back at once.
  */

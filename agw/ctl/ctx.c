@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "agw/ctl/stream.h"
+#include "agw/ctl/rtp.h"
 #include "agw/ctl/term.h"
 
 /* Ids go up and come round late, so that a command for a dead context meets no other. */
@@ -67,19 +67,33 @@ struct ctx *ctx_find(struct ctl *c, uint32_t id)
     return x;
 }
 
-/* A TCP stream of this id that is not connected yet, on another termination. */
-static struct stream *free_tcp(const struct ctx *x, const struct stream *chan)
+/* The stream of this id and kind on another termination that is connected with nothing yet. */
+static struct stream *free_one(const struct ctx *x, const struct stream *of, enum stream_kind kind)
 {
     struct term *t;
 
     DL_FOREACH(x->terms, t)
     {
-        struct stream *s = t == chan->term ? NULL : term_stream(t, chan->spec.id);
+        struct stream *s = t == of->term ? NULL : term_stream(t, of->spec.id);
 
-        if (s && s->kind == STREAM_TCP && !s->joined)
+        if (s && s->kind == kind && s->opened && !s->joined)
             return s;
     }
     return NULL;
+}
+
+static void connect_one(const struct ctx *x, struct stream *s)
+{
+    struct stream *other = s->joined;
+
+    if (s->kind == STREAM_CHAN && !other && (other = free_one(x, s, STREAM_TCP)))
+        stream_join(s, other);
+    if (s->kind != STREAM_RTP || !s->opened)
+        return;
+    if (!other)
+        other = free_one(x, s, STREAM_RTP);
+    if (other && (!s->joined || s->rewire || other->rewire))
+        rtp_join(s, other);
 }
 
 void ctx_connect(struct ctx *x)
@@ -90,11 +104,6 @@ void ctx_connect(struct ctx *x)
     DL_FOREACH(x->terms, t)
     {
         DL_FOREACH(t->streams, s)
-        {
-            struct stream *tcp = s->kind == STREAM_CHAN && !s->joined ? free_tcp(x, s) : NULL;
-
-            if (tcp)
-                stream_join(s, tcp);
-        }
+        connect_one(x, s);
     }
 }

@@ -4,17 +4,15 @@
 
 #include <stdlib.h>
 
-struct ep *ep_new(struct ctl *c, struct stream *s, struct port_pool *pool, uint16_t port)
+struct ep *ep_new(struct ctl *c, struct port_pool *pool, uint16_t port)
 {
     struct ep *ep = calloc(1, sizeof *ep);
 
     if (!ep)
         return NULL;
     ep->id = ++c->last_bus;
-    ep->stream = s;
     ep->pool = pool;
     ep->port = port;
-    ep->waits = 1;
     HASH_ADD(hh, c->eps, id, sizeof ep->id, ep);
     count_add(&c->counts[CTL_C_ENDPOINTS], 1);
     return ep;
@@ -33,6 +31,9 @@ static void ep_free(struct ctl *c, struct ep *ep)
     HASH_DEL(c->eps, ep);
     if (ep->pool)
         port_give(ep->pool, ep->port);
+    if (ep->pair)
+        port_give(ep->pool, (uint16_t)(ep->port + 1));
+    free(ep->counts);
     count_add(&c->counts[CTL_C_ENDPOINTS], -1);
     free(ep);
 }
@@ -40,6 +41,7 @@ static void ep_free(struct ctl *c, struct ep *ep)
 void ep_leave(struct ctl *c, struct ep *ep, bool opened)
 {
     ep->stream = NULL;
+    ep->tp = NULL;
     if (!opened)
         ep_free(c, ep);
 }
@@ -48,9 +50,18 @@ void ep_closed(struct ctl *c, bus_id id)
 {
     struct ep *ep = ep_find(c, id);
 
-    /* an object that ended by itself is still the stream's until control closes it */
-    if (!ep || ep->stream)
+    if (!ep)
         return;
-    if (--ep->waits == 0)
+    if (ep->stream || ep->tp) {
+        /* an object that ended by itself is still the stream's until control closes it */
+        if (!ep->early)
+            return;
+        ep->early--;
+        ep->waits--;
+        return;
+    }
+    if (ep->waits <= 1)
         ep_free(c, ep);
+    else
+        ep->waits--;
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "agw/ctl/stream.h"
+#include "agw/ctl/transport.h"
 #include "common/log.h"
 
 #define TIMESTAMP_LEN 18 /* "20260101T12000000" */
@@ -21,6 +21,7 @@ void event_disarm(struct term *t)
     t->has_events = false;
     t->heartbeat.set = false;
     t->notify_cause = false;
+    t->inactivity.set = t->inactivity_dir.set = false;
 }
 
 void event_arm(struct term *t, const struct iq_term *asked, msec_t now)
@@ -30,6 +31,8 @@ void event_arm(struct term *t, const struct iq_term *asked, msec_t now)
     t->request_id = asked->request_id;
     t->heartbeat = asked->heartbeat;
     t->notify_cause = asked->notify_cause;
+    t->inactivity = asked->inactivity;
+    t->inactivity_dir = asked->inactivity_dir;
     if (!t->heartbeat.set || t->heartbeat.v == 0) /* H.248.36: 0 = off */
         return;
     t->beat_at = now + (msec_t)t->heartbeat.v * 1000;
@@ -177,6 +180,7 @@ static const struct what {
     {BUS_EV_TCP_FAILED, IQ_EV_TCP_FAILED, "FT", false},
     {BUS_EV_TCP_CLOSED, IQ_EV_TCP_RELEASED, "NR", false},
     {BUS_EV_TCP_UP, IQ_EV_TCP_ESTABLISHED, NULL, false},
+    {BUS_EV_INACTIVE, IQ_EV_INACTIVE, NULL, false},
     {BUS_EV_MSRP_BAD, IQ_EV_TCP_FAILED, "FT", false},
 };
 
@@ -196,6 +200,8 @@ static bool is_armed(const struct stream *s, enum iq_event ev)
     case IQ_EV_TCP_RELEASED:
     case IQ_EV_TCP_ESTABLISHED:
         return s->spec.notify_tcp;
+    case IQ_EV_INACTIVE:
+        return s->term->inactivity.set;
     default:
         return false;
     }
@@ -255,18 +261,32 @@ static void observe(struct stream *s, const struct what *w)
     notify(t->ctx->ctl, t->ctx->id, t->id, t->request_id, &ev);
 }
 
+/* Of the streams on a transport the one that wants to hear of it; else the one that speaks for it. */
+static struct stream *rider(const struct transport *tp, const struct what *w)
+{
+    struct stream *s;
+
+    DL_FOREACH(tp->term->streams, s)
+    {
+        if (w && s->tp == tp && is_armed(s, w->event))
+            return s;
+    }
+    return transport_lead(tp);
+}
+
 void event_bus(struct ctl *c, const struct bus_event *ev)
 {
     struct ep *ep = ep_find(c, ev->id);
-    struct stream *s = ep ? ep->stream : NULL;
     const struct what *w = NULL;
+    struct stream *s;
 
-    if (!s)
-        return; /* late news of something that is gone */
     for (unsigned i = 0; i < ARRAY_LEN(whats) && !w; i++) {
         if (whats[i].what == ev->what)
             w = &whats[i];
     }
+    s = !ep ? NULL : ep->tp ? rider(ep->tp, w) : ep->stream;
+    if (!s)
+        return; /* late news of something that is gone */
     if (ev->what == BUS_EV_DTLS_FAILED)
         count_add(&c->counts[CTL_C_DTLS_FAILED], 1);
     log_write(w && w->warn ? LOG_WARN : LOG_INFO, "ctl",

@@ -13,10 +13,12 @@
 #define CTL_NOTIFY           4096 /* NOTIFY requests without a reply; more are dropped and counted */
 #define CTL_TERM_BYTES       (96u << 10) /* octets that the description of one termination may take */
 #define CTL_PORT_TRIES       64 /* ports tried for one endpoint when others hold them; then error 510 */
+#define CTL_PORT_REST        64 /* single ports that rest before they are used again; till then pairs are broken */
 #define CTL_TCP_BACKLOG      4      /* an endpoint takes one connection */
 #define CTL_MESSAGE_SIZE     262144 /* default: a=max-message-size that we answer */
 #define CTL_MESSAGE_SIZE_MAX (16u << 20)
 #define CTL_SCTP_PORT        5000   /* default: a=sctp-port that we answer */
 #define CTL_ORPHAN_MS        120000 /* default: contexts of a silent controller are kept that long */
 #define CTL_HEARTBEAT_MAX    604800 /* seconds of hangterm/thb: one week */
+#define CTL_INACTIVITY_MAX   86400  /* seconds of adid/ipstop that are counted; more means a day */
 #define CTL_TICK_MS          500    /* pace of heartbeats and supervision */

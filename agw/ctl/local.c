@@ -5,106 +5,119 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-#include "common/rnd.h"
+#include "agw/ctl/sdes.h"
 
-#define UFRAG_CHARS 8  /* 47 bits of 62^8; RFC 8839 5.4 asks for 24 */
-#define PWD_CHARS   24 /* 142 bits; it asks for 128 */
-/* RFC 8445 5.1.2: 126 * 2^24 + 65535 * 2^8 + 255: host candidate, component 1 */
-#define HOST_PRIORITY 2130706431u
+/* RFC 8445 5.1.2: 126 * 2^24 + 65535 * 2^8 + (256 - component): host candidate */
+#define HOST_PRIORITY(component) (2130706432u - (component))
 
 struct fill {
     struct arena *a;
     uint16_t stream;
     struct local *l;
     struct iq_fault *fault;
+    unsigned candidates; /* `$` seen so far */
 };
 
-static int bad(const struct fill *f, const struct sdp_attr *at)
+static int bad(struct fill *f, const struct sdp_attr *at)
 {
     return iq_refuse(f->fault, 449, "Local of stream %u: a=%.*s:%.*s", f->stream, SV_ARG(at->name),
                      SV_ARG(at->value));
 }
 
-static bool is_open(const struct sdp_attr *at)
+static bool is_dollar(struct sv value)
 {
-    return sv_is(sv_trim(at->value), "$");
+    return sv_is(sv_trim(value), "$");
 }
 
 /* Each row: `text` makes the value for `$`; `given` takes over or refuses a value that was not
  * open. */
-static char *ufrag_text(const struct fill *f)
+static char *ufrag_text(struct fill *f, const struct sdp_attr *at)
 {
-    if (!f->l->fresh) {
-        rnd_text(f->l->ufrag, UFRAG_CHARS);
-        rnd_text(f->l->pwd, PWD_CHARS);
+    (void)at;
+    if (!f->l->fresh && !f->l->settled) {
+        memcpy(f->l->ufrag, f->l->next_ufrag, sizeof f->l->ufrag);
+        memcpy(f->l->pwd, f->l->next_pwd, sizeof f->l->pwd);
         f->l->fresh = true;
     }
     f->l->ice = true;
     return arena_printf(f->a, "%s", f->l->ufrag);
 }
 
-static char *pwd_text(const struct fill *f)
+static char *pwd_text(struct fill *f, const struct sdp_attr *at)
 {
-    return ufrag_text(f) ? arena_printf(f->a, "%s", f->l->pwd) : NULL;
+    return ufrag_text(f, at) ? arena_printf(f->a, "%s", f->l->pwd) : NULL;
 }
 
-static int given_credential(const struct fill *f, const struct sdp_attr *at, char *out, size_t size,
+static int given_credential(struct fill *f, const struct sdp_attr *at, char *out, size_t size,
                             size_t least)
 {
     if (at->value.n < least || at->value.n >= size || f->l->fresh)
+        return bad(f, at);
+    if (f->l->settled && !sv_is(at->value, out))
         return bad(f, at);
     sv_copy(at->value, out, size);
     f->l->ice = true;
     return 0;
 }
 
-static int ufrag_given(const struct fill *f, const struct sdp_attr *at)
+static int ufrag_given(struct fill *f, const struct sdp_attr *at)
 {
     return given_credential(f, at, f->l->ufrag, sizeof f->l->ufrag, 4);
 }
 
-static int pwd_given(const struct fill *f, const struct sdp_attr *at)
+static int pwd_given(struct fill *f, const struct sdp_attr *at)
 {
     return given_credential(f, at, f->l->pwd, sizeof f->l->pwd, 22);
 }
 
-static char *candidate_text(const struct fill *f)
+static char *candidate_of(struct fill *f, unsigned component)
 {
+    const struct addr *a = component == 1 ? f->l->addr : f->l->rtcp;
     char host[ADDR_STRLEN];
 
-    return arena_printf(f->a, "1 1 UDP %u %s %u typ host", HOST_PRIORITY,
-                        addr_host(f->l->addr, host), addr_port(f->l->addr));
+    return arena_printf(f->a, "1 %u UDP %u %s %u typ host", component, HOST_PRIORITY(component),
+                        addr_host(a, host), addr_port(a));
 }
 
-static int candidate_given(const struct fill *f, const struct sdp_attr *at)
+static char *candidate_text(struct fill *f, const struct sdp_attr *at)
+{
+    (void)at;
+    f->candidates++;
+    return candidate_of(f, f->candidates == 2 && f->l->two ? 2 : 1);
+}
+
+static int candidate_given(struct fill *f, const struct sdp_attr *at)
 {
     struct sdp_candidate c;
     struct addr a;
 
-    if (sdp_candidate_parse(at->value, &c) || addr_parse(&a, c.addr, c.port) ||
-        !addr_eq(&a, f->l->addr))
+    if (sdp_candidate_parse(at->value, &c) || addr_parse(&a, c.addr, c.port))
         return bad(f, at);
-    return 0;
+    if (c.component == 2 && f->l->two)
+        return addr_eq(&a, f->l->rtcp) ? 0 : bad(f, at);
+    return addr_eq(&a, f->l->addr) ? 0 : bad(f, at);
 }
 
-static char *fingerprint_text(const struct fill *f)
+static char *fingerprint_text(struct fill *f, const struct sdp_attr *at)
 {
+    (void)at;
     return arena_printf(f->a, "sha-256 %s", f->l->fingerprint);
 }
 
-static int fingerprint_given(const struct fill *f, const struct sdp_attr *at)
+static int fingerprint_given(struct fill *f, const struct sdp_attr *at)
 {
     struct sv rest = at->value, hash = sv_word(&rest);
 
     return sv_iis(hash, "sha-256") && sv_iis(sv_trim(rest), f->l->fingerprint) ? 0 : bad(f, at);
 }
 
-static char *sctp_port_text(const struct fill *f)
+static char *sctp_port_text(struct fill *f, const struct sdp_attr *at)
 {
+    (void)at;
     return arena_printf(f->a, "%u", f->l->sctp_port);
 }
 
-static int sctp_port_given(const struct fill *f, const struct sdp_attr *at)
+static int sctp_port_given(struct fill *f, const struct sdp_attr *at)
 {
     uint32_t v;
 
@@ -114,12 +127,13 @@ static int sctp_port_given(const struct fill *f, const struct sdp_attr *at)
     return 0;
 }
 
-static char *size_text(const struct fill *f)
+static char *size_text(struct fill *f, const struct sdp_attr *at)
 {
+    (void)at;
     return arena_printf(f->a, "%u", f->l->max_message);
 }
 
-static int size_given(const struct fill *f, const struct sdp_attr *at)
+static int size_given(struct fill *f, const struct sdp_attr *at)
 {
     uint32_t v;
 
@@ -130,64 +144,110 @@ static int size_given(const struct fill *f, const struct sdp_attr *at)
     return 0;
 }
 
-static char *setup_text(const struct fill *f)
+static char *setup_text(struct fill *f, const struct sdp_attr *at)
 {
+    (void)at;
     return arena_printf(f->a, "passive");
 }
 
-static int any_given(const struct fill *f, const struct sdp_attr *at)
+static int any_given(struct fill *f, const struct sdp_attr *at)
 {
     return sdp_setup_parse(at->value) == SDP_SETUP_BAD ? bad(f, at) : 0;
 }
 
-static const struct row {
-    const char *name;
-    char *(*text)(const struct fill *f);
-    int (*given)(const struct fill *f, const struct sdp_attr *at);
-} rows[] = {
-    {"ice-ufrag", ufrag_text, ufrag_given},
-    {"ice-pwd", pwd_text, pwd_given},
-    {"candidate", candidate_text, candidate_given},
-    {"fingerprint", fingerprint_text, fingerprint_given},
-    {"sctp-port", sctp_port_text, sctp_port_given},
-    {"max-message-size", size_text, size_given},
-    {"setup", setup_text, any_given},
-};
-
-/* "sha-256 $": the hash is named, the value is open. */
-static bool is_open_fingerprint(const struct sdp_attr *at)
+/* a=rtcp (RFC 3605): the port alone, the address is that of c=. */
+static char *rtcp_text(struct fill *f, const struct sdp_attr *at)
 {
-    struct sv rest = at->value, hash = sv_word(&rest);
-
-    return sv_is(at->name, "fingerprint") && sv_iis(hash, "sha-256") && sv_is(sv_trim(rest), "$");
+    (void)at;
+    return f->l->rtcp ? arena_printf(f->a, "%u", addr_port(f->l->rtcp)) : NULL;
 }
 
-static int fill_attr(const struct fill *f, struct sdp_attr *at, struct sdp_attr **answer,
+static int rtcp_given(struct fill *f, const struct sdp_attr *at)
+{
+    struct sv rest = at->value;
+    uint32_t port;
+
+    if (!f->l->rtcp || sv_u32(sv_word(&rest), UINT16_MAX, &port) || port != addr_port(f->l->rtcp))
+        return bad(f, at);
+    return 0;
+}
+
+static char *crypto_text(struct fill *f, const struct sdp_attr *at)
+{
+    char text[SDES_LEN];
+    struct sdes s;
+
+    if (sdes_new(at->value, f->l->remote, &s))
+        return NULL;
+    sdes_print(&s, text);
+    return arena_printf(f->a, "%s", text);
+}
+
+/* Whether one of them can be used is seen when Remote is there, too (sdes_keys). */
+static int crypto_given(struct fill *f, const struct sdp_attr *at)
+{
+    struct sdes s;
+    int err = sdes_parse(at->value, &s);
+
+    memset(&s, 0, sizeof s);
+    return err == -EBADMSG ? bad(f, at) : 0;
+}
+
+/* "sha-256 $": the hash is named, the value is open. */
+static bool is_open_fingerprint(struct sv value)
+{
+    struct sv rest = value, hash = sv_word(&rest);
+
+    return is_dollar(value) || (sv_iis(hash, "sha-256") && is_dollar(rest));
+}
+
+static const struct row {
+    const char *name;
+    bool (*is_open)(struct sv value);
+    char *(*text)(struct fill *f, const struct sdp_attr *at); /* NULL: no memory, or not to be had */
+    int (*given)(struct fill *f, const struct sdp_attr *at);
+} rows[] = {
+    {"ice-ufrag", is_dollar, ufrag_text, ufrag_given},
+    {"ice-pwd", is_dollar, pwd_text, pwd_given},
+    {"candidate", is_dollar, candidate_text, candidate_given},
+    {"fingerprint", is_open_fingerprint, fingerprint_text, fingerprint_given},
+    {"sctp-port", is_dollar, sctp_port_text, sctp_port_given},
+    {"max-message-size", is_dollar, size_text, size_given},
+    {"setup", is_dollar, setup_text, any_given},
+    {"rtcp", is_dollar, rtcp_text, rtcp_given},
+    {"crypto", sdes_is_open, crypto_text, crypto_given},
+};
+
+static const struct row *row_of(struct sv name)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        if (sv_is(name, rows[i].name))
+            return &rows[i];
+    }
+    return NULL;
+}
+
+static int fill_attr(struct fill *f, struct sdp_attr *at, struct sdp_attr **answer,
                      bool *open)
 {
-    const struct row *r = NULL;
+    const struct row *r = row_of(at->name);
     char *text;
 
-    for (unsigned i = 0; i < ARRAY_LEN(rows) && !r; i++) {
-        if (sv_is(at->name, rows[i].name))
-            r = &rows[i];
-    }
-    if (!is_open(at) && !is_open_fingerprint(at)) {
-        if (memchr(at->value.p ? at->value.p : "", '$', at->value.n) && r)
-            return bad(f, at);
-        return r ? r->given(f, at) : 0;
-    }
     if (!r)
+        return is_dollar(at->value) ? bad(f, at) : 0;
+    if (!r->is_open(at->value))
+        return memchr(at->value.p ? at->value.p : "", '$', at->value.n) ? bad(f, at) : r->given(f, at);
+    if (sv_is(at->name, "rtcp") && !f->l->rtcp)
         return bad(f, at);
-    text = r->text(f);
+    text = r->text(f, at);
     if (!text)
-        return -ENOMEM;
+        return sv_is(at->name, "crypto") ? bad(f, at) : -ENOMEM;
     at->value = sv_from(text);
     *open = true;
     return sdp_attr_add(f->a, answer, r->name, at->value);
 }
 
-static int fill_attrs(const struct fill *f, struct sdp_attr *list, struct sdp_attr **answer,
+static int fill_attrs(struct fill *f, struct sdp_attr *list, struct sdp_attr **answer,
                       bool *open)
 {
     struct sdp_attr *at;
@@ -200,6 +260,21 @@ static int fill_attrs(const struct fill *f, struct sdp_attr *list, struct sdp_at
             break;
     }
     return err;
+}
+
+/* One `a=candidate:$` asks for all components. */
+static int fill_second(struct fill *f, struct sdp_media *m, struct sdp_attr **answer)
+{
+    char *text;
+    int err;
+
+    if (!f->l->two || f->candidates != 1)
+        return 0;
+    text = candidate_of(f, 2);
+    if (!text)
+        return -ENOMEM;
+    err = sdp_attr_add(f->a, &m->attrs, "candidate", sv_from(text));
+    return err ? err : sdp_attr_add(f->a, answer, "candidate", sv_from(text));
 }
 
 static struct sdp_conn *conn_of(struct sdp *sdp)
@@ -218,7 +293,7 @@ int local_family(const struct sdp *sdp, uint16_t stream, bool *v6, struct iq_fau
 }
 
 /* c= and m=: chosen by us, or exactly what we have. */
-static int fill_addr(const struct fill *f, struct sdp *sdp, bool *open)
+static int fill_addr(struct fill *f, struct sdp *sdp, bool *open)
 {
     struct sdp_conn *c = conn_of(sdp);
     char host[ADDR_STRLEN];
@@ -245,7 +320,7 @@ static int fill_addr(const struct fill *f, struct sdp *sdp, bool *open)
 int local_fill(struct arena *a, struct sdp *sdp, uint16_t stream, struct local *l,
                struct sdp **answer, struct iq_fault *fault)
 {
-    const struct fill f = {a, stream, l, fault};
+    struct fill f = {.a = a, .stream = stream, .l = l, .fault = fault};
     struct sdp *out = sdp_new(a);
     struct sdp_media *m;
     bool open = false;
@@ -266,12 +341,19 @@ int local_fill(struct arena *a, struct sdp *sdp, uint16_t stream, struct local *
     err = fill_attrs(&f, sdp->attrs, &m->attrs, &open);
     if (!err)
         err = fill_attrs(&f, sdp->media->attrs, &m->attrs, &open);
+    if (!err)
+        err = fill_second(&f, sdp->media, &m->attrs);
     if (!err && l->ice && (!l->ufrag[0] || !l->pwd[0]))
         err = iq_refuse(fault, 472, "Local of stream %u: ice-ufrag without ice-pwd or the reverse",
                         stream);
     if (!err)
         *answer = open ? out : NULL;
     return err;
+}
+
+bool local_has_mux(const struct sdp *sdp)
+{
+    return sdp && sdp->media && sdp_attr_of(sdp, sdp->media, "rtcp-mux");
 }
 
 enum sdp_setup local_setup(const struct sdp *sdp)

@@ -7,14 +7,21 @@
 
 #define LOCAL_UFRAG 16 /* ours and given ones, NUL included: as struct bus_sep has them */
 #define LOCAL_PWD   40
+#define LOCAL_UFRAG_CHARS 8  /* 47 bits of 62^8; RFC 8839 5.4 asks for 24 */
+#define LOCAL_PWD_CHARS   24 /* 142 bits; it asks for 128 */
 
 struct local { /* in: what we have to offer; ufrag and pwd, sctp_port and max_message also out: what
                   was given instead */
     const struct addr *addr;
+    const struct addr *rtcp; /* where RTCP comes in: of its own port, or that of RTP; NULL: no RTCP */
+    bool two;                /* RTCP has a port of its own: a second component (RFC 8445 4) */
+    const struct sdp *remote; /* whose a=crypto decides for ours; NULL: none yet */
     const char *fingerprint; /* sha-256 */
     bool ice;                /* out: Local has ICE credentials */
     bool fresh;              /* out: credentials were chosen (`$`) */
+    bool settled;            /* in: ufrag and pwd stand already: another stream of the bundle has them */
     char ufrag[LOCAL_UFRAG], pwd[LOCAL_PWD];
+    char next_ufrag[LOCAL_UFRAG], next_pwd[LOCAL_PWD]; /* in: what `$` becomes */
     uint16_t sctp_port;
     uint32_t max_message;
     uint32_t max_message_limit;
@@ -27,5 +34,7 @@ int local_family(const struct sdp *sdp, uint16_t stream, bool *v6, struct iq_fau
  * -ENOMEM. */
 int local_fill(struct arena *a, struct sdp *sdp, uint16_t stream, struct local *l,
                struct sdp **answer, struct iq_fault *fault);
+/* RTCP shares RTP's port by Local (RFC 5761 5.1.1). */
+bool local_has_mux(const struct sdp *sdp);
 /* a=setup of Local; NONE: absent. */
 enum sdp_setup local_setup(const struct sdp *sdp);

@@ -1,14 +1,21 @@
-/* Port pool: two first-in-first-out queues, linked through one array of 16-bit successors. */
+/* Port pool: two first-in-first-out queues (whole pairs, ports whose partner is taken), linked through one array. */
 #include "agw/ctl/port.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "agw/ctl/limits.h"
 
-#define NIL   0u      /* no successor: port 0 is never in a pool */
-#define TAKEN 0xFFFFu /* not in a queue: port 65535 is never in a pool either */
+#define NIL 0u /* no neighbour: port 0 is never in a pool */
+
+enum state { TAKEN, SINGLE, PAIRED };
+
+struct slot {
+    uint16_t next, prev; /* ports in its queue; of a pair the even one stands there */
+    uint8_t state;
+};
 
 struct queue {
     uint16_t first, last; /* ports; NIL = empty */
@@ -19,31 +26,85 @@ struct port_pool {
     enum port_kind kind;
     struct addr addr;
     uint16_t lo, hi;
-    struct queue queues[2]; /* even, odd */
-    uint16_t *next;         /* successor in its queue; index: port - lo */
+    struct queue pairs, singles;
+    struct slot *slots; /* index: port - lo */
 };
 
-static void put_last(struct port_pool *p, uint16_t port)
+static struct slot *slot_of(const struct port_pool *p, uint16_t port)
 {
-    struct queue *q = &p->queues[port & 1];
+    return &p->slots[port - p->lo];
+}
 
-    p->next[port - p->lo] = NIL;
+static void append(struct port_pool *p, struct queue *q, uint16_t port)
+{
+    struct slot *s = slot_of(p, port);
+
+    s->next = NIL;
+    s->prev = q->last;
     if (q->n)
-        p->next[q->last - p->lo] = port;
+        slot_of(p, q->last)->next = port;
     else
         q->first = port;
     q->last = port;
     q->n++;
 }
 
-static uint16_t take_first(struct port_pool *p, struct queue *q)
+static void unlink_port(struct port_pool *p, struct queue *q, uint16_t port)
 {
-    uint16_t port = q->first;
+    struct slot *s = slot_of(p, port);
 
-    q->first = p->next[port - p->lo];
-    p->next[port - p->lo] = TAKEN;
+    if (s->prev)
+        slot_of(p, s->prev)->next = s->next;
+    else
+        q->first = s->next;
+    if (s->next)
+        slot_of(p, s->next)->prev = s->prev;
+    else
+        q->last = s->prev;
     q->n--;
+}
+
+static void put(struct port_pool *p, uint16_t port)
+{
+    const uint16_t other = port ^ 1u, even = port & ~1u;
+
+    if (other < p->lo || other > p->hi || slot_of(p, other)->state != SINGLE) {
+        slot_of(p, port)->state = SINGLE;
+        append(p, &p->singles, port);
+        return;
+    }
+    unlink_port(p, &p->singles, other);
+    slot_of(p, port)->state = slot_of(p, other)->state = PAIRED;
+    append(p, &p->pairs, even);
+}
+
+/* Of one port: a pair is broken only as long as too few single ones have rested. */
+static uint16_t take_single(struct port_pool *p)
+{
+    uint16_t port;
+
+    if (p->singles.n > CTL_PORT_REST || !p->pairs.n) {
+        port = p->singles.first;
+        unlink_port(p, &p->singles, port);
+    } else {
+        const uint16_t even = p->pairs.first;
+
+        unlink_port(p, &p->pairs, even);
+        slot_of(p, even)->state = SINGLE;
+        append(p, &p->singles, even);
+        port = even | 1u;
+    }
+    slot_of(p, port)->state = TAKEN;
     return port;
+}
+
+static uint16_t take_pair(struct port_pool *p)
+{
+    const uint16_t even = p->pairs.first;
+
+    unlink_port(p, &p->pairs, even);
+    slot_of(p, even)->state = slot_of(p, even | 1u)->state = TAKEN;
+    return even;
 }
 
 int port_pool_new(struct port_pool **pp, enum port_kind kind, const struct addr *addr, uint16_t lo,
@@ -51,7 +112,7 @@ int port_pool_new(struct port_pool **pp, enum port_kind kind, const struct addr 
 {
     struct port_pool *p;
 
-    if (lo == NIL || lo > hi || hi == TAKEN)
+    if (lo == NIL || lo > hi || hi == UINT16_MAX)
         return -EINVAL;
     p = calloc(1, sizeof *p);
     if (!p)
@@ -60,13 +121,13 @@ int port_pool_new(struct port_pool **pp, enum port_kind kind, const struct addr 
     p->addr = *addr;
     p->lo = lo;
     p->hi = hi;
-    p->next = calloc((size_t)(hi - lo) + 1, sizeof *p->next);
-    if (!p->next) {
+    p->slots = calloc((size_t)(hi - lo) + 1, sizeof *p->slots);
+    if (!p->slots) {
         free(p);
         return -ENOMEM;
     }
     for (unsigned port = lo; port <= hi; port++)
-        put_last(p, (uint16_t)port);
+        put(p, (uint16_t)port);
     *pp = p;
     return 0;
 }
@@ -75,51 +136,88 @@ void port_pool_free(struct port_pool *p)
 {
     if (!p)
         return;
-    free(p->next);
+    free(p->slots);
     free(p);
 }
 
-/* The first of this queue that nobody else on this host holds. The fd, -ENOSPC, or another -errno.
- */
-static int take_from(struct port_pool *p, struct queue *q, struct addr *local)
+static int socket_on(const struct port_pool *p, uint16_t port, struct addr *local)
 {
-    unsigned tries = q->n < CTL_PORT_TRIES ? q->n : CTL_PORT_TRIES;
-
-    while (tries-- > 0) {
-        struct addr a = p->addr;
-        uint16_t port = take_first(p, q);
-        int fd;
-
-        addr_set_port(&a, port);
-        fd = p->kind == PORT_UDP ? net_udp(&a) : net_tcp_listen(&a, CTL_TCP_BACKLOG);
-        if (fd >= 0) {
-            *local = a;
-            return fd;
-        }
-        put_last(p, port);
-        if (fd != -EADDRINUSE && fd != -EACCES)
-            return fd;
-    }
-    return -ENOSPC;
+    *local = p->addr;
+    addr_set_port(local, port);
+    return p->kind == PORT_UDP ? net_udp(local) : net_tcp_listen(local, CTL_TCP_BACKLOG);
 }
 
-int port_take(struct port_pool *p, enum port_parity parity, struct addr *local)
+/* Somebody else on this host holds it: another port will do. */
+static bool is_held(int err)
 {
-    /* Any port: odd ones first, so that even ones stay for those who need them (RFC 3550 11). */
-    int fd = parity == PORT_ANY ? take_from(p, &p->queues[1], local) : -ENOSPC;
+    return err == -EADDRINUSE || err == -EACCES;
+}
 
-    return fd == -ENOSPC ? take_from(p, &p->queues[0], local) : fd;
+/* What others held goes back only after the search, so that every port is tried once. */
+static int put_back(struct port_pool *p, const uint16_t *held, unsigned n, int result)
+{
+    while (n-- > 0)
+        put(p, held[n]);
+    return result;
+}
+
+int port_take(struct port_pool *p, struct addr *local)
+{
+    uint16_t held[CTL_PORT_TRIES];
+    unsigned n = 0;
+
+    while (n < CTL_PORT_TRIES && port_left(p)) {
+        struct addr a;
+        int fd;
+
+        held[n] = take_single(p);
+        fd = socket_on(p, held[n], &a);
+        if (fd >= 0) {
+            *local = a;
+            return put_back(p, held, n, fd);
+        }
+        n++;
+        if (!is_held(fd))
+            return put_back(p, held, n, fd);
+    }
+    return put_back(p, held, n, -ENOSPC);
+}
+
+int port_take_pair(struct port_pool *p, struct addr *local, int *odd_fd)
+{
+    uint16_t held[2 * CTL_PORT_TRIES];
+    unsigned n = 0;
+
+    while (n < 2 * CTL_PORT_TRIES && p->pairs.n) {
+        const uint16_t port = take_pair(p);
+        struct addr even, odd;
+        int fd = socket_on(p, port, &even);
+        int fd2 = fd < 0 ? fd : socket_on(p, port | 1u, &odd);
+
+        if (fd2 >= 0) {
+            *local = even;
+            *odd_fd = fd2;
+            return put_back(p, held, n, fd);
+        }
+        if (fd >= 0)
+            close(fd);
+        held[n++] = port;
+        held[n++] = port | 1u;
+        if (!is_held(fd2))
+            return put_back(p, held, n, fd2);
+    }
+    return put_back(p, held, n, -ENOSPC);
 }
 
 void port_give(struct port_pool *p, uint16_t port)
 {
-    assert(port >= p->lo && port <= p->hi && p->next[port - p->lo] == TAKEN);
-    put_last(p, port);
+    assert(port >= p->lo && port <= p->hi && slot_of(p, port)->state == TAKEN);
+    put(p, port);
 }
 
 unsigned port_left(const struct port_pool *p)
 {
-    return p->queues[0].n + p->queues[1].n;
+    return p->pairs.n * 2 + p->singles.n;
 }
 
 const struct addr *port_addr(const struct port_pool *p)

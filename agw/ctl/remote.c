@@ -3,6 +3,7 @@
 #include "agw/ctl/remote.h"
 
 #include <errno.h>
+#include <utlist.h>
 
 #define SCTP_PORT_DEFAULT   5000u  /* RFC 8841 5.1 */
 #define MAX_MESSAGE_DEFAULT 65536u /* RFC 8841 6 */
@@ -90,6 +91,51 @@ static int read_sctp(const struct sdp *sdp, uint16_t stream, struct remote *out,
     return 0;
 }
 
+/* a=rtcp:53020, a=rtcp:53020 IN IP4 126.16.64.4 */
+static int read_rtcp(const struct sdp *sdp, uint16_t stream, struct remote *out, struct iq_fault *fault)
+{
+    const struct sdp_attr *at = sdp_attr_of(sdp, sdp->media, "rtcp");
+    struct sv rest = at ? at->value : SV_NONE, word;
+    uint32_t port;
+
+    out->mux = sdp_attr_of(sdp, sdp->media, "rtcp-mux") != NULL;
+    if (!at) {
+        out->rtcp = out->addr;
+        addr_set_port(&out->rtcp, (uint16_t)(addr_port(&out->addr) + 1));
+        if (addr_port(&out->addr) == 0 || addr_port(&out->addr) == UINT16_MAX)
+            memset(&out->rtcp, 0, sizeof out->rtcp);
+        return 0;
+    }
+    if (sv_u32(sv_word(&rest), UINT16_MAX, &port))
+        return iq_refuse(fault, 449, "Remote of stream %u: rtcp %.*s", stream, SV_ARG(at->value));
+    out->rtcp = out->addr;
+    addr_set_port(&out->rtcp, (uint16_t)port);
+    word = sv_word(&rest);
+    if (!word.n)
+        return 0;
+    sv_word(&rest); /* IP4 or IP6: the address tells */
+    if (!sv_iis(word, "IN") || addr_parse(&out->rtcp, sv_word(&rest), (uint16_t)port))
+        return iq_refuse(fault, 449, "Remote of stream %u: rtcp %.*s", stream, SV_ARG(at->value));
+    return 0;
+}
+
+static void read_bandwidth(const struct sdp *sdp, struct remote *out)
+{
+    const struct sdp_line *l;
+    bool rs = false, rr = false;
+
+    DL_FOREACH(sdp->media->lines, l)
+    {
+        struct sv rest = l->value, type = sv_cut(&rest, ':');
+
+        if (l->type != 'b' || !sv_is(sv_trim(rest), "0"))
+            continue;
+        rs = rs || sv_iis(type, "RS");
+        rr = rr || sv_iis(type, "RR");
+    }
+    out->no_rtcp = rs && rr;
+}
+
 int remote_read(const struct sdp *sdp, uint16_t stream, struct remote *out, struct iq_fault *fault)
 {
     const struct sdp_attr *setup = sdp_attr_of(sdp, sdp->media, "setup");
@@ -107,5 +153,9 @@ int remote_read(const struct sdp *sdp, uint16_t stream, struct remote *out, stru
         err = read_fingerprint(sdp, stream, out, fault);
     if (!err)
         err = read_sctp(sdp, stream, out, fault);
+    if (!err)
+        err = read_rtcp(sdp, stream, out, fault);
+    if (!err)
+        read_bandwidth(sdp, out);
     return err;
 }

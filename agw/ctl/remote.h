@@ -15,6 +15,9 @@ struct remote {
     unsigned fp_len;
     uint16_t sctp_port;
     uint64_t max_message; /* 0 = any (RFC 8841 6) */
+    bool mux;             /* a=rtcp-mux */
+    struct addr rtcp;     /* a=rtcp (RFC 3605), or RTP's port + 1; AF_UNSPEC: none */
+    bool no_rtcp;         /* b=RS:0 and b=RR:0 (RFC 3556 2) */
 };
 
 /* 0, or -EBADMSG with the answer in fault (449 value, 472 missing). */

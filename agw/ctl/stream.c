@@ -7,21 +7,56 @@
 #include <unistd.h>
 
 #include "agw/ctl/remote.h"
+#include "agw/ctl/rtp.h"
+#include "agw/ctl/transport.h"
 #include "common/log.h"
 
 /* --- what a stream is --- */
 
-static const struct {
-    const char *proto;
+static const struct proto {
+    const char *name;
     enum stream_kind kind;
+    enum bus_sec sec;
+    const char *media[5]; /* of the m= line */
 } protos[] = {
-    {"UDP/DTLS/SCTP", STREAM_SEP}, /* RFC 8841 4.1 */
-    {"TCP/MSRP", STREAM_TCP},      /* RFC 4975 8 */
-    {"TCP", STREAM_TCP},           /* TS 23.334 6.2.18.4: media-agnostic */
+#define AV {"audio", "video", "text", "-"}
+    {"UDP/DTLS/SCTP", STREAM_SEP, BUS_SEC_DTLS, {"application"}}, /* RFC 8841 4.1 */
+    {"TCP/MSRP", STREAM_TCP, BUS_SEC_NONE, {"message", "-"}},     /* RFC 4975 8 */
+    {"TCP", STREAM_TCP, BUS_SEC_NONE, {"message", "-"}}, /* TS 23.334 6.2.18.4: media-agnostic */
+    {"RTP/AVP", STREAM_RTP, BUS_SEC_NONE, AV},
+    {"RTP/AVPF", STREAM_RTP, BUS_SEC_NONE, AV},          /* RFC 4585 */
+    {"RTP/SAVP", STREAM_RTP, BUS_SEC_SDES, AV},
+    {"RTP/SAVPF", STREAM_RTP, BUS_SEC_SDES, AV},         /* RFC 5124 */
+    {"UDP/TLS/RTP/SAVP", STREAM_RTP, BUS_SEC_DTLS, AV},  /* RFC 5764 8 */
+    {"UDP/TLS/RTP/SAVPF", STREAM_RTP, BUS_SEC_DTLS, AV},
+    {"UDP", STREAM_RTP, BUS_SEC_NONE, {"audio", "video", "text", "image", "-"}}, /* transparent: no RTCP */
+#undef AV
 };
+
+static const struct proto *proto_of(struct sv name)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(protos); i++) {
+        if (sv_iis(name, protos[i].name))
+            return &protos[i];
+    }
+    return NULL;
+}
+
+/* RTP/SAVP with no a=crypto on either side is secured end to end and passes as it is (TS 23.334 6.2.10A). */
+enum bus_sec stream_security(const struct iq_stream *m)
+{
+    const struct proto *p = proto_of(m->local->media->proto);
+    enum bus_sec sec = p ? p->sec : BUS_SEC_NONE;
+
+    if (sec == BUS_SEC_SDES && !sdp_attr_find(m->local->media->attrs, "crypto") &&
+        !(m->remote && sdp_attr_find(m->remote->media->attrs, "crypto")))
+        sec = BUS_SEC_NONE;
+    return sec;
+}
 
 int stream_classify(const struct iq_stream *m, enum stream_kind *kind, struct iq_fault *fault)
 {
+    const struct proto *p;
     const struct sdp_media *md;
 
     if (m->sctpid.set) {
@@ -36,13 +71,12 @@ int stream_classify(const struct iq_stream *m, enum stream_kind *kind, struct iq
     if (m->remote && !sv_ieq(m->remote->media->proto, md->proto))
         return iq_refuse(fault, 473, "stream %u: %.*s and %.*s", m->id, SV_ARG(md->proto),
                          SV_ARG(m->remote->media->proto));
-    for (unsigned i = 0; i < ARRAY_LEN(protos); i++) {
-        if (!sv_iis(md->proto, protos[i].proto))
+    p = proto_of(md->proto);
+    for (unsigned i = 0; p && i < ARRAY_LEN(p->media) && p->media[i]; i++) {
+        if (!sv_is(md->media, p->media[i]))
             continue;
-        *kind = protos[i].kind;
-        if (*kind == STREAM_SEP ? sv_is(md->media, "application")
-                                : sv_is(md->media, "message") || sv_is(md->media, "-"))
-            return 0;
+        *kind = p->kind;
+        return 0;
     }
     return iq_refuse(fault, 515, "stream %u: m=%.*s %.*s", m->id, SV_ARG(md->media),
                      SV_ARG(md->proto));
@@ -70,7 +104,7 @@ int stream_new(struct term *t, enum stream_kind kind, struct stream **sp)
 
 static int take(struct stream *s, struct port_pool *pool, struct iq_fault *fault)
 {
-    int fd = pool ? port_take(pool, PORT_ANY, &s->local_addr) : -EAFNOSUPPORT;
+    int fd = pool ? port_take(pool, &s->local_addr) : -EAFNOSUPPORT;
 
     if (fd == -EAFNOSUPPORT)
         return iq_refuse(fault, 449, "no such address family in realm %s",
@@ -80,14 +114,21 @@ static int take(struct stream *s, struct port_pool *pool, struct iq_fault *fault
         log_error("ctl", "realm=%s msg=\"no port\" err=%d", s->term->realm->conf->name, -fd);
         return iq_refuse(fault, 510, "no port in realm %s", s->term->realm->conf->name);
     }
-    s->ep = ep_new(s->term->ctx->ctl, s, pool, addr_port(&s->local_addr));
+    s->ep = ep_new(s->term->ctx->ctl, pool, addr_port(&s->local_addr));
     if (!s->ep) {
         close(fd);
         port_give(pool, addr_port(&s->local_addr));
         return -ENOMEM;
     }
+    s->ep->stream = s;
     s->fd = fd;
     return 0;
+}
+
+/* A TCP socket belongs to another thread, which opens and closes it as it likes. */
+bool stream_can_mark(const struct stream *s)
+{
+    return s->tp != NULL;
 }
 
 /* ds/dscp: the octet of the IP header (RFC 2474). */
@@ -101,19 +142,31 @@ static void mark(const struct stream *s, int64_t dscp)
         setsockopt(s->fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
 }
 
+/* A stream without a port of its own: channels, and RTP on its transport. */
+static int take_id(struct stream *s)
+{
+    s->ep = ep_new(s->term->ctx->ctl, NULL, 0);
+    if (!s->ep)
+        return -ENOMEM;
+    s->ep->stream = s;
+    if (s->kind != STREAM_RTP)
+        return 0;
+    s->ep->counts = calloc(1, sizeof *s->ep->counts);
+    return s->ep->counts ? 0 : -ENOMEM;
+}
+
 int stream_reserve(struct stream *s, const struct iq_stream *m, struct iq_fault *fault)
 {
-    const struct realm *r = s->term->realm;
     bool v6;
     int err;
 
-    if (s->kind == STREAM_CHAN) {
-        s->ep = ep_new(s->term->ctx->ctl, s, NULL, 0);
-        return s->ep ? 0 : -ENOMEM;
-    }
+    if (s->kind == STREAM_CHAN || s->kind == STREAM_RTP)
+        return take_id(s);
+    if (s->kind != STREAM_TCP)
+        return 0;
     err = local_family(m->local, m->id, &v6, fault);
     if (!err)
-        err = take(s, s->kind == STREAM_SEP ? r->udp[v6] : r->tcp[v6], fault);
+        err = take(s, s->term->realm->tcp[v6], fault);
     if (!err && m->dscp.set)
         mark(s, m->dscp.v);
     return err;
@@ -122,18 +175,27 @@ int stream_reserve(struct stream *s, const struct iq_stream *m, struct iq_fault 
 int stream_fill(struct stream *s, struct arena *a, struct iq_stream *m, struct local *l,
                 struct sdp **answer, struct iq_fault *fault)
 {
+    const bool settled = l->settled;
+    struct local was = *l;
+
     *answer = NULL;
     *l = s->local;
-    l->addr = &s->local_addr;
+    l->remote = m->remote;
+    if (s->tp) {
+        transport_local(s->tp, l);
+    } else {
+        l->addr = &s->local_addr;
+    }
+    l->settled = settled;
+    if (settled) {
+        l->ice = was.ice;
+        memcpy(l->ufrag, was.ufrag, sizeof l->ufrag);
+        memcpy(l->pwd, was.pwd, sizeof l->pwd);
+    }
     return local_fill(a, m->local, m->id, l, answer, fault);
 }
 
 /* --- orders to the other threads --- */
-
-static struct inbox *worker_of(const struct stream *s)
-{
-    return s->term->ctx->ctl->conf.workers[s->term->ctx->worker];
-}
 
 static struct inbox *data_of(const struct stream *s)
 {
@@ -153,7 +215,7 @@ static struct bus_msg *order(const struct stream *s, enum bus_kind kind)
 }
 
 /* Remote as it stands; it was checked before the change was decided. */
-static bool far_end(const struct stream *s, struct remote *r)
+bool stream_far_end(const struct stream *s, struct remote *r)
 {
     struct iq_fault ignored;
 
@@ -165,69 +227,39 @@ static void peer_set(const struct stream *s, char out[16])
     sv_copy(sv_from(s->term->realm->conf->peer), out, 16);
 }
 
-/* TS 23.334 6.2.10.5: Establish = the gateway is DTLS client; else it waits for the ClientHello. */
-static void sep_set(const struct stream *s, struct bus_sep *b)
-{
-    struct remote r = {0};
-
-    b->id = s->ep->id;
-    b->local = s->local_addr;
-    b->ice = s->local.ice;
-    b->data = true;
-    b->establish = s->establish;
-    b->has_remote = far_end(s, &r);
-    peer_set(s, b->peer);
-    if (b->has_remote) {
-        b->remote = r.addr;
-        b->ice = b->ice || r.ice;
-        memcpy(b->remote_ufrag, r.ufrag, sizeof b->remote_ufrag);
-        memcpy(b->remote_pwd, r.pwd, sizeof b->remote_pwd);
-        memcpy(b->fp_hash, r.fp_hash, sizeof b->fp_hash);
-        memcpy(b->fp, r.fp, sizeof b->fp);
-        b->fp_len = r.fp_len;
-    }
-    b->role = s->establish ? BUS_DTLS_CLIENT : r.fp_len ? BUS_DTLS_SERVER : BUS_DTLS_NONE;
-}
-
-static void credentials_set(const struct stream *s, struct bus_sep *b)
-{
-    memcpy(b->ufrag, s->local.ufrag, sizeof b->ufrag);
-    memcpy(b->pwd, s->local.pwd, sizeof b->pwd);
-}
-
 static void assoc_set(const struct stream *s, struct bus_assoc *b)
 {
     struct remote r;
 
-    b->id = s->ep->id;
+    b->id = s->tp->ep->id; /* agw/bus.h: that of its sep */
     b->worker = s->term->ctx->worker;
     b->local_port = s->local.sctp_port;
     b->local_max = s->local.max_message;
-    if (far_end(s, &r)) {
+    if (stream_far_end(s, &r)) {
         b->remote_port = r.sctp_port;
         b->remote_max = r.max_message;
     }
     peer_set(s, b->peer);
 }
 
-static void sep_open(struct stream *s)
+static void assoc_open(struct stream *s)
 {
-    struct bus_msg *assoc = order(s, BUS_ASSOC_OPEN), *sep = order(s, BUS_SEP_OPEN);
+    struct bus_msg *m = order(s, BUS_ASSOC_OPEN);
 
-    if (!assoc || !sep) {
-        bus_free(assoc);
-        bus_free(sep);
+    if (!m)
         return;
-    }
-    assoc_set(s, &assoc->u.assoc);
-    inbox_post(data_of(s), &assoc->item);
-    sep_set(s, &sep->u.sep);
-    credentials_set(s, &sep->u.sep);
-    sep->u.sep.fd = s->fd;
-    s->fd = -1;
-    inbox_post(worker_of(s), &sep->item);
-    s->ep->waits = 2; /* worker and data both answer BUS_CLOSED */
+    assoc_set(s, &m->u.assoc);
+    inbox_post(data_of(s), &m->item);
+    s->tp->ep->waits++; /* worker and data both answer BUS_CLOSED */
     s->opened = true;
+}
+
+static void assoc_close(struct stream *s)
+{
+    if (!s->opened)
+        return;
+    bus_post_id(data_of(s), BUS_CLOSE, s->tp->ep->id);
+    s->tp->ep->early++; /* the transport may go on */
 }
 
 /* Local says it; else Remote says the opposite; else we accept: the far end was asked to choose
@@ -251,7 +283,7 @@ static void tcp_set(const struct stream *s, struct bus_tcp *b)
 
     b->id = s->ep->id;
     b->local = s->local_addr;
-    b->has_remote = far_end(s, &r);
+    b->has_remote = stream_far_end(s, &r);
     if (b->has_remote)
         b->remote = r.addr;
     b->role = tcp_role(s, b->has_remote ? &r : NULL);
@@ -294,7 +326,7 @@ static void chan_open(struct stream *s)
     if (!m)
         return;
     m->u.chan = (struct bus_chan){.id = s->ep->id,
-                                  .assoc = carrier->ep->id,
+                                  .assoc = carrier->tp->ep->id,
                                   .sid = (uint16_t)s->spec.sctpid.v,
                                   .negotiated = true};
     s->opened = true;
@@ -305,8 +337,11 @@ void stream_open(struct stream *s)
 {
     switch (s->kind) {
     case STREAM_SEP:
-        sep_open(s);
+        assoc_open(s);
         break;
+    case STREAM_RTP:
+        rtp_open(s);
+        return; /* its gate is part of it */
     case STREAM_TCP:
         tcp_open(s);
         break;
@@ -319,21 +354,14 @@ void stream_open(struct stream *s)
     stream_gate(s);
 }
 
-static void sep_update(struct stream *s, bool fresh_ice)
+static void assoc_update(struct stream *s)
 {
-    struct bus_msg *m = order(s, BUS_SEP_REMOTE), *assoc;
+    struct bus_msg *m = s->spec.remote ? order(s, BUS_ASSOC_REMOTE) : NULL;
 
-    if (m) {
-        sep_set(s, &m->u.sep);
-        if (fresh_ice) /* new credentials of ours: ICE restart (RFC 8445 9) */
-            credentials_set(s, &m->u.sep);
-        inbox_post(worker_of(s), &m->item);
-    }
-    assoc = s->spec.remote ? order(s, BUS_ASSOC_REMOTE) : NULL;
-    if (assoc) {
-        assoc_set(s, &assoc->u.assoc);
-        inbox_post(data_of(s), &assoc->item);
-    }
+    if (!m)
+        return;
+    assoc_set(s, &m->u.assoc);
+    inbox_post(data_of(s), &m->item);
 }
 
 static void tcp_update(struct stream *s)
@@ -359,19 +387,27 @@ static void reset(const struct stream *s, int64_t sid)
     }
 }
 
-void stream_update(struct stream *s, const struct iq_stream *asked, bool fresh_ice)
+void stream_update(struct stream *s, const struct iq_stream *asked)
 {
-    if (s->opened && asked &&
-        (asked->remote || asked->local || asked->dtls_establish || asked->tcp_establish ||
-         asked->saf.set)) {
-        if (s->kind == STREAM_SEP)
-            sep_update(s, fresh_ice);
-        else if (s->kind == STREAM_TCP)
-            tcp_update(s);
-    }
+    const bool described = asked && (asked->remote || asked->local);
+
+    if (s->opened && s->kind == STREAM_RTP && (described || s->rewatch))
+        rtp_change(s);
+    s->rewire = s->rewire || described;
+    s->rewatch = false;
+    if (s->opened && s->kind == STREAM_SEP && described)
+        assoc_update(s);
+    if (s->opened && s->kind == STREAM_TCP && (described || (asked && (asked->tcp_establish || asked->saf.set))))
+        tcp_update(s);
     if (asked && asked->sctp_reset.set)
         reset(s, asked->sctp_reset.v);
     stream_gate(s);
+}
+
+void stream_through(const struct stream *s, bool *in, bool *out)
+{
+    *in = s->spec.mode == H248_MODE_SENDRECV || s->spec.mode == H248_MODE_RECVONLY;
+    *out = s->spec.mode == H248_MODE_SENDRECV || s->spec.mode == H248_MODE_SENDONLY;
 }
 
 /* H.248.1 7.1.7: Inactive until a Mode is given. Of a de-aggregation stream without one its
@@ -384,6 +420,10 @@ void stream_gate(struct stream *s)
 
     if (!s->opened || s->kind == STREAM_SEP)
         return;
+    if (s->kind == STREAM_RTP) {
+        rtp_gate(s);
+        return;
+    }
     m = order(s, BUS_GATE);
     if (!m)
         return;
@@ -418,9 +458,11 @@ void stream_free(struct stream *s)
     c = s->term->ctx->ctl;
     if (s->joined)
         s->joined->joined = NULL;
-    if (s->opened && s->kind == STREAM_SEP)
-        bus_post_id(worker_of(s), BUS_SEP_CLOSE, s->ep->id);
-    if (s->opened)
+    if (s->kind == STREAM_SEP)
+        assoc_close(s);
+    else if (s->kind == STREAM_RTP)
+        rtp_close(s);
+    else if (s->opened)
         bus_post_id(data_of(s), BUS_CLOSE, s->ep->id);
     if (s->fd >= 0)
         close(s->fd);

@@ -7,8 +7,11 @@
 
 #include "agw/ctl/change.h"
 #include "agw/ctl/event.h"
+#include "agw/ctl/transport.h"
 #include "common/log.h"
+#include "common/rnd.h"
 
+#define CNAME_CHARS 16 /* 95 bits (RFC 7022 4.2 asks for 96 of base64; they are told to nobody) */
 #define GROUP "1" /* TS 29.334 5.6.1: one group of terminations */
 
 /* --- names --- */
@@ -136,6 +139,7 @@ static int term_new(struct ctx *x, const struct realm *r, struct term **tp)
     t->ctx = x;
     t->realm = r;
     t->beat_at = MSEC_NEVER;
+    rnd_text(t->cname, CNAME_CHARS);
     do {
         c->last_term = c->last_term == UINT32_MAX ? 1 : c->last_term + 1;
         snprintf(t->id, sizeof t->id, "ip/" GROUP "/%s/%u", r->conf->interface, c->last_term);
@@ -150,6 +154,7 @@ static int term_new(struct ctx *x, const struct realm *r, struct term **tp)
 
 void term_free(struct term *t)
 {
+    struct transport *tp, *tpnext;
     struct stream *s, *next;
     struct ctl *c;
 
@@ -164,6 +169,11 @@ void term_free(struct term *t)
             DL_DELETE(t->streams, s);
             stream_free(s);
         }
+    }
+    DL_FOREACH_SAFE(t->transports, tp, tpnext)
+    {
+        DL_DELETE(t->transports, tp);
+        transport_free(tp);
     }
     event_disarm(t);
     HASH_DEL(c->terms, t);
@@ -230,6 +240,8 @@ void term_fill(const struct term *t, struct iq_term *out)
     out->request_id = t->request_id;
     out->heartbeat = t->heartbeat;
     out->notify_cause = t->notify_cause;
+    out->inactivity = t->inactivity;
+    out->inactivity_dir = t->inactivity_dir;
     DL_FOREACH(t->streams, s)
     {
         struct iq_stream *to = iq_stream_new(out, s->spec.id);

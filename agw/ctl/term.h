@@ -14,12 +14,15 @@ struct term {
     struct arena *arena;  /* texts and SDP of groupse and of the streams' specs */
     struct iq_texts groupse;
     struct stream *streams; /* list */
+    struct transport *transports; /* list: what the streams of UDP ride on */
+    char cname[BUS_CNAME];  /* of what it sends (RFC 7022) */
     /* Events descriptor in force (replaced whole); per stream: spec.notify_* */
     bool has_events;
     uint32_t request_id;
     struct iq_int heartbeat;
     bool notify_cause;
-    struct iq_int inactivity;
+    struct iq_int inactivity; /* adid/ipstop */
+    struct iq_text inactivity_dir;
     msec_t beat_at;                     /* next hangterm/thb; MSEC_NEVER = off */
     struct term *prev, *next;           /* of the context */
     struct term *beat_prev, *beat_next; /* of ctl->beating */

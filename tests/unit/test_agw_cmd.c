@@ -1,254 +1,9 @@
 /* Control module without threads and sockets of its own peers: H.248 texts in, replies and bus
  * messages out. The messages are those of the Iq profile's examples (TS 23.334 6.2.10.6.2 steps 2
  * to 13 and what follows). */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "tests/unit/agw_rig.h"
 
-#include <cmocka.h>
-#include <errno.h>
-
-#include "agw/ctl/cmd.h"
-#include "agw/ctl/ctx.h"
-#include "agw/ctl/stream.h"
-#include "agw/ctl/term.h"
 #include "h248/pkg.h"
-
-#define TEXT_MAX 8192
-#define SEEN_MAX 64
-
-struct rig {
-    struct ctl *ctl;
-    struct cert *cert;
-    struct realm_conf realms[2];
-    struct inbox *worker, *data;
-    struct inbox *workers[1];
-    struct bus_msg *to_worker[SEEN_MAX], *to_data[SEEN_MAX]; /* since the last run */
-    unsigned n_worker, n_data;
-    struct arena *arena;
-    struct h248_msg *reply;
-    char text[TEXT_MAX]; /* the reply, encoded */
-    msec_t now;
-    /* requests of the gateway */
-    char sent[TEXT_MAX];
-    unsigned n_sent;
-    int send_err;
-    trans_reply_h *cb;
-    void *cb_arg;
-};
-
-static const struct h248_mid MID = {
-    .kind = H248_MID_DOMAIN, .name = {"agw1.example.net", 16}, .has_port = true, .port = 2944};
-
-static int on_request(void *arg, int (*build)(struct arena *a, struct h248_txn *txn, void *arg),
-                      void *build_arg, trans_reply_h *cb, void *cb_arg)
-{
-    struct rig *r = arg;
-    struct arena *a = arena_new(H248_ARENA_MAX);
-    struct h248_msg *m = h248_msg_new(a, 2, &MID);
-    struct h248_txn *t = h248_txn_new(a, m, H248_REQUEST, 9001);
-    struct buf b = buf_over(r->sent, sizeof r->sent - 1);
-
-    if (r->send_err) {
-        arena_free(a);
-        return r->send_err;
-    }
-    assert_int_equal(build(a, t, build_arg), 0);
-    assert_int_equal(h248_encode(m, H248_COMPACT, &b), 0);
-    r->sent[b.len] = '\0';
-    r->n_sent++;
-    r->cb = cb;
-    r->cb_arg = cb_arg;
-    arena_free(a);
-    return 0;
-}
-
-static unsigned drain(struct inbox *in, struct bus_msg **out)
-{
-    struct inbox_item *it = inbox_take(in), *next;
-    unsigned n = 0;
-
-    for (; it; it = next) {
-        next = it->next;
-        assert_true(n < SEEN_MAX);
-        out[n++] = (struct bus_msg *)it;
-    }
-    return n;
-}
-
-static void forget(struct rig *r)
-{
-    while (r->n_worker)
-        bus_drop(&r->to_worker[--r->n_worker]->item);
-    while (r->n_data)
-        bus_drop(&r->to_data[--r->n_data]->item);
-}
-
-static void look(struct rig *r)
-{
-    forget(r);
-    r->n_worker = drain(r->worker, r->to_worker);
-    r->n_data = drain(r->data, r->to_data);
-}
-
-static int setup_limits(void **state, unsigned contexts, unsigned terms, uint16_t ports)
-{
-    struct rig *r = calloc(1, sizeof *r);
-    struct ctl_conf conf = {.max_contexts = contexts,
-                            .max_terms = terms,
-                            .orphan_ms = 1000,
-                            .sctp_port = 5000,
-                            .max_message = 262144,
-                            .n_realms = 2,
-                            .n_workers = 1,
-                            .root = {500, 1000, 2000, 5}};
-    const struct ctl_h h = {on_request, r};
-
-    assert_int_equal(cert_new(&r->cert, "agw1.example.net"), 0);
-    assert_int_equal(inbox_new(&r->worker, 64), 0);
-    assert_int_equal(inbox_new(&r->data, 64), 0);
-    r->workers[0] = r->worker;
-    r->realms[0] = (struct realm_conf){.name = "core.example.net",
-                                       .interface = "core",
-                                       .peer = "core",
-                                       .port_lo = 21000,
-                                       .port_hi = (uint16_t)(21000 + ports - 1)};
-    r->realms[1] = (struct realm_conf){.name = "access.example.net",
-                                       .interface = "access",
-                                       .peer = "wic",
-                                       .port_lo = 22000,
-                                       .port_hi = (uint16_t)(22000 + ports - 1)};
-    addr_parse(&r->realms[0].addr, SV("127.0.0.1"), 0);
-    r->realms[1].addr = r->realms[0].addr;
-    conf.realms = r->realms;
-    conf.cert = r->cert;
-    conf.workers = r->workers;
-    conf.data = r->data;
-    r->now = 1000000;
-    assert_int_equal(ctl_new(&r->ctl, &conf, &h), 0);
-    *state = r;
-    return 0;
-}
-
-static int setup(void **state)
-{
-    return setup_limits(state, 100, 3, 200);
-}
-
-static int setup_small(void **state)
-{
-    return setup_limits(state, 1, 2, 1);
-}
-
-static int teardown(void **state)
-{
-    struct rig *r = *state;
-
-    ctl_free(r->ctl);
-    forget(r);
-    inbox_free(r->worker, bus_drop);
-    inbox_free(r->data, bus_drop);
-    cert_free(r->cert);
-    arena_free(r->arena);
-    free(r);
-    return 0;
-}
-
-/* One transaction through decode, cmd_run, encode and decode again: r->reply is what a controller
- * reads. */
-static const struct h248_txn *run(struct rig *r, const char *actions)
-{
-    struct arena *a = arena_new(H248_ARENA_MAX);
-    char in[TEXT_MAX];
-    struct h248_msg *req, *out;
-    struct h248_fault fault;
-    struct h248_txn *t;
-    struct buf b = buf_over(r->text, sizeof r->text - 1);
-
-    snprintf(in, sizeof in, "MEGACO/2 <alg1.example.net>:2944\nTransaction = 1001 { %s }", actions);
-    if (h248_decode(a, sv_from(in), &req, &fault))
-        fail_msg("request: %u:%u %s", fault.line, fault.column, fault.why);
-    out = h248_msg_new(a, 2, &MID);
-    t = h248_txn_new(a, out, H248_REPLY, 1001);
-    assert_int_equal(cmd_run(r->ctl, a, req->txns, t, r->now), 0);
-    assert_int_equal(h248_encode(out, H248_PRETTY, &b), 0);
-    r->text[b.len] = '\0';
-    arena_free(a);
-    arena_free(r->arena);
-    r->arena = arena_new(H248_ARENA_MAX);
-    if (h248_decode(r->arena, sv_from(r->text), &r->reply, &fault))
-        fail_msg("reply: %u:%u %s in\n%s", fault.line, fault.column, fault.why, r->text);
-    look(r);
-    return r->reply->txns;
-}
-
-/* The error of the reply: action level, or of the last command. */
-static unsigned error_of(const struct h248_txn *t)
-{
-    const struct h248_action *ac = t->actions ? t->actions->prev : NULL;
-    const struct h248_desc *d;
-
-    if (t->error)
-        return t->error->code;
-    if (!ac)
-        return 0;
-    if (ac->error)
-        return ac->error->code;
-    d = ac->cmds ? h248_desc_find(ac->cmds->prev->descs, H248_D_ERROR) : NULL;
-    return d ? d->u.error.code : 0;
-}
-
-static void expect_error(struct rig *r, const char *actions, unsigned code)
-{
-    const struct h248_txn *t = run(r, actions);
-
-    if (error_of(t) != code)
-        fail_msg("wanted %u, got\n%s\nfor\n%s", code, r->text, actions);
-    assert_int_equal(r->n_worker, 0);
-}
-
-static struct bus_msg *find(struct bus_msg **list, unsigned n, enum bus_kind kind)
-{
-    for (unsigned i = 0; i < n; i++) {
-        if (list[i]->kind == kind)
-            return list[i];
-    }
-    return NULL;
-}
-
-static struct bus_msg *data_got(const struct rig *r, enum bus_kind kind)
-{
-    return find((struct bus_msg **)r->to_data, r->n_data, kind);
-}
-
-static struct bus_msg *worker_got(const struct rig *r, enum bus_kind kind)
-{
-    return find((struct bus_msg **)r->to_worker, r->n_worker, kind);
-}
-
-static struct sdp *local_of(struct rig *r, const struct h248_txn *t, uint16_t stream)
-{
-    const struct h248_desc *d = h248_desc_find(t->actions->cmds->descs, H248_D_MEDIA);
-    const struct h248_stream *s = d ? h248_stream_find(&d->u.media, stream) : NULL;
-    struct sdp *sdp;
-    struct sdp_err err;
-
-    assert_non_null(s);
-    assert_true(s->local.present);
-    assert_false(s->remote.present);
-    assert_int_equal(sdp_parse(r->arena, s->local.text, SDP_H248, &sdp, &err), 0);
-    return sdp;
-}
-
-static void assert_text(struct sv got, const char *want)
-{
-    if (!sv_is(got, want))
-        fail_msg("got %.*s, wanted %s", SV_ARG(got), want);
-}
 
 #define FP                                                                                         \
     "AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:"   \
@@ -290,35 +45,6 @@ static void call_up(struct rig *r)
     assert_int_equal(error_of(run(r, ADD_T2)), 0);
     assert_int_equal(error_of(run(r, MODIFY_T2)), 0);
     assert_int_equal(error_of(run(r, ADD_T1)), 0);
-}
-
-/* What the other threads do with a close. */
-static void closed(struct rig *r, bus_id id)
-{
-    struct bus_msg *m = bus_new(BUS_CLOSED);
-
-    m->u.stats.id = id;
-    ctl_bus(r->ctl, m, r->now);
-}
-
-static void close_all(struct rig *r)
-{
-    for (unsigned i = 0; i < r->n_data; i++) {
-        if (r->to_data[i]->kind == BUS_CLOSE)
-            closed(r, r->to_data[i]->u.id);
-    }
-    for (unsigned i = 0; i < r->n_worker; i++) {
-        if (r->to_worker[i]->kind == BUS_SEP_CLOSE)
-            closed(r, r->to_worker[i]->u.id);
-    }
-}
-
-static void event(struct rig *r, bus_id id, enum bus_what what)
-{
-    struct bus_msg *m = bus_new(BUS_EVENT);
-
-    m->u.event = (struct bus_event){.id = id, .what = what, .text = "test"};
-    ctl_bus(r->ctl, m, r->now);
 }
 
 /* --- steps 2 to 13 --- */
@@ -494,17 +220,17 @@ static void test_refusals(void **state)
         {449, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 192.0.2.1\nm=message $ TCP "
               "-\n} } } }"},
         {515,
-         "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=audio $ RTP/AVP 0\n} } } }"},
+         "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=audio $ TCP/RTP/AVP 0\n} } } }"},
         {441, "Context = 1 { Add = $ { Media { LocalControl { Mode = Inactive } } } }"},
         {472, "Context = 1 { Add = $ }"},
         {474, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message 70000 TCP -\n} "
               "} } }"},
         {517, "Context = 1 { Add = $ { Media { LocalControl { Mode = Loopback } } } }"},
         {440, "Context = 1 { Add = $ { Media { LocalControl { nosuch/thing = 1 } } } }"},
-        {440, "Context = 1 { Add = $ { Media { LocalControl { tman/pol = ON }, Local {\nv=0\nc=IN "
+        {445, "Context = 1 { Add = $ { Media { LocalControl { tman/pol = ON }, Local {\nv=0\nc=IN "
               "IP4 $\nm=message $ TCP "
               "-\n} } } }"},
-        {440, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} }, "
+        {512, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} }, "
               "Events = 1 { adid/ipstop { "
               "dt = 5 } } } }"},
         {445, "Context = 1 { Add = $ { Media { LocalControl { gm/spf = ON }, Local {\nv=0\nc=IN "
@@ -950,6 +676,7 @@ static const struct {
     const char *package, *text;
 } uses[] = {
 #define CORE(x)   "Context = 1 { Modify = ip/1/core/1 { " x " } }"
+#define RTP(x)    "Context = 1 { Modify = ip/1/core/3 { " x " } }"
 #define ACCESS(x) "Context = 1 { Modify = ip/1/access/2 { " x " } }"
     {"g", CORE("Events = 5 { g/cause }")},
     {"root", "Context = - { AuditValue = ROOT { Audit { Media { TerminationState { "
@@ -960,6 +687,10 @@ static const struct {
     {"ipdc", CORE("Media { Stream = 2 { LocalControl { ipdc/realm = \"core.example.net\" } } }")},
     {"ds", "Context = 1 { Add = ip/$/core/$ { Media { Stream = 2 { LocalControl { ds/dscp = 10 }, "
            "Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } } } }"},
+    {"ipnapt", RTP("Signals { ipnapt/latch { Stream = 9, napt = LATCH } }")},
+    {"tman", RTP("Media { Stream = 9 { LocalControl { tman/pol = ON, tman/pdr = 12000, tman/mbs = 1600 } } }")},
+    {"rtcph", RTP("Media { Stream = 9 { LocalControl { rtcph/rsb = ON } } }")},
+    {"adid", RTP("Events = 5 { adid/ipstop { dt = 5 } }")},
     {"tlsbsc", ACCESS("Events = 6 { tlsbsc/BNCChange { Stream = 1 } }")},
     {"tcpbcc", CORE("Events = 5 { tcpbcc/BNCChange { Stream = 2 } }")},
     {"mgastuns", ACCESS("Signals { mgastuns/astuns { Stream = 1 } }")},
@@ -969,6 +700,7 @@ static const struct {
     {"sctpreset", ACCESS("Events = 6 { sctpreset/done { Stream = 2 } }")},
 #undef CORE
 #undef ACCESS
+#undef RTP
 };
 
 static void use_it(struct rig *r, const char *package)
@@ -1012,6 +744,8 @@ static void test_packages(void **state)
     unsigned named = 0, n;
 
     call_up(r);
+    assert_int_equal(error_of(run(r, "Context = 1 { Add = ip/$/core/$ { Media { Stream = 9 { Local {\nv=0\nc=IN IP4 $\n"
+                                     "m=audio $ RTP/AVP 0\n} } } } }")), 0);
     for (n = 0; (pkg = pkg_at(n)); n++) {
         if (is_named(r, pkg->name)) {
             use_it(r, pkg->name);
@@ -1093,7 +827,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ito, setup, teardown),
         cmocka_unit_test_setup_teardown(test_orphans, setup, teardown),
         cmocka_unit_test_setup_teardown(test_audit_root, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_packages, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_packages, setup_wide, teardown),
         cmocka_unit_test_setup_teardown(test_audit_term, setup, teardown),
         cmocka_unit_test_setup_teardown(test_context_props, setup, teardown),
     };

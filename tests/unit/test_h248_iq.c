@@ -128,6 +128,7 @@ static void same_term(const struct iq_term *x, struct iq_term *y)
     SAME_INT(root.mg_pending_limit);
     SAME(has_events); SAME(request_id); SAME(notify_cause); SAME(has_signals); SAME(n_streams);
     SAME_INT(heartbeat); SAME_INT(inactivity); SAME_INT(ito);
+    same_text(&x->inactivity_dir, &y->inactivity_dir);
     for (unsigned i = 0; i < x->n_streams; i++) {
         struct iq_stream *s = iq_stream_find(y, x->streams[i].id);
 
@@ -281,6 +282,8 @@ static void test_random_terminations_come_back(void **state)
         arena_reset(a);
         memset(in, 0, sizeof *in);
         fill_scope(in, PKG_OF_TERM, chance);
+        if (!in->inactivity.set) /* dir says how dt is meant */
+            in->inactivity_dir = (struct iq_text){0};
         for (unsigned i = rnd(n % 50 == 0 ? IQ_STREAM_MAX + 1 : 4); i > 0; i--)
             rnd_stream(iq_stream_new(in, (uint16_t)(1 + rnd(100) * 100 + i)), chance);
         /* implied by what is armed or sent */
@@ -592,7 +595,15 @@ static void test_group_check(void **state)
         {ADD("Media { TerminationState { mgroup/groupse = [\"SCTP 2\", \"SCTP 2\"] }, " S1("2") S("2", "0") " }"), 489,
          "two groups"},
         {ADD("Media { TerminationState { mgroup/groupse = [\"SCTP\"] }, " S1("2") S("2", "0") " }"), 489, "groupse SCTP"},
-        {ADD("Media { TerminationState { mgroup/groupse = [\"BUNDLE 2\"] }, " S1("2") S("2", "0") " }"), 449, "BUNDLE"},
+        {ADD("Media { TerminationState { mgroup/groupse = [\"LS 1 2\"] }, " P("1") ", " P("2") " }"), 449, "LS"},
+        {ADD("Media { TerminationState { mgroup/groupse = [\"BUNDLE 1 2\"] }, " P("1") ", " P("2") " }"), 0, ""},
+        {ADD("Media { TerminationState { mgroup/groupse = [\"SCTP 2\", \"BUNDLE 1 4\"] }, " S1("2") S("2", "0") ", " P("4") " }"),
+         0, ""},
+        {ADD("Media { TerminationState { mgroup/groupse = [\"SCTP 2\", \"BUNDLE 1 2\"] }, " S1("2") S("2", "0") " }"), 489,
+         "component stream 2"},
+        {ADD("Media { TerminationState { mgroup/groupse = [\"BUNDLE 1 2\"] }, " P("1") " }"), 489, "stream 2, which is not there"},
+        {ADD("Media { TerminationState { mgroup/groupse = [\"BUNDLE 1 2\", \"BUNDLE 2\"] }, " P("1") ", " P("2") " }"), 489,
+         "two groups"},
         {ADD("Media { " S1("2") S("2", "0") " }"), 489, "in no group"},
         {ADD("Media { " S1("2") P("2") " }"), 489, "disagree"},
     };

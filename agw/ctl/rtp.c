@@ -1,0 +1,212 @@
+/* RTP streams. Orders: agw/bus.h. */
+#include "agw/ctl/rtp.h"
+
+#include <errno.h>
+
+#include "agw/ctl/codec.h"
+#include "agw/ctl/gate.h"
+#include "agw/ctl/remote.h"
+#include "agw/ctl/sdes.h"
+#include "agw/ctl/transport.h"
+#include "common/log.h"
+
+#define MID_URI "urn:ietf:params:rtp-hdrext:sdes:mid" /* RFC 9143 14.1 */
+
+/* --- before --- */
+
+static int codecs_check(const struct sdp *sdp, const char *which, uint16_t id, struct iq_fault *fault)
+{
+    struct codecs c;
+    int err = codecs_read(sdp, &c);
+
+    if (err == -E2BIG)
+        return iq_refuse(fault, 510, "%s of stream %u: more than %u payload types", which, id, BUS_PTS);
+    return err ? iq_refuse(fault, 449, "%s of stream %u: payload types", which, id) : 0;
+}
+
+static int keys_check(const struct iq_stream *m, struct iq_fault *fault)
+{
+    struct srtp_key send, recv;
+    int err = sdes_keys(m->local, m->remote, &send, &recv);
+
+    memset(&send, 0, sizeof send);
+    memset(&recv, 0, sizeof recv);
+    if (err == -ENOENT)
+        return iq_refuse(fault, 472, "stream %u: no a=crypto in Local", m->id);
+    if (err == -ENOTSUP)
+        return iq_refuse(fault, 449, "stream %u: no a=crypto that this gateway can do", m->id);
+    return err ? iq_refuse(fault, 473, "stream %u: a=crypto of Local and Remote do not fit", m->id) : 0;
+}
+
+int rtp_check(const struct iq_stream *m, enum bus_sec sec, struct iq_fault *fault)
+{
+    struct bus_rtp gates;
+    int err = 0;
+
+    if (!sv_iis(m->local->media->proto, "UDP")) {
+        err = codecs_check(m->local, "Local", m->id, fault);
+        if (!err)
+            err = codecs_check(m->remote, "Remote", m->id, fault);
+    }
+    if (!err)
+        err = gate_read(m, &gates, fault);
+    if (!err && sec == BUS_SEC_SDES)
+        err = keys_check(m, fault);
+    return err;
+}
+
+/* --- what the worker is told --- */
+
+static void mid_set(const struct sdp *sdp, struct bus_flow *b)
+{
+    const struct sdp_attr *at = sdp ? sdp_attr_find(sdp->media->attrs, "mid") : NULL;
+    uint32_t id;
+
+    if (at && at->value.n < sizeof b->mid)
+        sv_copy(at->value, b->mid, sizeof b->mid);
+    for (at = sdp ? sdp_attr_find(sdp->media->attrs, "extmap") : NULL; at; at = sdp_attr_next(at, "extmap")) {
+        struct sv rest = at->value, word = sv_word(&rest), n = sv_cut(&word, '/'); /* "3/recvonly URI" */
+
+        if (sv_is(sv_word(&rest), MID_URI) && sv_u32(n, UINT8_MAX, &id) == 0)
+            b->mid_ext = (uint8_t)id;
+    }
+}
+
+/* The far end asked for header extensions other than the one that ends here. */
+static bool takes_ext(const struct sdp *remote)
+{
+    const struct sdp_attr *at = remote ? sdp_attr_find(remote->media->attrs, "extmap") : NULL;
+
+    for (; at; at = sdp_attr_next(at, "extmap")) {
+        struct sv rest = at->value;
+
+        sv_word(&rest);
+        if (!sv_is(sv_word(&rest), MID_URI))
+            return true;
+    }
+    return false;
+}
+
+static bool is_bundled(const struct stream *s)
+{
+    const struct stream *other;
+
+    DL_FOREACH(s->term->streams, other)
+    {
+        if (other != s && other->tp == s->tp && other->kind == STREAM_RTP)
+            return true;
+    }
+    return false;
+}
+
+static void flow_set(const struct stream *s, struct bus_flow *b)
+{
+    const struct iq_stream *m = &s->spec;
+    const struct sv proto = m->local->media->proto;
+    struct remote r = {0};
+    struct codecs c;
+
+    b->id = s->ep->id;
+    b->sep = s->tp->ep->id;
+    stream_through(s, &b->in, &b->out);
+    b->video = sv_is(m->local->media->media, "video");
+    b->bundled = is_bundled(s);
+    mid_set(m->local, b);
+    if (codecs_read(m->local, &c) == 0)
+        b->n_fmts = codecs_fmts(&c, b->fmts);
+    b->feedback = proto.n && (proto.p[proto.n - 1] | 0x20) == 'f'; /* RTP/AVPF, RTP/SAVPF (RFC 4585, 5124) */
+    b->keep_ext = takes_ext(m->remote);
+    b->has_rtcp = !sv_iis(proto, "UDP") &&
+                  (local_has_mux(m->local) || s->tp->rtcp.u.sa.sa_family != AF_UNSPEC);
+    if (stream_far_end(s, &r) && r.no_rtcp)
+        b->has_rtcp = false;
+    sv_copy(sv_from(s->term->cname), b->cname, sizeof b->cname);
+    if (s->term->inactivity.set)
+        b->inactivity_ms = (uint32_t)(s->term->inactivity.v > CTL_INACTIVITY_MAX
+                                          ? CTL_INACTIVITY_MAX
+                                          : s->term->inactivity.v) * 1000;
+    b->counts = s->ep->counts;
+}
+
+static struct bus_msg *order(const struct stream *s, enum bus_kind kind)
+{
+    struct bus_msg *m = bus_new(kind);
+
+    if (!m)
+        log_error("ctl", "ctx=%u term=%s s=%u msg=\"no memory for an order\"", s->term->ctx->id,
+                  s->term->id, s->spec.id);
+    return m;
+}
+
+static void post(const struct stream *s, struct bus_msg *m)
+{
+    inbox_post(s->term->ctx->ctl->conf.workers[s->term->ctx->worker], &m->item);
+}
+
+void rtp_open(struct stream *s)
+{
+    struct bus_msg *m = s->tp->opened ? order(s, BUS_FLOW_OPEN) : NULL;
+
+    if (!m)
+        return;
+    flow_set(s, &m->u.flow);
+    s->opened = true;
+    s->ep->waits = 1;
+    s->rewire = true;
+    post(s, m);
+}
+
+void rtp_change(struct stream *s)
+{
+    struct bus_msg *m = s->opened ? order(s, BUS_FLOW_CHANGE) : NULL;
+
+    if (!m)
+        return;
+    flow_set(s, &m->u.flow);
+    post(s, m);
+}
+
+void rtp_gate(struct stream *s)
+{
+    struct bus_msg *m = s->opened ? order(s, BUS_GATE) : NULL;
+
+    if (!m)
+        return;
+    m->u.gate.id = s->ep->id;
+    stream_through(s, &m->u.gate.in, &m->u.gate.out);
+    post(s, m);
+}
+
+void rtp_close(struct stream *s)
+{
+    if (s->opened)
+        bus_post_id(s->term->ctx->ctl->conf.workers[s->term->ctx->worker], BUS_FLOW_CLOSE, s->ep->id);
+}
+
+/* What comes in on one side by its Local, goes out on the other by its Remote. */
+static void one_way(const struct stream *from, const struct stream *to, uint8_t map[128])
+{
+    struct codecs in, out;
+
+    if (codecs_read(from->spec.local, &in))
+        in = (struct codecs){.any = true};
+    if (codecs_read(to->spec.remote, &out))
+        out = (struct codecs){.any = true};
+    codecs_map(&in, &out, map);
+}
+
+void rtp_join(struct stream *a, struct stream *b)
+{
+    struct bus_msg *m = order(a, BUS_FLOW_JOIN);
+
+    if (!m)
+        return;
+    m->u.wire.a = a->ep->id;
+    m->u.wire.b = b->ep->id;
+    one_way(a, b, m->u.wire.a_to_b);
+    one_way(b, a, m->u.wire.b_to_a);
+    post(a, m);
+    a->joined = b;
+    b->joined = a;
+    a->rewire = b->rewire = false;
+}

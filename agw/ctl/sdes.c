@@ -1,0 +1,215 @@
+/* a=crypto:TAG SUITE inline:KEY||SALT[|lifetime][|MKI:length] [session parameters] (RFC 4568 9.2). */
+#include "agw/ctl/sdes.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/rnd.h"
+
+#define RAW_MAX (SRTP_KEY_MAX + SRTP_SALT_MAX)
+
+static const struct suite {
+    const char *name;
+    enum srtp_profile profile;
+    unsigned key, salt;
+} suites[] = {
+    {"AES_CM_128_HMAC_SHA1_80", SRTP_AES128_CM_SHA1_80, 16, 14},
+    {"AES_CM_128_HMAC_SHA1_32", SRTP_AES128_CM_SHA1_32, 16, 14},
+    {"AEAD_AES_128_GCM", SRTP_AEAD_AES_128_GCM, 16, 12},
+    {"AEAD_AES_256_GCM", SRTP_AEAD_AES_256_GCM, 32, 12},
+};
+
+static const struct suite *suite_named(struct sv name)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(suites); i++) {
+        if (sv_iis(name, suites[i].name))
+            return &suites[i];
+    }
+    return NULL;
+}
+
+static const struct suite *suite_of(enum srtp_profile p)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(suites); i++) {
+        if (suites[i].profile == p)
+            return &suites[i];
+    }
+    return NULL;
+}
+
+/* --- base64 (RFC 4648 4) --- */
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static int unbase64(struct sv text, uint8_t *out, size_t want)
+{
+    uint32_t acc = 0;
+    unsigned bits = 0;
+    size_t n = 0;
+
+    while (text.n && text.p[text.n - 1] == '=')
+        text.n--;
+    for (size_t i = 0; i < text.n; i++) {
+        const char *d = memchr(digits, text.p[i], 64);
+
+        if (!d)
+            return -EBADMSG;
+        acc = acc << 6 | (uint32_t)(d - digits);
+        bits += 6;
+        if (bits < 8)
+            continue;
+        bits -= 8;
+        if (n == want)
+            return -EBADMSG;
+        out[n++] = (uint8_t)(acc >> bits);
+    }
+    return n == want ? 0 : -EBADMSG;
+}
+
+static void base64(const uint8_t *p, size_t n, char *out)
+{
+    for (size_t i = 0; i < n; i += 3) {
+        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0u);
+
+        *out++ = digits[v >> 18];
+        *out++ = digits[v >> 12 & 63];
+        *out++ = i + 1 < n ? digits[v >> 6 & 63] : '=';
+        *out++ = i + 2 < n ? digits[v & 63] : '=';
+    }
+    *out = '\0';
+}
+
+/* --- one line --- */
+
+static int head_parse(struct sv *rest, uint32_t *tag, const struct suite **suite)
+{
+    if (sv_u32(sv_word(rest), 999999999, tag))
+        return -EBADMSG;
+    *suite = suite_named(sv_word(rest));
+    return *suite ? 0 : -ENOTSUP;
+}
+
+int sdes_parse(struct sv value, struct sdes *out)
+{
+    struct sv rest = sv_trim(value), keys, b64;
+    uint8_t raw[RAW_MAX];
+    const struct suite *s;
+    uint32_t tag;
+    int err = head_parse(&rest, &tag, &s);
+
+    if (err)
+        return err;
+    keys = sv_word(&rest);
+    if (!sv_istarts(keys, "inline:"))
+        return -EBADMSG;
+    keys = (struct sv){keys.p + 7, keys.n - 7};
+    b64 = sv_cut(&keys, '|');
+    /* a lifetime may follow; an MKI "1:4" and several keys are beyond us */
+    if (memchr(b64.p ? b64.p : "", ';', b64.n) || (keys.n && (memchr(keys.p, ':', keys.n) || memchr(keys.p, ';', keys.n))))
+        return -ENOTSUP;
+    if (unbase64(b64, raw, s->key + s->salt))
+        return -EBADMSG;
+    if (sv_trim(rest).n) /* KDR, UNENCRYPTED_SRTP, ...: all change what the packets look like (6.3), but WSH */
+        if (!sv_istarts(sv_trim(rest), "WSH="))
+            return -ENOTSUP;
+    memset(out, 0, sizeof *out);
+    out->tag = tag;
+    out->key.profile = s->profile;
+    memcpy(out->key.key, raw, s->key);
+    memcpy(out->key.salt, raw + s->key, s->salt);
+    return 0;
+}
+
+void sdes_print(const struct sdes *s, char out[SDES_LEN])
+{
+    const struct suite *su = suite_of(s->key.profile);
+    char text[(RAW_MAX + 2) / 3 * 4 + 1];
+    uint8_t raw[RAW_MAX];
+
+    out[0] = '\0';
+    if (!su)
+        return;
+    memcpy(raw, s->key.key, su->key);
+    memcpy(raw + su->key, s->key.salt, su->salt);
+    base64(raw, su->key + su->salt, text);
+    snprintf(out, SDES_LEN, "%u %s inline:%s", s->tag, su->name, text);
+}
+
+bool sdes_is_open(struct sv value)
+{
+    struct sv rest = sv_trim(value), word = SV_NONE, next;
+
+    if (sv_is(rest, "$"))
+        return true;
+    while ((next = sv_word(&rest)).n)
+        word = next;
+    return sv_iis(word, "inline:$");
+}
+
+static const struct sdp_attr *lines_of(const struct sdp *sdp)
+{
+    return sdp ? sdp_attr_find(sdp->media->attrs, "crypto") : NULL;
+}
+
+int sdes_new(struct sv value, const struct sdp *offered, struct sdes *out)
+{
+    struct sv rest = sv_trim(value);
+    const struct suite *s = &suites[0];
+    struct sdes theirs;
+    uint32_t tag = 1;
+    uint8_t raw[RAW_MAX];
+
+    if (!sv_is(rest, "$")) {
+        if (head_parse(&rest, &tag, &s))
+            return -ENOTSUP;
+    } else {
+        for (const struct sdp_attr *at = lines_of(offered); at; at = sdp_attr_next(at, "crypto")) {
+            if (sdes_parse(at->value, &theirs))
+                continue;
+            tag = theirs.tag;
+            s = suite_of(theirs.key.profile);
+            break;
+        }
+    }
+    rnd_bytes(raw, s->key + s->salt);
+    memset(out, 0, sizeof *out);
+    out->tag = tag;
+    out->key.profile = s->profile;
+    memcpy(out->key.key, raw, s->key);
+    memcpy(out->key.salt, raw + s->key, s->salt);
+    return 0;
+}
+
+int sdes_keys(const struct sdp *local, const struct sdp *remote, struct srtp_key *send, struct srtp_key *recv)
+{
+    const struct sdp_attr *ours = lines_of(local), *theirs = lines_of(remote);
+    struct sdes a, b;
+    int err = ours ? -EBADMSG : -ENOENT, bad;
+
+    memset(send, 0, sizeof *send);
+    memset(recv, 0, sizeof *recv);
+    for (const struct sdp_attr *at = ours; at; at = sdp_attr_next(at, "crypto")) {
+        bad = sdes_parse(at->value, &a);
+        if (bad) {
+            err = bad;
+            continue;
+        }
+        if (!remote) {
+            *send = a.key;
+            return 0;
+        }
+        for (const struct sdp_attr *bt = theirs; bt; bt = sdp_attr_next(bt, "crypto")) {
+            bad = sdes_parse(bt->value, &b);
+            if (bad) {
+                err = bad;
+                continue;
+            }
+            if (a.tag != b.tag || a.key.profile != b.key.profile)
+                continue;
+            *send = a.key;
+            *recv = b.key;
+            return 0;
+        }
+    }
+    return err;
+}
