@@ -22,7 +22,8 @@
 #define PER_FLOW 50.0     /* packets/s */
 #define TICK_US 1000      /* packets come in small bunches, as interrupt moderation and other people's timers make them */
 #define MEMORY_CALLS 500
-#define DEVICES 4
+#define DEVICES 6
+#define EVERY_RUN 4       /* the first so many; the rest by -o */
 #define P99_LIMIT_US 5000
 #define BEHIND_LIMIT_US 5000 /* the load itself is at its end */
 #define MAX_START 100000.0
@@ -231,7 +232,7 @@ static void most(struct bench *b)
         seventy(b, &b->devices[i], max[i]);
     }
     for (unsigned i = 0; i < b->n && theirs > 0; i++) {
-        if (strcmp(b->devices[i].kind->name, "agw") == 0)
+        if (b->devices[i].kind == &device_agw)
             printf("max_pps_vs_rtpengine=%.2f\n", max[i] / theirs);
         else if (b->devices[i].kind == &device_forwarder)
             printf("max_pps_forwarder_vs_rtpengine=%.2f\n", max[i] / theirs);
@@ -290,7 +291,7 @@ static void memory(struct bench *b)
         printf("mem_kb_per_call_%s=%.2f\n", d->kind->name, kb[i]);
     }
     for (unsigned i = 0; i < b->n; i++) {
-        if (strcmp(b->devices[i].kind->name, "agw") == 0 && theirs > 0)
+        if (b->devices[i].kind == &device_agw && theirs > 0)
             printf("mem_per_call_vs_rtpengine=%.3f\n", kb[i] / theirs);
     }
     fflush(stdout);
@@ -307,14 +308,16 @@ static bool wanted(const struct bench *b, const char *name)
 
 static int devices_start(struct bench *b, bool with_plain)
 {
-    static const struct device_kind *const kinds[] = {&device_rtpengine, &device_forwarder, &device_plain};
+    static const struct device_kind *const kinds[] = {&device_rtpengine, &device_forwarder, &device_agw, &device_plain,
+                                                 &device_agw_ice, &device_agw_sdes};
     int err = 0;
 
     b->n = 0;
     for (unsigned i = 0; i < ARRAY_LEN(kinds) && !err; i++) {
         struct device *d = &b->devices[b->n];
 
-        if (!wanted(b, kinds[i]->name) || (kinds[i] == &device_plain && !with_plain))
+        if (!wanted(b, kinds[i]->name) || (kinds[i] == &device_plain && !with_plain) ||
+            (i >= EVERY_RUN && !b->only))
             continue;
         *d = (struct device){.kind = kinds[i], .build = b->build, .dir = b->dir, .index = i, .profile = b->profile};
         err = device_start(d, FLOWS);

@@ -16,6 +16,7 @@ struct device {
     enum srtp_profile profile;
     struct load *load;
     unsigned calls;          /* set up so far */
+    double control_us, handshake_us; /* CPU for one call's control and DTLS, of the calls set up last; 0: does none */
     pid_t pid;
     void *own;               /* of the kind */
 };
@@ -28,7 +29,7 @@ struct device_kind {
     void (*stop)(struct device *d);                              /* what `own` holds; NULL: nothing */
 };
 
-extern const struct device_kind device_plain, device_forwarder, device_rtpengine, device_agw;
+extern const struct device_kind device_plain, device_forwarder, device_rtpengine, device_agw, device_agw_ice, device_agw_sdes;
 
 int device_start(struct device *d, unsigned flows); /* with its load; says on stderr what fails */
 int device_calls(struct device *d, unsigned to);
