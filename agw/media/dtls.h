@@ -4,13 +4,17 @@
  * deadline: OpenSSL 3.0 offers no other. Owner: struct sep. Thread: that of its struct dtls_ctx. */
 #pragma once
 
+#include "agw/media/srtp.h"
 #include "agw/media/udp.h"
 #include "common/buf.h"
 
-struct dtls_ctx; /* certificate, key and policy: one per thread */
+/* Certificate, key and policy, one per thread. A new certificate is a new context: connections keep the one that they were
+ * made with, and its owner may free it meanwhile. */
+struct dtls_ctx;
 int dtls_ctx_new(struct dtls_ctx **ctxp, const uint8_t *cert_der, size_t cert_len, const uint8_t *key_der,
                  size_t key_len);
-void dtls_ctx_free(struct dtls_ctx *ctx);
+struct dtls_ctx *dtls_ctx_ref(struct dtls_ctx *ctx); /* one more owner: an endpoint that told this certificate's fingerprint */
+void dtls_ctx_free(struct dtls_ctx *ctx);            /* by each owner; NULL is fine */
 
 struct dtls;
 
@@ -23,6 +27,9 @@ enum dtls_state {
 };
 
 int dtls_new(struct dtls **dp, struct dtls_ctx *ctx, bool client, msec_t timeout, msec_t now);
+/* Before the handshake: without a common SRTP profile it fails ("no common SRTP profile", the peer gets the alert
+ * handshake_failure, RFC 5764 4.1). use_srtp is offered and accepted in any case, so that media may join data later. */
+void dtls_want_srtp(struct dtls *d);
 void dtls_free(struct dtls *d);
 bool dtls_is_client(const struct dtls *d);
 enum dtls_state dtls_state(const struct dtls *d);
@@ -37,6 +44,9 @@ void dtls_input(struct dtls *d, const void *p, size_t n, struct tx *tx);
 size_t dtls_read(struct dtls *d, void *p, size_t size, struct tx *tx);
 int dtls_write(struct dtls *d, const void *p, size_t n, struct tx *tx); /* one record; -ENOTCONN, -EMSGSIZE, -EPROTO */
 void dtls_close(struct dtls *d, struct tx *tx); /* close_notify */
+/* The keys of SRTP (RFC 5764 4.2): ours seals, theirs opens. 0, -ENOTCONN (not UP: nothing is believed before the fingerprint),
+ * -ENOENT (use_srtp was not agreed), -EPROTO. Wipe the copies. */
+int dtls_srtp(const struct dtls *d, struct srtp_key *ours, struct srtp_key *theirs);
 msec_t dtls_deadline(const struct dtls *d, msec_t now);
 void dtls_tick(struct dtls *d, msec_t now, struct tx *tx);
 /* For connections made from now on: octets of a handshake datagram (256 or more), first retransmission. Defaults:
