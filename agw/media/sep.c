@@ -40,7 +40,9 @@ static void report(struct sep *sep)
     if (!sep->dtls || state == sep->reported)
         return;
     sep->reported = state;
-    if (state == DTLS_UP) {
+    if (state == DTLS_UP && sep_media_dtls(sep)) {
+        sep_push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_FAILED, "no keys for SRTP");
+    } else if (state == DTLS_UP) {
         const char *role = dtls_is_client(sep->dtls) ? "client" : "server";
 
         sep_push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_UP, role);
@@ -182,6 +184,8 @@ static int begin(struct sep *sep, bool client, msec_t now)
 
     if (err)
         return err;
+    if (sep->rtp.sec == BUS_SEC_DTLS)
+        dtls_want_srtp(sep->dtls);
     sep->reported = DTLS_HANDSHAKE;
     memset(&sep->seen_in, 0, sizeof(sep->seen_in));
     memset(&sep->seen_out, 0, sizeof(sep->seen_out));

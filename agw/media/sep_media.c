@@ -52,8 +52,8 @@ void sep_media_stop(struct sep *sep)
     srtp_free(rtp->rx);
     srtp_free(rtp->tx);
     rtp->rx = rtp->tx = NULL;
-    memset(&rtp->send, 0, sizeof(rtp->send));
-    memset(&rtp->recv, 0, sizeof(rtp->recv));
+    explicit_bzero(&rtp->send, sizeof(rtp->send));
+    explicit_bzero(&rtp->recv, sizeof(rtp->recv));
 }
 
 void sep_media_tick(struct sep *sep)
@@ -87,6 +87,24 @@ static int sdes_keys(struct sep *sep, const struct bus_rtp *spec)
     return err;
 }
 
+int sep_media_dtls(struct sep *sep)
+{
+    struct srtp_key ours, theirs;
+    int err;
+
+    if (sep->rtp.sec != BUS_SEC_DTLS)
+        return 0;
+    err = dtls_srtp(sep->dtls, &ours, &theirs);
+    if (err)
+        return err;
+    err = key_in(sep, &theirs);
+    if (!err)
+        err = key_out(sep, &ours);
+    explicit_bzero(&ours, sizeof(ours));
+    explicit_bzero(&theirs, sizeof(theirs));
+    return err;
+}
+
 int sep_media_set(struct sep *sep, const struct bus_sep *spec)
 {
     const struct bus_rtp *r = &spec->rtp;
@@ -99,7 +117,10 @@ int sep_media_set(struct sep *sep, const struct bus_sep *spec)
     rtp->on = true;
     rtp->sec = r->sec;
     sep_gate_set(&rtp->gate, r, spec->has_remote ? &spec->remote : NULL, sep->now);
-    return r->sec == BUS_SEC_SDES ? sdes_keys(sep, r) : 0;
+    if (r->sec == BUS_SEC_SDES)
+        return sdes_keys(sep, r);
+    /* streams that join an association of data: its keys were there all the time */
+    return sep->dtls && !rtp->rx && dtls_state(sep->dtls) == DTLS_UP ? sep_media_dtls(sep) : 0;
 }
 
 /* --- in --- */
