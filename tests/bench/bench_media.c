@@ -17,11 +17,13 @@
 #include "common/sv.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/media_device.h"
+#include "tests/bench/media_handshake.h"
 
 #define FLOWS 1000
 #define PER_FLOW 50.0     /* packets/s */
 #define TICK_US 1000      /* packets come in small bunches, as interrupt moderation and other people's timers make them */
 #define MEMORY_CALLS 500
+#define HANDSHAKES 100    /* bare ones, a round */
 #define DEVICES 6
 #define EVERY_RUN 4       /* the first so many; the rest by -o */
 #define P99_LIMIT_US 5000
@@ -297,6 +299,58 @@ static void memory(struct bench *b)
     fflush(stdout);
 }
 
+/* --- setting up --- */
+
+static void handshakes_print(const struct bench *b, const double *agw_us, const double *bare_us, const double *control_us)
+{
+    double agw[BENCH_RUNS], bare[BENCH_RUNS], ratio[BENCH_RUNS];
+
+    for (unsigned i = 0; i < b->rounds; i++) {
+        agw[i] = 1e6 / agw_us[i];
+        bare[i] = 1e6 / bare_us[i];
+        ratio[i] = agw[i] / bare[i];
+    }
+    figure(b, agw, "dtls_hs_per_s_agw");
+    figure(b, bare, "dtls_hs_per_s_openssl");
+    figure(b, ratio, "dtls_hs_vs_openssl");
+    figure(b, control_us, "add_cpu_us_agw");
+}
+
+static int calls_to(struct bench *b, unsigned to)
+{
+    int err = 0;
+
+    for (unsigned i = 0; i < b->n && !err; i++)
+        err = device_calls(&b->devices[i], to);
+    return err;
+}
+
+/* The rest of the calls, in as many parts as there are rounds; what a handshake costs with them. */
+static int calls(struct bench *b)
+{
+    double agw_us[BENCH_RUNS], bare_us[BENCH_RUNS], control_us[BENCH_RUNS];
+    bool has_agw = false;
+    int err = 0;
+
+    for (unsigned round = 0; round < b->rounds; round++) {
+        for (unsigned i = 0; i < b->n && !err; i++) {
+            struct device *d = &b->devices[i];
+
+            err = device_calls(d, MEMORY_CALLS + (FLOWS - MEMORY_CALLS) * (round + 1) / b->rounds);
+            if (d->kind != &device_agw)
+                continue;
+            has_agw = true;
+            agw_us[round] = d->handshake_us;
+            control_us[round] = d->control_us;
+        }
+        if (has_agw)
+            bare_us[round] = handshake_server_us(HANDSHAKES);
+    }
+    if (!err && has_agw && b->profile == SRTP_AES128_CM_SHA1_80)
+        handshakes_print(b, agw_us, bare_us, control_us);
+    return err;
+}
+
 /* --- a run --- */
 
 static bool wanted(const struct bench *b, const char *name)
@@ -356,8 +410,10 @@ static int profile_run(struct bench *b, enum srtp_profile profile)
     err = devices_start(b, first);
     if (!err && first && !b->point)
         memory(b);
-    for (unsigned i = 0; i < b->n && !err; i++)
-        err = device_calls(&b->devices[i], FLOWS);
+    else
+        err = err ? err : calls_to(b, MEMORY_CALLS);
+    if (!err)
+        err = calls(b);
     if (!err)
         points(b);
     for (unsigned i = 0; i < 2 && !err && first && !b->fast; i++)
