@@ -20,6 +20,16 @@ struct iq_texts { bool set; unsigned n; struct sv v[IQ_LIST_MAX]; };
 
 enum iq_latch { IQ_LATCH_NONE, IQ_LATCH_OFF, IQ_LATCH_ON, IQ_LATCH_RELATCH };
 
+/* Statistics of RTP (nt, rtp: H.248.1 E.11, E.12), in replies only. */
+struct iq_stats {
+    struct iq_int dur;                     /* nt/dur: ms in the context */
+    struct iq_int octets_out, octets_in;   /* nt/os, nt/or: sent to and received from the network */
+    struct iq_int packets_out, packets_in; /* rtp/ps, rtp/pr */
+    struct iq_int lost;                    /* rtp/pl: hundredths of a percent of what was to be received */
+    struct iq_int jitter, delay;           /* rtp/jit, rtp/delay (one way): ms */
+    struct iq_int mos;                     /* xmos/mos (working name): MOS-LQ x 100 */
+};
+
 struct iq_stream {
     uint16_t id; /* StreamID, from 1 */
 
@@ -62,6 +72,8 @@ struct iq_stream {
     bool notify_sctp;                    /* sctpbcc/BNCChange */
     bool notify_sctp_reset;              /* sctpreset/done */
     bool notify_consent;                 /* stnconfres: lost */
+
+    struct iq_stats stats;               /* StreamDescriptor statistics: protocol version 3 only */
 };
 
 /* Properties of ROOT (H.248.1 E.2); times in ms. max_*: read-only. */
@@ -88,6 +100,7 @@ struct iq_term {
     struct iq_int ito;            /* it/ito mit on ROOT, units of 10 ms */
 
     bool has_signals;             /* Signals descriptor present (also when empty: stop all) */
+    struct iq_stats stats;        /* Statistics descriptor: the termination as a whole */
 
     unsigned n_streams;
     struct iq_stream streams[IQ_STREAM_MAX];

@@ -66,6 +66,26 @@ static int props_get(const struct get *g, const struct h248_parm *props, unsigne
     return err;
 }
 
+/* What a reply counts of packages that we do not know is passed over. */
+static int stats_get(const struct get *g, const struct h248_parm *list, struct iq_stats *out)
+{
+    const struct h248_parm *p;
+    const struct pkg_item *it;
+    const struct pkg *pkg;
+    int err = 0;
+
+    DL_FOREACH(list, p) {
+        if (pkg_lookup(p->name, PKG_STATISTIC, &pkg, &it) || it->field.scope != PKG_OF_STATS || !p->values)
+            continue;
+        if (pkg_is_set(&it->def, field_at(out, it->field)))
+            return iq_refuse(g->fault, 456, "%.*s", SV_ARG(p->name));
+        err = value_get(g, SV("statistic"), &it->def, p, field_at(out, it->field));
+        if (err)
+            break;
+    }
+    return err;
+}
+
 /* TS 29.334 5.7.1.1, 5.7.1.2: ServiceStates of ROOT in audits only, EventBufferControl never. */
 static int state_get(const struct get *g, const struct h248_term_state *st)
 {
@@ -143,6 +163,8 @@ static int stream_get(const struct get *g, const struct h248_stream *in)
         err = octets_get(g, &in->local, "Local", id, &s->local, &s->local_empty);
     if (!err)
         err = octets_get(g, &in->remote, "Remote", id, &s->remote, &s->remote_empty);
+    if (!err && in->has_statistics)
+        err = stats_get(g, in->statistics, &s->stats);
     return err;
 }
 
@@ -355,6 +377,9 @@ int iq_get(struct arena *a, const struct h248_cmd *cmd, struct iq_term *t, struc
             break;
         case H248_D_SIGNALS:
             err = signals_get(&g, d->u.signals);
+            break;
+        case H248_D_STATISTICS:
+            err = stats_get(&g, d->u.statistics, &t->stats);
             break;
         case H248_D_MODEM:
         case H248_D_MUX:

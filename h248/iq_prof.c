@@ -13,10 +13,11 @@ static const struct {
     bool known; /* Move, AuditCapability: not in the profile, 443 */
     uint32_t request, reply;
 } commands[] = {
-    /* A reply may say more than it must (5.8.1): what the request carried, and Statistics with Subtract. */
+    /* A reply may say more than it must (5.8.1): what the request carried, and with Subtract the
+     * Statistics of the termination, or in version 3 those of its streams, which stand in Media. */
     [H248_ADD] = {true, D(MEDIA) | D(EVENTS) | D(SIGNALS), D(MEDIA) | D(EVENTS) | D(SIGNALS) | D(ERROR)},
     [H248_MODIFY] = {true, D(MEDIA) | D(EVENTS) | D(SIGNALS), D(MEDIA) | D(EVENTS) | D(SIGNALS) | D(ERROR)},
-    [H248_SUBTRACT] = {true, D(AUDIT), D(STATISTICS) | D(ERROR)},
+    [H248_SUBTRACT] = {true, D(AUDIT), D(MEDIA) | D(STATISTICS) | D(ERROR)},
     [H248_AUDIT_VALUE] = {true, D(AUDIT), D(MEDIA) | D(EVENTS) | D(SIGNALS) | D(OBSERVED) | D(STATISTICS) | D(PACKAGES) |
                                               D(ERROR) | D(EMPTY)},
     [H248_NOTIFY] = {true, D(OBSERVED) | D(ERROR), D(ERROR)},

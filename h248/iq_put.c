@@ -14,8 +14,9 @@ static const char *full_name(struct arena *a, const struct pkg *p, const struct 
     return arena_printf(a, "%s/%s", p->name, it->name);
 }
 
-/* All properties of this scope that are set, into the list. */
-static int props_put(struct arena *a, const void *base, enum pkg_scope scope, struct h248_parm **list)
+/* All properties or statistics of this scope that are set, into the list. */
+static int items_of_kind(struct arena *a, const void *base, enum pkg_kind kind, enum pkg_scope scope,
+                         struct h248_parm **list)
 {
     const struct pkg *p;
     int err;
@@ -25,7 +26,7 @@ static int props_put(struct arena *a, const void *base, enum pkg_scope scope, st
             const struct pkg_item *it = &p->items[k];
             const char *name;
 
-            if (it->kind != PKG_PROPERTY || it->field.scope != scope || !pkg_is_set(&it->def, field_at(base, it->field)))
+            if (it->kind != kind || it->field.scope != scope || !pkg_is_set(&it->def, field_at(base, it->field)))
                 continue;
             name = full_name(a, p, it);
             if (!name)
@@ -36,6 +37,16 @@ static int props_put(struct arena *a, const void *base, enum pkg_scope scope, st
         }
     }
     return 0;
+}
+
+static int props_put(struct arena *a, const void *base, enum pkg_scope scope, struct h248_parm **list)
+{
+    return items_of_kind(a, base, PKG_PROPERTY, scope, list);
+}
+
+static int stats_put(struct arena *a, const struct iq_stats *stats, struct h248_parm **list)
+{
+    return items_of_kind(a, stats, PKG_STATISTIC, PKG_OF_STATS, list);
 }
 
 /* Is this event armed, this signal sent, by its own flag or by a parameter's field? */
@@ -148,6 +159,7 @@ static int stream_put(struct arena *a, const struct iq_stream *s, struct h248_me
 {
     struct h248_local_control control = {.mode = s->mode, .reserved_value = s->reserved_value};
     struct h248_octets local = {0}, remote = {0};
+    struct h248_parm *stats = NULL;
     struct h248_stream *out;
     bool has_control;
     int err;
@@ -157,10 +169,12 @@ static int stream_put(struct arena *a, const struct iq_stream *s, struct h248_me
         err = octets_put(a, s->local, s->local_empty, &local);
     if (!err)
         err = octets_put(a, s->remote, s->remote_empty, &remote);
+    if (!err)
+        err = stats_put(a, &s->stats, &stats);
     if (err)
         return err;
     has_control = control.mode != H248_MODE_NONE || control.reserved_value != H248_UNSET || control.props;
-    if (!has_control && !local.present && !remote.present)
+    if (!has_control && !local.present && !remote.present && !stats)
         return 0;
     out = h248_stream_new(a, media, s->id);
     if (!out)
@@ -170,6 +184,8 @@ static int stream_put(struct arena *a, const struct iq_stream *s, struct h248_me
     out->control = control;
     out->local = local;
     out->remote = remote;
+    out->has_statistics = stats != NULL;
+    out->statistics = stats;
     return 0;
 }
 
@@ -194,9 +210,12 @@ static int media_put(struct arena *a, const struct iq_term *t, struct h248_cmd *
 int iq_put(struct arena *a, const struct iq_term *t, struct h248_cmd *cmd)
 {
     struct items items = {0};
+    struct h248_parm *stats = NULL;
     struct h248_desc *d;
     int err = media_put(a, t, cmd);
 
+    if (!err)
+        err = stats_put(a, &t->stats, &stats);
     if (!err)
         err = items_put(a, PKG_OF_TERM, t, H248_STREAM_NONE, &items);
     for (unsigned i = 0; i < t->n_streams && !err; i++)
@@ -216,6 +235,12 @@ int iq_put(struct arena *a, const struct iq_term *t, struct h248_cmd *cmd)
         if (!d)
             return -ENOMEM;
         d->u.signals = items.signals;
+    }
+    if (stats) {
+        d = h248_desc_new(a, &cmd->descs, H248_D_STATISTICS);
+        if (!d)
+            return -ENOMEM;
+        d->u.statistics = stats;
     }
     return 0;
 }

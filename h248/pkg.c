@@ -10,7 +10,7 @@ static_assert(sizeof(enum iq_latch) == sizeof(int), "PKG_CHOICE reads and writes
 
 const struct pkg *pkg_at(unsigned i)
 {
-    const struct pkg *const *const lists[] = {pkg_base, pkg_ip, pkg_sec, pkg_web};
+    const struct pkg *const *const lists[] = {pkg_base, pkg_ip, pkg_sec, pkg_web, pkg_stat};
 
     for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
         for (const struct pkg *const *p = lists[l]; *p; p++) {
@@ -81,6 +81,8 @@ bool pkg_is_set(const struct pkg_def *def, const void *field)
         return *(const bool *)field;
     case PKG_BOOL:
         return ((const struct iq_bool *)field)->set;
+    case PKG_FIXED:
+        return ((const struct iq_int *)field)->set;
     case PKG_INT:
         return def->list ? ((const struct iq_ids *)field)->set : ((const struct iq_int *)field)->set;
     case PKG_STR:
@@ -121,6 +123,24 @@ static int int_read(const struct pkg_def *def, struct sv text, int64_t *out)
         return -EBADMSG;
     *out = n;
     return 0;
+}
+
+/* "4", "4.2", "4.21": hundredths; further decimals are cut. */
+static int fixed_read(const struct pkg_def *def, struct sv text, int64_t *out)
+{
+    struct sv rest = text, whole = sv_cut(&rest, '.');
+    uint64_t v, cents = 0;
+
+    if (sv_u64(whole, INT64_MAX / 100 - 1, &v) || (rest.p && !rest.n))
+        return -EBADMSG;
+    for (size_t i = 0; i < rest.n; i++) {
+        if (rest.p[i] < '0' || rest.p[i] > '9')
+            return -EBADMSG;
+        if (i < 2)
+            cents += (uint64_t)(rest.p[i] - '0') * (i == 0 ? 10 : 1);
+    }
+    *out = (int64_t)(v * 100 + cents);
+    return *out < def->min || *out > def->max ? -EBADMSG : 0;
 }
 
 static int bool_read(struct sv text, bool *out)
@@ -198,6 +218,11 @@ static int one_read(struct arena *a, const struct pkg_def *def, const struct h24
     int word, err;
 
     switch (def->type) {
+    case PKG_FIXED:
+        err = fixed_read(def, v->text, &n.v);
+        if (!err)
+            *(struct iq_int *)field = n;
+        return err;
     case PKG_INT:
         err = int_read(def, v->text, &n.v);
         if (!err)
@@ -283,6 +308,16 @@ static int int_write(struct arena *a, const struct pkg_def *def, int64_t n, stru
     return text ? h248_value_add(a, p, sv_from(text), false) : -ENOMEM;
 }
 
+static int fixed_write(struct arena *a, const struct pkg_def *def, int64_t n, struct h248_parm *p)
+{
+    const char *text;
+
+    if (n < def->min || n > def->max)
+        return -EINVAL;
+    text = n % 100 ? arena_printf(a, "%" PRId64 ".%02d", n / 100, (int)(n % 100)) : arena_printf(a, "%" PRId64, n / 100);
+    return text ? h248_value_add(a, p, sv_from(text), false) : -ENOMEM;
+}
+
 static int list_write(struct arena *a, const struct pkg_def *def, const void *field, struct h248_parm *p)
 {
     const struct iq_ids *ids = field;
@@ -307,6 +342,8 @@ static int one_write(struct arena *a, const struct pkg_def *def, const void *fie
     int word;
 
     switch (def->type) {
+    case PKG_FIXED:
+        return fixed_write(a, def, ((const struct iq_int *)field)->v, p);
     case PKG_INT:
         return int_write(a, def, ((const struct iq_int *)field)->v, p);
     case PKG_BOOL:

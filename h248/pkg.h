@@ -1,5 +1,5 @@
 /* H.248 packages as tables: every package and item name of the profile stands in exactly one row of pkg_*.c, bound to one
- * field of struct iq_stream, iq_term or iq_observed. Code walks the rows (iq_put, iq_get); a new property is one row and
+ * field of struct iq_stream, iq_term, iq_stats or iq_observed. Code walks the rows (iq_put, iq_get); a new property is one row and
  * one field. Constant data and pure functions: any thread. */
 #pragma once
 
@@ -12,6 +12,7 @@ enum pkg_type {
     PKG_FLAG,   /* an event or signal by itself: bool                                        */
     PKG_BOOL,   /* ON / OFF: struct iq_bool                                                   */
     PKG_INT,    /* struct iq_int; as a list struct iq_ids                                     */
+    PKG_FIXED,  /* a number with two decimals, "4.21": struct iq_int in hundredths            */
     PKG_STR,    /* quoted string: struct iq_text; as a list struct iq_texts                   */
     PKG_ENUM,   /* a word of `values`: struct iq_text, spelled as in the table                */
     PKG_CHOICE, /* a word of `values`: an enum, 0 = not given, 1 = the first word ...         */
@@ -24,13 +25,14 @@ struct pkg_def { /* min, max: of an integer, or the length of a string */
     const char *const *values; /* ends with NULL */
 };
 
-enum pkg_scope { PKG_UNBOUND, PKG_OF_STREAM, PKG_OF_TERM, PKG_OF_OBSERVED };
+enum pkg_scope { PKG_UNBOUND, PKG_OF_STREAM, PKG_OF_TERM, PKG_OF_OBSERVED, PKG_OF_STATS };
 struct pkg_field {
     enum pkg_scope scope;
     size_t offset;
 };
 #define PKG_STREAM(f) {PKG_OF_STREAM, offsetof(struct iq_stream, f)}
 #define PKG_TERM(f) {PKG_OF_TERM, offsetof(struct iq_term, f)}
+#define PKG_STATS(f) {PKG_OF_STATS, offsetof(struct iq_stats, f)}
 #define PKG_OBSERVED(f) {PKG_OF_OBSERVED, offsetof(struct iq_observed, f)}
 
 struct pkg_param { /* of an event or a signal */
@@ -69,8 +71,8 @@ struct pkg {
     unsigned n_items;
 };
 
-/* Filled by pkg_base.c, pkg_ip.c, pkg_sec.c and pkg_web.c; each list ends with NULL. */
-extern const struct pkg *const pkg_base[], *const pkg_ip[], *const pkg_sec[], *const pkg_web[];
+/* Filled by pkg_base.c, pkg_ip.c, pkg_sec.c, pkg_web.c and pkg_stat.c; each list ends with NULL. */
+extern const struct pkg *const pkg_base[], *const pkg_ip[], *const pkg_sec[], *const pkg_web[], *const pkg_stat[];
 
 const struct pkg *pkg_at(unsigned i);        /* all packages in order; NULL behind the last */
 const struct pkg *pkg_find(struct sv name);  /* by text id, folding case */

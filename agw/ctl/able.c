@@ -32,6 +32,9 @@ static const struct row {
     {"sctpbcc", "BNCChange", PKG_EVENT},
     {"sctpreset", "reset", PKG_SIGNAL},
     {"sctpreset", "done", PKG_EVENT},
+    {"nt", "*", PKG_STATISTIC},
+    {"rtp", "*", PKG_STATISTIC},
+    {"xmos", "*", PKG_STATISTIC},
 };
 
 bool able_has(const char *package)

@@ -6,6 +6,7 @@
 
 #include "agw/ctl/able.h"
 #include "agw/ctl/spec.h"
+#include "agw/ctl/stats.h"
 #include "agw/ctl/term.h"
 
 struct wanted {
@@ -254,6 +255,8 @@ int audit_term(struct cmd_call *call, const struct term *t)
     if (!out)
         return -ENOMEM;
     term_pick(t, &w, call->ctl->answer);
+    if (w.statistics && stats_fill(t, call->ctl->version >= 3, call->now, call->ctl->answer))
+        w.statistics = false; /* told */
     err = iq_put(call->a, call->ctl->answer, out);
     if (!err && w.events && !t->has_events)
         err = put_empty(call->a, out, "Events");

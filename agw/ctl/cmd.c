@@ -7,6 +7,7 @@
 
 #include "agw/ctl/audit.h"
 #include "agw/ctl/event.h"
+#include "agw/ctl/stats.h"
 #include "agw/ctl/term.h"
 #include "common/log.h"
 
@@ -184,14 +185,37 @@ static int run_modify(struct cmd_call *call)
     return is_root(call->cmd) ? modify_root(call) : run_each(call, modify_one);
 }
 
+/* H.248.1 7.2.3: without an Audit the statistics are told, with an empty one they are not (TS 29.334 5.8.3 note). */
+static bool wants_stats(const struct cmd_call *call)
+{
+    const struct h248_desc *audit = h248_desc_find(call->cmd->descs, H248_D_AUDIT);
+    const struct h248_audit_item *item;
+
+    if (call->cmd->wildcard_return)
+        return false;
+    DL_FOREACH(audit ? audit->u.audit : NULL, item)
+    {
+        if (sv_iis(item->token, "Statistics"))
+            return true;
+    }
+    return !audit;
+}
+
 static int subtract_one(struct cmd_call *call, struct term *t)
 {
+    struct iq_term *answer = call->ctl->answer;
     uint32_t context = t->ctx->id;
+    struct h248_cmd *out;
+    int err = 0;
 
-    /* The profile has no statistics (TS 29.334 5.8.3 note): with or without an Audit there are none
-     * to tell. */
-    if (!call->cmd->wildcard_return && !cmd_reply(call, context, sv_from(t->id)))
-        return -ENOMEM;
+    if (!call->cmd->wildcard_return) {
+        out = cmd_reply(call, context, sv_from(t->id));
+        memset(answer, 0, sizeof *answer);
+        if (out && wants_stats(call) && stats_fill(t, call->ctl->version >= 3, call->now, answer))
+            err = iq_put(call->a, answer, out);
+        if (!out || err)
+            return -ENOMEM;
+    }
     log_info("ctl", "ctx=%u term=%s msg=\"subtracted\"", context, t->id);
     term_free(t);
     return 0;
@@ -419,6 +443,8 @@ int cmd_run(struct ctl *c, struct arena *a, const struct h248_txn *req, struct h
         /* the last termination takes its context along (H.248.1 6.1) */
         if (call.ctx && !call.ctx->n_terms)
             ctx_free(call.ctx);
+        else if (call.ctx) /* who lost a partner may have another one (TS 23.334 6.2.14, access transfer) */
+            ctx_connect(call.ctx);
         if (call.context == H248_CTX_ALL)
             sweep(c);
         if (err || stop)

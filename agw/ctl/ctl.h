@@ -120,7 +120,9 @@ struct ctl {
     bool is_down; /* no controller */
     msec_t down_since;
     struct iq_term *asked, *merged, *answer; /* scratch: too big for a stack */
+    unsigned version; /* of the message that is worked on (H.248.1 8.3): statistics stand at the stream from 3 on */
     count_t counts[CTL_C_N];
+    count_t totals[CTL_TOTALS]; /* of flows that are gone */
 };
 
 int ctl_new(struct ctl **cp, const struct ctl_conf *conf, const struct ctl_h *h);

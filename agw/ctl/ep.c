@@ -1,6 +1,6 @@
 /* Endpoints: bus id to stream, and ports that may be used again only after their socket is closed.
  */
-#include "agw/ctl/ctl.h"
+#include "agw/ctl/stats.h"
 
 #include <stdlib.h>
 
@@ -33,6 +33,8 @@ static void ep_free(struct ctl *c, struct ep *ep)
         port_give(ep->pool, ep->port);
     if (ep->pair)
         port_give(ep->pool, (uint16_t)(ep->port + 1));
+    if (ep->counts)
+        stats_retire(c, ep->counts);
     free(ep->counts);
     count_add(&c->counts[CTL_C_ENDPOINTS], -1);
     free(ep);

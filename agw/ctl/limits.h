@@ -8,6 +8,7 @@
 #define CTL_TERMS_MAX    64
 #define CTL_REALMS       16 /* realms */
 #define CTL_WORKERS      64 /* packet workers */
+#define CTL_TOTALS       13 /* rows of the totals of RTP (stats.c) */
 #define CTL_INTERFACE_LEN                                                                          \
     24 /* octets of an interface name: a TerminationID has 64 (H.248.1 annex B) */
 #define CTL_NOTIFY           4096 /* NOTIFY requests without a reply; more are dropped and counted */

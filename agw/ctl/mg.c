@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "agw/ctl/cmd.h"
+#include "agw/ctl/stats.h"
 #include "common/log.h"
 
 #define TITLE_LEN 160
@@ -47,7 +48,7 @@ static void on_request(void *arg, struct assoc_peer *peer, struct trans_in *in,
     int err;
 
     (void)peer;
-    (void)msg;
+    an.mg->ctl->version = msg->version;
     err = link_answer(an.mg->link, in, build_answer, &an);
     if (err) /* asked for too much (533), or no memory */
         log_warn("ctl", "tid=%u msg=\"no reply could be built: %s\"", req->tid, strerror(-err));
@@ -276,5 +277,6 @@ const struct addr *mg_addr(const struct mg *mg)
 void mg_metrics(const struct mg *mg, struct buf *out)
 {
     count_print(ctl_counters, mg->ctl->counts, CTL_C_N, out);
+    stats_print(mg->ctl, out);
     count_print(trans_counters, trans_counts(assoc_trans(link_assoc(mg->link))), TRANS_C_N, out);
 }

@@ -180,7 +180,7 @@ RIG const struct h248_txn *run(struct rig *r, const char *actions)
     snprintf(in, sizeof in, "MEGACO/2 <alg1.example.net>:2944\nTransaction = 1001 { %s }", actions);
     if (h248_decode(a, sv_from(in), &req, &fault))
         fail_msg("request: %u:%u %s", fault.line, fault.column, fault.why);
-    out = h248_msg_new(a, 2, &MID);
+    out = h248_msg_new(a, r->ctl->version ? r->ctl->version : 2, &MID);
     t = h248_txn_new(a, out, H248_REPLY, 1001);
     assert_int_equal(cmd_run(r->ctl, a, req->txns, t, r->now), 0);
     assert_int_equal(h248_encode(out, H248_PRETTY, &b), 0);

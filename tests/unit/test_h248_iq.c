@@ -100,6 +100,12 @@ static void same_sdp(const struct sdp *x, const struct sdp *y)
         assert_true(sdp_equal(x, y));
 }
 
+static void same_stats(const struct iq_stats *x, const struct iq_stats *y)
+{
+    SAME_INT(dur); SAME_INT(octets_out); SAME_INT(octets_in); SAME_INT(packets_out); SAME_INT(packets_in);
+    SAME_INT(lost); SAME_INT(jitter); SAME_INT(delay); SAME_INT(mos);
+}
+
 static void same_stream(const struct iq_stream *x, const struct iq_stream *y)
 {
     SAME(id); SAME(mode); SAME(reserved_value);
@@ -118,6 +124,7 @@ static void same_stream(const struct iq_stream *x, const struct iq_stream *y)
     SAME(local_empty); SAME(remote_empty);
     SAME(dtls_establish); SAME(dtls_release); SAME(act_stun); SAME(tcp_establish); SAME(tcp_release); SAME(latch);
     SAME(notify_dtls); SAME(notify_tcp); SAME(notify_sctp); SAME(notify_sctp_reset); SAME(notify_consent);
+    same_stats(&x->stats, &y->stats);
 }
 
 static void same_term(const struct iq_term *x, struct iq_term *y)
@@ -129,6 +136,7 @@ static void same_term(const struct iq_term *x, struct iq_term *y)
     SAME(has_events); SAME(request_id); SAME(notify_cause); SAME(has_signals); SAME(n_streams);
     SAME_INT(heartbeat); SAME_INT(inactivity); SAME_INT(ito);
     same_text(&x->inactivity_dir, &y->inactivity_dir);
+    same_stats(&x->stats, &y->stats);
     for (unsigned i = 0; i < x->n_streams; i++) {
         struct iq_stream *s = iq_stream_find(y, x->streams[i].id);
 
@@ -193,6 +201,9 @@ static void fill(const struct pkg_def *d, void *field)
         break;
     case PKG_CHOICE:
         *(int *)field = (int)rnd_word(d) + 1;
+        break;
+    case PKG_FIXED:
+        *(struct iq_int *)field = (struct iq_int){true, rnd_int(d)};
         break;
     case PKG_INT:
         if (!d->list) {
@@ -621,6 +632,63 @@ static void test_group_check(void **state)
     }
 }
 
+/* --- statistics --- */
+
+/* Of the termination in version 2, of each stream in version 3. */
+static void test_statistics_come_back(void **state)
+{
+    static uint8_t text[H248_MSG_MAX];
+    static struct iq_term in, out;
+
+    (void)state;
+    for (unsigned n = 0; n < 100; n++) {
+        struct buf b = buf_over(text, sizeof text - 1);
+        struct iq_fault fault = {0};
+        struct h248_msg *m;
+        struct h248_cmd *cmd = cmd_new(&m, H248_SUBTRACT);
+        bool v3 = n % 2;
+
+        seed = n;
+        memset(&in, 0, sizeof in);
+        m->version = v3 ? 3 : 2;
+        m->txns->kind = H248_REPLY;
+        for (uint16_t i = 1; v3 && i <= 3; i++) {
+            struct iq_stream *s = iq_stream_new(&in, i);
+
+            s->stats.dur = (struct iq_int){true, i}; /* one that says nothing does not travel */
+            fill_scope(&s->stats, PKG_OF_STATS, 60);
+        }
+        if (!v3)
+            fill_scope(&in.stats, PKG_OF_STATS, n % 4 ? 60 : 100);
+        assert_int_equal(iq_put(a, &in, cmd), 0);
+        assert_int_equal(h248_encode(m, n % 4 < 2 ? H248_PRETTY : H248_COMPACT, &b), 0);
+        text[b.len] = '\0';
+        cmd = cmd_of((const char *)text);
+        assert_int_equal(iq_prof_check(cmd, true, fault.text), 0);
+        if (iq_get(a, cmd, &out, &fault))
+            fail_msg("%u %s in %s", fault.code, fault.text, text);
+        same_term(&in, &out);
+    }
+}
+
+static void test_statistics_of_others(void **state)
+{
+    static struct iq_term t;
+    struct iq_fault fault = {0};
+    struct h248_cmd *cmd = cmd_of("MEGACO/2 <alg1.example.net>:2944\nReply = 1 { Context = 1 { Subtract = ip/1/core/1 { Statistics { "
+                                  "rtp/ps = 5, nosuch/thing = 7, rtp/pl = 0.5, nt/or, xmos/mos = 4.219 } } } }");
+
+    (void)state;
+    assert_int_equal(iq_get(a, cmd, &t, &fault), 0);
+    assert_int_equal(t.stats.packets_out.v, 5);
+    assert_int_equal(t.stats.lost.v, 50);
+    assert_int_equal(t.stats.mos.v, 421);
+    assert_false(t.stats.octets_in.set);
+    cmd = cmd_of("MEGACO/2 <alg1.example.net>:2944\nReply = 1 { Context = 1 { Subtract = ip/1/core/1 { Statistics { rtp/pl = 101 } } } }");
+    assert_int_equal(iq_get(a, cmd, &t, &fault), -EBADMSG);
+    assert_int_equal(fault.code, 449);
+}
+
 /* --- observed events --- */
 
 static void test_observed_events_come_back(void **state)
@@ -752,6 +820,8 @@ int main(void)
         T(test_refuse_text_is_fit_for_a_quoted_string),
         T(test_group_parse),
         T(test_group_check),
+        T(test_statistics_come_back),
+        T(test_statistics_of_others),
         T(test_observed_events_come_back),
         T(test_observed_of_others),
         T(test_profile),

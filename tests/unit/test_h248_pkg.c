@@ -56,6 +56,7 @@ static size_t size_of(const struct pkg_def *d)
     switch (d->type) {
     case PKG_FLAG: return sizeof(bool);
     case PKG_BOOL: return sizeof(struct iq_bool);
+    case PKG_FIXED: return sizeof(struct iq_int);
     case PKG_INT: return d->list ? sizeof(struct iq_ids) : sizeof(struct iq_int);
     case PKG_STR: return d->list ? sizeof(struct iq_texts) : sizeof(struct iq_text);
     case PKG_ENUM: return sizeof(struct iq_text);
@@ -180,6 +181,37 @@ static void test_integers(void **state)
     arena_free(a);
 }
 
+static void test_two_decimals(void **state)
+{
+    static const struct pkg_def def = {PKG_FIXED, .max = 10000};
+    static const struct {
+        const char *text;
+        int rc;
+        int64_t v;
+        const char *written;
+    } rows[] = {
+        {"0", 0, 0, "0"}, {"4.21", 0, 421, "4.21"}, {"4.2", 0, 420, "4.20"}, {"0.05", 0, 5, "0.05"}, {"100", 0, 10000, "100"},
+        {"4.219", 0, 421, "4.21"}, {"100.01", -EBADMSG, 0, ""}, {"4.", -EBADMSG, 0, ""}, {".5", -EBADMSG, 0, ""},
+        {"-1", -EBADMSG, 0, ""}, {"1.x", -EBADMSG, 0, ""}, {"92233720368547758070", -EBADMSG, 0, ""},
+    };
+    struct arena *a = arena_new(65536);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct iq_int f = {false, 77};
+        struct h248_parm *list = NULL;
+
+        assert_int_equal(read_one(a, &def, rows[i].text, false, &f), rows[i].rc);
+        assert_int_equal(f.v, rows[i].rc ? 77 : rows[i].v);
+        if (rows[i].rc)
+            continue;
+        assert_int_equal(pkg_write(a, &def, &f, "x/y", &list), 0);
+        assert_true(sv_is(list->values->text, rows[i].written));
+    }
+    assert_int_equal(pkg_write(a, &def, &(struct iq_int){true, 10001}, "x/y", &(struct h248_parm *){NULL}), -EINVAL);
+    arena_free(a);
+}
+
 static void test_other_types(void **state)
 {
     static const char *const words[] = {"Mark", "Copy", NULL};
@@ -272,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_rows_are_sane),
         cmocka_unit_test(test_lookup_codes),
         cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_two_decimals),
         cmocka_unit_test(test_other_types),
         cmocka_unit_test(test_relations),
         cmocka_unit_test(test_write_refuses_what_it_could_not_read),
