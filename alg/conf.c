@@ -58,6 +58,26 @@ static int check_gateway(const char *value, char *why, size_t size)
     return -EINVAL;
 }
 
+static int check_web_profile(const char *value, char *why, size_t size)
+{
+    if (!strcmp(value, "3gpp-strict") || !strcmp(value, "browser"))
+        return 0;
+    snprintf(why, size, "3gpp-strict (a transport for each line) or browser (BUNDLE: one for all)");
+    return -EINVAL;
+}
+
+static int check_rtp(const char *value, char *why, size_t size)
+{
+    static const char *const all[] = {"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"};
+
+    for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (!strcmp(value, all[i]))
+            return 0;
+    }
+    snprintf(why, size, "RTP/AVP, RTP/AVPF, RTP/SAVP or RTP/SAVPF (the last two: SDES)");
+    return -EINVAL;
+}
+
 static int check_network(const char *value, char *why, size_t size)
 {
     struct admit a;
@@ -117,6 +137,12 @@ static const struct conf_key keys[] = {
     TEXT("core_interface", core_interface, "core", check_name, "interface name of core-side terminations"),
     TEXT("core_realm", core_realm, "core.example.net", check_name, "IP realm towards the core (ipdc/realm)"),
     YES_NO("dtls_active", dtls_active, true, "answer a=setup:actpass with active"),
+    TEXT("web_profile", web_profile, "3gpp-strict", check_web_profile, "3gpp-strict: each line its own transport; browser: BUNDLE"),
+    LIST("audio_codecs", audio_codecs, "[opus, G722, PCMU, PCMA, AMR, AMR-WB]", check_name, "audio that passes between browser and core"),
+    LIST("video_codecs", video_codecs, "[H264, VP8, VP9]", check_name, "video that does"),
+    TEXT("core_audio", core_audio, "RTP/AVP", check_rtp, "how audio is offered to the core"),
+    TEXT("core_video", core_video, "RTP/AVPF", check_rtp, "how video is"),
+    NUMBER("media_inactivity", media_inactivity, 60, 0, 3600, "seconds without RTP from the core that end a call; 0 = never"),
     YES_NO("early_media", early_media, true, "pass provisional answers of the core to the browser"),
     NUMBER("max_calls", max_calls, 1000, 1, 1000000, "calls at once; over it 503"),
     NUMBER("no_answer", no_answer, 180, 1, 3600, "seconds until an unanswered call is given up"),

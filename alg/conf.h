@@ -16,6 +16,9 @@ struct alg_conf {
     struct conf_rows gateways; /* struct alg_gateway_row */
     bool origin_missing, resolve_routes, dtls_active, early_media;
     char *access_interface, *access_realm, *core_interface, *core_realm;
+    char *web_profile, *core_audio, *core_video;
+    struct conf_strs audio_codecs, video_codecs;
+    int64_t media_inactivity;
     char *ops, *log;
     int64_t profile_version, version, heartbeat;
     int64_t retransmit, retransmit_max, sends_max, request_timeout, long_timer, provisional, pending_limit, release_tries;

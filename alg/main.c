@@ -158,6 +158,11 @@ static int calls_open(struct service *v)
         .core_interface = c->core_interface, .core_realm = c->core_realm, .home_domain = c->home_domain,
         .dtls_active = c->dtls_active, .max_calls = (unsigned)c->max_calls, .no_answer_ms = (unsigned)c->no_answer * 1000,
         .reopen_ms = (unsigned)c->reopen * 1000, .orphan_ms = c->orphan ? (unsigned)c->orphan * 1000 : 1,
+        .media_inactivity_s = (unsigned)c->media_inactivity,
+        .policy = {.browser = !strcmp(c->web_profile, "browser"),
+                   .codecs = {{(const char *const *)c->audio_codecs.v, c->audio_codecs.n},
+                              {(const char *const *)c->video_codecs.v, c->video_codecs.n}},
+                   .core_proto = {c->core_audio, c->core_video}},
         .heartbeat_s = (unsigned)c->hanging, .early_media_183 = c->early_media,
     };
 

@@ -209,7 +209,7 @@ static int open_call(struct call *call, struct sip_in *in, const struct sip_msg 
 {
     const struct calls_conf *conf = &call->calls->conf;
     enum sdp_setup choice = conf->dtls_active ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
-    int err = exch_new(&call->x, call->origin, NULL, choice, call->tls_id);
+    int err = exch_new(&call->x, call->origin, NULL, &conf->policy, choice, call->tls_id);
 
     if (!err)
         err = exch_read_offer(call->x, sip_msg_body(m));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "alg/alg.h"
+#include "alg/sdp/codec.h"
 #include "common/count.h"
 
 struct calls;
@@ -17,6 +18,8 @@ struct calls_conf {
     unsigned orphan_ms;      /* a call outlives its WIC's lost connection: 32000 */
     unsigned heartbeat_s;    /* hangterm/thb: 3600 */
     bool early_media_183;    /* pass core 18x */
+    struct sdp_policy policy;
+    unsigned media_inactivity_s; /* RTP of the core that stays away ends the call; 0: never */
 };
 
 enum call_counter { CALL_C_ACTIVE, CALL_C_MO, CALL_C_MT, CALL_C_ESTABLISHED, CALL_C_FAILED, CALL_C_IQ_FAILED, CALL_C_N };

@@ -1,5 +1,5 @@
-/* A change inside a call: re-INVITE or UPDATE of either side that adds or removes channels, restarts ICE, moves the
- * core's address, or changes nothing (sip-sdp 2.5; TS 23.334 6.2.22.2 for removal). */
+/* A change inside a call: re-INVITE or UPDATE of either side that adds or removes channels, audio or video, holds or resumes
+ * (TS 23.334 6.2.11), restarts ICE, moves the core's address, or changes nothing (sip-sdp 2.5; 6.2.22.2 for removal). */
 #include <errno.h>
 
 #include "alg/call/call_fsm.h"
@@ -21,6 +21,7 @@ static void drop(struct call *call)
 static void refuse(struct call *call, const struct leg_why *why)
 {
     leg_refuse(call->x_leg, why);
+    media_forget(&call->won->media, call->x, CHAN_NEW);
     sdp_own_undo(&other_leg(call)->own);
     drop(call);
     call_settle(call);
@@ -37,8 +38,7 @@ static void finish(struct call *call)
     struct exch *x = call->x;
     struct media *m = &call->won->media;
     struct leg *leg = call->x_leg;
-    bool asked = x->new_chans || x->gone_chans;
-    int err = asked ? exch_write_answer(x, m, &leg->own) : exch_write_again(x, m, &leg->own);
+    int err = exch_asks(x) ? exch_write_answer(x, m, &leg->own) : exch_write_again(x, m, &leg->own);
 
     if (!err)
         err = exch_commit(x, &call->keep, &call->lay);
@@ -46,11 +46,8 @@ static void finish(struct call *call)
         break_off(call, 500);
         return;
     }
-    for (unsigned i = 0; i < x->lay.n; i++) {
-        if (x->lay.ch[i].state == CHAN_GONE)
-            media_forget(m, x->lay.ch[i].stream);
-    }
-    log_info("call", "%s msg=\"changed\" channels=%u", call->fsm.tag, call->lay->n);
+    media_forget(m, x, CHAN_GONE);
+    log_info("call", "%s msg=\"changed\" channels=%u rtp=%u", call->fsm.tag, call->lay->n, call->lay->n_rtp);
     leg_answer(leg, sdp_own_body(&leg->own));
     sdp_own_agree(&leg->own);
     sdp_own_agree(&other_leg(call)->own);
@@ -100,7 +97,8 @@ static void step_reset(struct call *call)
 static void undo(struct call *call, int status)
 {
     struct branch *br = call->won;
-    int err = call->x->from == SIP_W2 ? media_undo_core(&br->media, call->x, call_on_iq, br) : MEDIA_NOTHING;
+    int err = call->x->from == SIP_W2 ? media_undo_core(&br->media, call->x, call_on_iq, br)
+                                      : media_undo_access(&br->media, call->x, call_on_iq, br);
 
     call->x_status = status;
     if (err)
@@ -125,7 +123,8 @@ static void step_offer(struct call *call)
 static void step_reserve(struct call *call)
 {
     struct branch *br = call->won;
-    int err = call->x->from == SIP_W2 ? media_reserve_core(&br->media, call->x, call_on_iq, br) : MEDIA_NOTHING;
+    int err = call->x->from == SIP_W2 ? media_reserve_core(&br->media, call->x, call_on_iq, br)
+                                      : media_reserve_access(&br->media, call->x, call_on_iq, br);
 
     if (err == MEDIA_NOTHING)
         step_offer(call);
@@ -147,6 +146,7 @@ static void answer_offerless(struct leg *leg)
 void call_change(struct call *call, struct leg *leg, struct sv body)
 {
     struct leg *other = leg == &call->near ? &call->won->leg : &call->near;
+    const struct calls_conf *conf = &call->calls->conf;
     struct exch *x;
     int err;
 
@@ -162,7 +162,7 @@ void call_change(struct call *call, struct leg *leg, struct sv body)
         leg_refuse(leg, &(struct leg_why){.status = 491});
         return;
     }
-    if (exch_new(&x, leg->side, call->lay, SDP_SETUP_NONE, call->tls_id)) {
+    if (exch_new(&x, leg->side, call->lay, &conf->policy, conf->dtls_active ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE, call->tls_id)) {
         leg_refuse(leg, &(struct leg_why){.status = 500});
         return;
     }
@@ -172,7 +172,7 @@ void call_change(struct call *call, struct leg *leg, struct sv body)
     if (err) {
         log_info("call", "%s msg=\"change refused\" why=\"%s\"", call->fsm.tag, x->why.text);
         refuse(call, &(struct leg_why){.status = err == -EPROTO ? x->why.status : 500, .warn = x->why.warn, .text = x->why.text});
-    } else if (x->new_chans || x->gone_chans) {
+    } else if (exch_asks(x)) {
         step_reserve(call);
     } else {
         step_t1(call);
@@ -210,6 +210,13 @@ static bool common(struct call *call, int ev, struct call_ev *e)
     return true;
 }
 
+static int reserved(struct call *call, const struct iq_result *r)
+{
+    struct media *m = &call->won->media;
+
+    return call->x->from == SIP_W2 ? media_core_reply(m, r) : media_access_reply(m, call->x, r);
+}
+
 void call_on_re_reserving(struct fsm *f, int ev, void *data)
 {
     struct call *call = f->owner;
@@ -225,7 +232,7 @@ void call_on_re_reserving(struct fsm *f, int ev, void *data)
             break_off(call, 481);
         else
             refuse(call, &(struct leg_why){.status = status, .retry_after = retry_after});
-    } else if (media_core_reply(&call->won->media, e->res)) {
+    } else if (reserved(call, e->res)) {
         undo(call, 500);
     } else if (!call->x_leg->in) {
         undo(call, 487);
@@ -281,7 +288,7 @@ static bool configured(struct call *call, int ev, struct call_ev *e, bool core)
         break_off(call, iq_sip_status(e->res, true, &retry_after));
         return false;
     }
-    if (core ? media_core_reply(&call->won->media, e->res) : media_access_reply(&call->won->media, e->res)) {
+    if (core ? media_core_reply(&call->won->media, e->res) : media_access_reply(&call->won->media, call->x, e->res)) {
         break_off(call, 500);
         return false;
     }
@@ -306,9 +313,5 @@ void call_on_re_undoing(struct fsm *f, int ev, void *data)
 
     if (common(call, ev, data))
         return;
-    for (unsigned i = 0; i < call->x->lay.n; i++) {
-        if (call->x->lay.ch[i].state == CHAN_NEW)
-            media_forget(&call->won->media, call->x->lay.ch[i].stream);
-    }
     refuse(call, &(struct leg_why){.status = call->x_status});
 }

@@ -21,7 +21,7 @@ static int configure(struct branch *br, enum sip_side side)
 
 static int read_reply(struct branch *br, enum sip_side side, const struct iq_result *r)
 {
-    return side == SIP_MW ? media_core_reply(&br->media, r) : media_access_reply(&br->media, r);
+    return side == SIP_MW ? media_core_reply(&br->media, r) : media_access_reply(&br->media, br->call->x, r);
 }
 
 static enum sip_side far_side(const struct call *call)
@@ -304,10 +304,7 @@ static int answer(struct call *call)
         err = exch_commit(call->x, &call->keep, &call->lay);
     if (err)
         return err;
-    for (unsigned i = 0; i < call->x->lay.n; i++) {
-        if (call->x->lay.ch[i].state == CHAN_GONE)
-            media_forget(&call->won->media, call->x->lay.ch[i].stream);
-    }
+    media_forget(&call->won->media, call->x, CHAN_GONE);
     leg_answer(&call->near, sdp_own_body(&call->near.own));
     sdp_own_agree(&call->near.own);
     sdp_own_agree(&call->won->leg.own);
@@ -315,8 +312,8 @@ static int answer(struct call *call)
     call->x = NULL;
     call->established = true;
     count_add(&call->calls->counts[CALL_C_ESTABLISHED], 1);
-    log_info("call", "%s msg=\"established\" ctx=%u channels=%u", call->fsm.tag, iq_ctx_id(call->won->media.ctx),
-             call->lay->n);
+    log_info("call", "%s msg=\"established\" ctx=%u channels=%u rtp=%u", call->fsm.tag, iq_ctx_id(call->won->media.ctx),
+             call->lay->n, call->lay->n_rtp);
     return 0;
 }
 

@@ -7,5 +7,3 @@
 #define CALL_TERMID_MAX 96   /* characters of a TerminationID */
 #define CALL_HDR_MAX 8       /* header fields of one request of ours */
 #define CALL_RETRY_MAX 30    /* Retry-After of an overload answer: 5..30 s at random */
-#define CALL_STREAM_FIRST 2  /* StreamID 1 is the de-aggregation stream, channels follow */
-#define CALL_STREAM_SCTP 1

@@ -6,7 +6,7 @@
 
 #include "common/rnd.h"
 
-static int refuse(struct exch *x, int status, unsigned warn, const char *text)
+int exch_refuse(struct exch *x, int status, unsigned warn, const char *text)
 {
     sdp_fault_set(&x->why, status, warn, text);
     return -EPROTO;
@@ -22,19 +22,34 @@ static int copy_sv(struct arena *a, struct sv *v)
     return v->p ? 0 : -ENOMEM;
 }
 
+static int tport_own(struct arena *a, struct tport *t)
+{
+    return copy_sv(a, &t->ufrag) | copy_sv(a, &t->pwd);
+}
+
+static int rline_own(struct arena *a, struct rline *r)
+{
+    int err = tport_own(a, &r->tp);
+
+    for (unsigned k = 0; k < 2; k++)
+        err |= copy_sv(a, &r->key[k]) | copy_sv(a, &r->their_key[k]) | copy_sv(a, &r->addrtype[k]) |
+               copy_sv(a, &r->addr[k]) | codec_own(a, &r->codecs[k]);
+    return err;
+}
+
 /* Own copies of all text of a layout whose plain values were copied already. */
 static int layout_own(struct arena *a, struct layout *l)
 {
-    int err = copy_sv(a, &l->ufrag);
+    int err = tport_own(a, &l->dc);
 
-    if (!err)
-        err = copy_sv(a, &l->pwd);
     for (unsigned i = 0; !err && i < l->n; i++) {
         struct chan *c = &l->ch[i];
 
         err = copy_sv(a, &c->map.label) | copy_sv(a, &c->map.subprotocol) | copy_sv(a, &c->addrtype) |
               copy_sv(a, &c->addr);
     }
+    for (unsigned i = 0; !err && i < l->n_rtp; i++)
+        err = rline_own(a, &l->rtp[i]);
     for (unsigned i = 0; !err && i < l->n_web; i++) {
         struct web_line *w = &l->web[i];
 
@@ -49,8 +64,8 @@ static int layout_own(struct arena *a, struct layout *l)
     return err ? -ENOMEM : 0;
 }
 
-int exch_new(struct exch **xp, enum sip_side from, const struct layout *cur, enum sdp_setup dtls_choice,
-             const char *tls_id)
+int exch_new(struct exch **xp, enum sip_side from, const struct layout *cur, const struct sdp_policy *policy,
+             enum sdp_setup dtls_choice, const char *tls_id)
 {
     struct arena *a = arena_new(SDP_ARENA_MAX);
     struct exch *x = a ? ARENA_NEW(a, struct exch) : NULL;
@@ -62,6 +77,7 @@ int exch_new(struct exch **xp, enum sip_side from, const struct layout *cur, enu
     x->a = a;
     x->from = from;
     x->initial = !cur;
+    x->policy = policy;
     x->dtls_choice = dtls_choice;
     x->tls_id = tls_id;
     if (cur) {
@@ -75,6 +91,11 @@ int exch_new(struct exch **xp, enum sip_side from, const struct layout *cur, enu
         x->lay.ch[i].state = CHAN_OPEN;
         x->lay.ch[i].fresh = false;
         x->lay.ch[i].moved = false;
+    }
+    x->lay.dc.restart = false;
+    for (unsigned i = 0; i < x->lay.n_rtp; i++) {
+        x->lay.rtp[i].state = CHAN_OPEN;
+        x->lay.rtp[i].fresh = x->lay.rtp[i].tp.restart = false;
     }
     *xp = x;
     return 0;
@@ -92,7 +113,14 @@ unsigned exch_open(const struct exch *x)
 
     for (unsigned i = 0; i < x->lay.n; i++)
         n += x->lay.ch[i].state != CHAN_GONE;
+    for (unsigned i = 0; i < x->lay.n_rtp; i++)
+        n += x->lay.rtp[i].state != CHAN_GONE;
     return n;
+}
+
+bool exch_asks(const struct exch *x)
+{
+    return x->new_chans || x->gone_chans || x->altered;
 }
 
 int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay)
@@ -102,14 +130,20 @@ int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay)
 
     if (l) {
         *l = x->lay;
-        l->n = 0;
+        l->n = l->n_rtp = 0;
         for (unsigned k = 0; k < l->n_ims; k++)
-            l->ims[k].chan = -1;
+            l->ims[k].chan = l->ims[k].rtp = -1;
         for (unsigned i = 0; i < x->lay.n; i++) {
             if (x->lay.ch[i].state == CHAN_GONE)
                 continue;
             l->ims[x->lay.ch[i].ims_line].chan = (int)l->n;
             l->ch[l->n++] = x->lay.ch[i];
+        }
+        for (unsigned i = 0; i < x->lay.n_rtp; i++) {
+            if (x->lay.rtp[i].state == CHAN_GONE)
+                continue;
+            l->ims[x->lay.rtp[i].ims_line].rtp = (int)l->n_rtp;
+            l->rtp[l->n_rtp++] = x->lay.rtp[i];
         }
     }
     if (!l || layout_own(a, l)) {
@@ -122,13 +156,15 @@ int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay)
     return 0;
 }
 
-static uint16_t free_stream(const struct layout *l)
+uint16_t exch_free_stream(const struct layout *l)
 {
-    for (uint16_t id = CALL_STREAM_FIRST;; id++) {
-        bool used = false;
+    for (uint16_t id = 1;; id++) {
+        bool used = id == l->dc_stream || id == l->bundle_stream;
 
         for (unsigned i = 0; i < l->n; i++)
             used = used || l->ch[i].stream == id;
+        for (unsigned i = 0; i < l->n_rtp; i++)
+            used = used || l->rtp[i].stream == id;
         if (!used)
             return id;
     }
@@ -147,18 +183,20 @@ static uint16_t free_sid(const struct layout *l)
     }
 }
 
-/* A m=message line that is not in use any more, or a new one behind the last (RFC 3264 8.1). -1: none left. */
-static int free_slot(struct layout *l)
+int exch_free_slot(struct layout *l, const char *media, struct sv proto, struct sv fmts)
 {
-    for (unsigned i = 0; i < l->n_ims; i++) {
-        if (l->ims[i].chan < 0 && sv_is(l->ims[i].media, "message"))
-            return (int)i;
+    struct ims_slot *s = NULL;
+
+    for (unsigned i = 0; i < l->n_ims && !s; i++) {
+        if (l->ims[i].chan < 0 && l->ims[i].rtp < 0 && sv_is(l->ims[i].media, media))
+            s = &l->ims[i];
     }
-    if (l->n_ims == SDP_LINES_MAX)
+    if (!s && l->n_ims == SDP_LINES_MAX)
         return -1;
-    l->ims[l->n_ims] =
-        (struct ims_slot){.media = SV("message"), .proto = SV("TCP/MSRP"), .fmts = SV("*"), .chan = -1};
-    return (int)l->n_ims++;
+    if (!s)
+        s = &l->ims[l->n_ims++];
+    *s = (struct ims_slot){.media = sv_from(media), .proto = proto, .fmts = fmts, .chan = -1, .rtp = -1};
+    return (int)(s - l->ims);
 }
 
 static struct chan *chan_add(struct exch *x, unsigned slot)
@@ -166,7 +204,11 @@ static struct chan *chan_add(struct exch *x, unsigned slot)
     struct chan *c = &x->lay.ch[x->lay.n];
 
     *c = (struct chan){.state = CHAN_NEW, .fresh = true, .ims_line = slot};
-    c->stream = free_stream(&x->lay);
+    if (!x->lay.dc_stream) {
+        x->lay.dc_stream = exch_free_stream(&x->lay);
+        x->dc_fresh = true;
+    }
+    c->stream = exch_free_stream(&x->lay);
     x->lay.ims[slot].chan = (int)x->lay.n++;
     x->new_chans = true;
     return c;
@@ -193,7 +235,7 @@ static int parse(struct exch *x, struct sv body, struct sdp **s)
     if (!err || err == -ENOMEM)
         return err;
     snprintf(text, sizeof text, "SDP line %u column %u: %s", e.line, e.column, e.why);
-    return refuse(x, 400, 399, text);
+    return exch_refuse(x, 400, 399, text);
 }
 
 static int parse_web(struct exch *x, struct sv body)
@@ -206,8 +248,13 @@ static int parse_web(struct exch *x, struct sv body)
     x->web = ARENA_NEW(x->a, struct web_desc);
     if (!x->web)
         return -ENOMEM;
-    err = web_read(x->a, s, x->web);
-    if (err == -EPROTO || (!err && (x->web->dc < 0 || (x->initial && x->web->n_chans == 0)))) {
+    err = web_read(x->a, s, x->policy, x->web);
+    if (!err && x->web->dc >= 0 && x->web->n_chans == 0 && !x->lay.dc_stream) { /* channels of other protocols: not ours */
+        x->web->lines[x->web->dc].kind = WEB_REFUSED;
+        x->web->bundled[x->web->dc] = false;
+        x->web->dc = -1;
+    }
+    if (err == -EPROTO || (!err && x->web->dc < 0 && x->web->n_rtp == 0)) {
         x->why = x->web->why;
         return -EPROTO;
     }
@@ -224,7 +271,7 @@ static int parse_ims(struct exch *x, struct sv body)
     x->ims = ARENA_NEW(x->a, struct ims_desc);
     if (!x->ims)
         return -ENOMEM;
-    err = ims_read(x->a, s, x->ims);
+    err = ims_read(x->a, s, x->policy, x->ims);
     if (err == -EPROTO)
         x->why = x->ims->why;
     return err;
@@ -239,25 +286,33 @@ static const struct dc_chan *web_chan(const struct web_desc *w, uint16_t id)
     return NULL;
 }
 
-/* The WIC's dialect and its transport, as offered. */
+int exch_take_transport(struct exch *x, struct tport *tp, const struct web_trans *t)
+{
+    enum sdp_setup role = web_role(t->setup, tp->role != SDP_SETUP_NONE ? tp->role : x->dtls_choice);
+
+    if (role == SDP_SETUP_NONE)
+        return exch_refuse(x, 488, 305, "a=setup fits no DTLS role");
+    if (tp->role != SDP_SETUP_NONE && role != tp->role) /* RFC 8842 5.5: that would be a new association */
+        return exch_refuse(x, 488, 305, "the DTLS role cannot change");
+    tp->restart = tp->ufrag.n > 0 && !sv_eq(tp->ufrag, t->ufrag) && !sv_eq(tp->pwd, t->pwd);
+    tp->role = role;
+    tp->ufrag = t->ufrag;
+    tp->pwd = t->pwd;
+    tp->tls_id = t->tls_id.n > 0;
+    return 0;
+}
+
+/* The WIC's dialect and the transport of its channels, as offered. */
 static int take_transport(struct exch *x)
 {
     const struct web_remote *r = &x->web->remote;
-    struct layout *l = &x->lay;
-    enum sdp_setup role = web_role(r->setup, l->role != SDP_SETUP_NONE ? l->role : x->dtls_choice);
 
-    if (role == SDP_SETUP_NONE)
-        return refuse(x, 488, 305, "a=setup fits no DTLS role");
-    if (l->role != SDP_SETUP_NONE && role != l->role) /* RFC 8842 5.5: that would be a new association */
-        return refuse(x, 488, 305, "the DTLS role cannot change");
-    x->ice_restart = l->ufrag.n > 0 && !sv_eq(l->ufrag, r->ufrag) && !sv_eq(l->pwd, r->pwd);
-    l->role = role;
-    l->ufrag = r->ufrag;
-    l->pwd = r->pwd;
-    l->legacy = r->legacy;
-    l->connection = r->connection;
-    l->tls_id = r->tls_id.n > 0;
-    return 0;
+    if (x->web->dc < 0)
+        return 0;
+    x->lay.legacy = r->legacy;
+    x->lay.connection = r->connection;
+    x->lay.dc_bundled = x->web->bundled[x->web->dc];
+    return exch_take_transport(x, &x->lay.dc, &r->t);
 }
 
 static int web_lines(struct exch *x)
@@ -265,8 +320,8 @@ static int web_lines(struct exch *x)
     struct layout *l = &x->lay;
 
     for (unsigned i = 0; i < l->n_web; i++) {
-        if (i >= x->web->n_lines || (l->web[i].kind == WEB_DC && x->web->dc != (int)i))
-            return refuse(x, 488, 399, "the m= lines of the call changed places");
+        if (i >= x->web->n_lines || (l->web[i].kind == WEB_DC && x->web->dc >= 0 && x->web->dc != (int)i))
+            return exch_refuse(x, 488, 399, "the m= lines of the call changed places");
     }
     for (unsigned i = 0; i < x->web->n_lines; i++)
         l->web[i] = x->web->lines[i];
@@ -283,6 +338,8 @@ static int offer_web(struct exch *x, struct sv body)
         err = web_lines(x);
     if (!err)
         err = take_transport(x);
+    if (!err)
+        err = exch_rtp_offer_web(x);
     if (err)
         return err;
     for (unsigned i = 0; i < l->n; i++) {
@@ -297,7 +354,7 @@ static int offer_web(struct exch *x, struct sv body)
 
         for (unsigned i = 0; i < l->n; i++)
             known = known || l->ch[i].map.id == d->map.id;
-        if (known || l->n == DC_CHAN_MAX || (slot = free_slot(l)) < 0)
+        if (known || l->n == DC_CHAN_MAX || (slot = exch_free_slot(l, "message", SV("TCP/MSRP"), SV("*"))) < 0)
             continue;
         x->web_ch[l->n] = d;
         chan_add(x, (unsigned)slot)->map = d->map;
@@ -333,15 +390,64 @@ static int ims_slots(struct exch *x)
     struct layout *l = &x->lay;
 
     if (x->ims->n_lines < l->n_ims)
-        return refuse(x, 488, 399, "m= lines of the call are missing");
+        return exch_refuse(x, 488, 399, "m= lines of the call are missing");
     for (unsigned i = l->n_ims; i < x->ims->n_lines; i++)
-        l->ims[i].chan = -1;
+        l->ims[i].chan = l->ims[i].rtp = -1;
     for (unsigned i = 0; i < x->ims->n_lines; i++) {
         l->ims[i].media = x->ims->lines[i].media;
         l->ims[i].proto = x->ims->lines[i].proto;
         l->ims[i].fmts = x->ims->lines[i].fmts;
     }
     l->n_ims = x->ims->n_lines;
+    return 0;
+}
+
+/* A number that no line of the WIC has as its mid. */
+static struct sv free_mid(struct exch *x)
+{
+    for (unsigned n = 0;; n++) {
+        char *mid = arena_printf(x->a, "%u", n);
+        bool used = false;
+
+        for (unsigned i = 0; mid && i < x->lay.n_web; i++)
+            used = used || sv_is(x->lay.web[i].mid, mid);
+        if (!used)
+            return sv_from(mid);
+    }
+}
+
+int exch_web_line(struct exch *x, struct web_line line)
+{
+    struct layout *l = &x->lay;
+    unsigned at = l->n_web;
+
+    for (unsigned i = 0; i < l->n_web; i++) {
+        if (l->web[i].kind == WEB_REFUSED && sv_eq(l->web[i].media, line.media))
+            at = i;
+    }
+    if (at == SDP_LINES_MAX)
+        return -1;
+    line.mid = free_mid(x);
+    if (!line.mid.p)
+        return -1;
+    l->web[at] = line;
+    l->n_web += at == l->n_web;
+    return (int)at;
+}
+
+/* The core's first channel: the WIC gets its m=application line. */
+static int dc_line(struct exch *x)
+{
+    bool has = false;
+
+    for (unsigned i = 0; i < x->lay.n_web; i++)
+        has = has || x->lay.web[i].kind == WEB_DC;
+    if (has || x->lay.n == 0)
+        return 0;
+    x->lay.dc.tls_id = true;
+    x->lay.dc_bundled = x->policy->browser;
+    if (exch_web_line(x, (struct web_line){WEB_DC, SV("application"), SV("UDP/DTLS/SCTP"), SV("webrtc-datachannel"), SV_NONE}) < 0)
+        return exch_refuse(x, 488, 399, "too many m= lines");
     return 0;
 }
 
@@ -352,6 +458,8 @@ static int offer_ims(struct exch *x, struct sv body)
 
     if (!err)
         err = ims_slots(x);
+    if (!err)
+        err = exch_rtp_offer_ims(x);
     for (unsigned k = 0; !err && k < x->ims->n_lines; k++) {
         const struct ims_line *line = &x->ims->lines[k];
         int i = l->ims[k].chan;
@@ -373,22 +481,23 @@ static int offer_ims(struct exch *x, struct sv body)
             take_address(c, line);
         }
     }
-    if (!err && x->initial) {
-        if (l->n == 0)
-            return refuse(x, x->ims->why.status, x->ims->why.warn, x->ims->why.text);
-        l->n_web = 1;
-        l->web[0] = (struct web_line){WEB_DC, SV("application"), SV("UDP/DTLS/SCTP"),
-                                      SV("webrtc-datachannel"), SV("0")};
-        l->tls_id = true;
-    }
-    return err;
+    if (!err && x->initial && l->n + l->n_rtp == 0)
+        return exch_refuse(x, x->ims->why.status, x->ims->why.warn, x->ims->why.text);
+    return err ? err : dc_line(x);
 }
 
 int exch_read_offer(struct exch *x, struct sv body)
 {
+    int err;
+
     if (body.n > SDP_BODY_MAX)
-        return refuse(x, 413, 399, "the body is too long");
-    return x->from == SIP_W2 ? offer_web(x, body) : offer_ims(x, body);
+        return exch_refuse(x, 413, 399, "the body is too long");
+    err = x->from == SIP_W2 ? offer_web(x, body) : offer_ims(x, body);
+    if (!err && x->initial && x->lay.n + x->lay.n_rtp == 0)
+        err = exch_refuse(x, 488, 304, "nothing that can be served");
+    if (!err)
+        exch_join_bundle(x);
+    return err;
 }
 
 /* --- answers --- */
@@ -401,7 +510,10 @@ static int answer_ims(struct exch *x, struct sv body)
     if (err)
         return err;
     if (x->ims->n_lines != l->n_ims)
-        return refuse(x, 500, 399, "the answer has another number of m= lines");
+        return exch_refuse(x, 500, 399, "the answer has another number of m= lines");
+    err = exch_rtp_answer_ims(x);
+    if (err)
+        return err;
     for (unsigned i = 0; i < l->n; i++) {
         struct chan *c = &l->ch[i];
         const struct ims_line *line = &x->ims->lines[c->ims_line];
@@ -438,11 +550,15 @@ static int answer_web(struct exch *x, struct sv body)
     int err = parse_web(x, body);
 
     if (!err && x->web->dc >= (int)l->n_web)
-        err = refuse(x, 500, 399, "the answer has another number of m= lines");
-    if (!err && x->web->remote.setup == SDP_SETUP_ACTPASS)
-        err = refuse(x, 500, 399, "a=setup:actpass in an answer");
-    if (!err)
+        err = exch_refuse(x, 500, 399, "the answer has another number of m= lines");
+    if (!err && x->web->remote.t.setup == SDP_SETUP_ACTPASS)
+        err = exch_refuse(x, 500, 399, "a=setup:actpass in an answer");
+    if (!err && l->dc_bundled && x->web->dc >= 0 && !x->web->bundled[x->web->dc])
+        err = exch_refuse(x, 500, 399, "the data channel left the bundle");
+    if (!err && l->dc_stream)
         err = take_transport(x);
+    if (!err)
+        err = exch_rtp_answer_web(x);
     if (err)
         return err;
     for (unsigned i = 0; i < l->n; i++) {
@@ -464,14 +580,38 @@ static int answer_web(struct exch *x, struct sv body)
     return 0;
 }
 
+/* Every channel was refused before there was any: the line of the WIC is, too. */
+static void drop_dc(struct exch *x)
+{
+    struct layout *l = &x->lay;
+
+    for (unsigned i = 0; i < l->n; i++) {
+        if (l->ch[i].state != CHAN_GONE)
+            return;
+    }
+    for (unsigned i = 0; x->dc_fresh && i < l->n_web; i++) {
+        if (l->web[i].kind == WEB_DC)
+            l->web[i].kind = WEB_REFUSED;
+    }
+    if (x->dc_fresh && x->from == SIP_W2) { /* else T1 was asked for it already */
+        if (l->bundle_stream == l->dc_stream)
+            l->bundle_stream = 0;
+        l->dc_stream = 0;
+        l->dc_bundled = false;
+        exch_join_bundle(x);
+    }
+}
+
 int exch_read_answer(struct exch *x, struct sv body)
 {
     int err;
 
     if (body.n == 0 || body.n > SDP_BODY_MAX)
-        return refuse(x, 500, 399, body.n ? "the answer is too long" : "no answer in the 200");
+        return exch_refuse(x, 500, 399, body.n ? "the answer is too long" : "no answer in the 200");
     err = x->from == SIP_W2 ? answer_ims(x, body) : answer_web(x, body);
+    if (!err)
+        drop_dc(x);
     if (!err && x->initial && exch_open(x) == 0)
-        err = refuse(x, 488, 304, "no channel was accepted");
+        err = exch_refuse(x, 488, 304, "nothing was accepted");
     return err;
 }

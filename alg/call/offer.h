@@ -8,12 +8,6 @@
 #include "alg/sdp/web.h"
 #include "alg/sip/sip.h"
 
-enum chan_state {
-    CHAN_OPEN, /* agreed before */
-    CHAN_NEW,  /* this exchange offers it */
-    CHAN_GONE, /* this exchange takes it away, or refused it */
-};
-
 /* One data channel = one m=message line = one component stream. */
 struct chan {
     enum chan_state state;
@@ -28,33 +22,70 @@ struct chan {
     bool moved;                    /* the core's address changed in this exchange */
 };
 
+/* The transport of a line on W2. */
+struct tport {
+    struct sv ufrag, pwd;          /* the WIC's, to see an ICE restart */
+    bool restart;                  /* this exchange restarts ICE */
+    bool tls_id;                   /* the WIC speaks of tls-id */
+    enum sdp_setup role;           /* the gateway's DTLS role: ACTIVE, PASSIVE; NONE: not decided */
+};
+
+/* One line of audio or video: a m= line on each side, one stream on both terminations. Arrays: by enum sip_side. */
+struct rline {
+    enum chan_state state;
+    bool fresh;
+    uint16_t stream;
+    unsigned web_line, ims_line;
+    enum rtp_kind kind;
+    bool bundled, mux, rsize;      /* on W2 */
+    unsigned mid_ext;
+    struct tport tp;
+    enum rtp_sec sec[2];
+    struct sv key[2], their_key[2]; /* SDES: whole values of a=crypto, ours and theirs */
+    enum sdp_dir dir[2];           /* as that side last said */
+    struct codec_list codecs[2];   /* agreed, with the payload types of that side; before the answer: offered */
+    struct sv addrtype[2], addr[2]; /* where that side receives: Remote (of the WIC only without ICE); port 0: not known yet */
+    uint16_t port[2], rtcp_port[2];
+};
+
 struct ims_slot { /* a m= line of Mw; never moves */
     struct sv media, proto, fmts;
-    int chan;        /* index into layout.ch, -1: refused */
+    int chan;        /* index into layout.ch, -1: none */
+    int rtp;         /* index into layout.rtp, -1: none. Neither: refused */
 };
 
 /* What both sides agreed on. Text lives in the arena of whoever holds it. */
 struct layout {
-    unsigned n, n_web, n_ims;
+    unsigned n, n_rtp, n_web, n_ims;
     struct chan ch[DC_CHAN_MAX];
+    struct rline rtp[RTP_LINE_MAX];
     struct web_line web[SDP_LINES_MAX];
     struct ims_slot ims[SDP_LINES_MAX];
-    struct sv ufrag, pwd;          /* the WIC's, to see an ICE restart */
-    bool legacy, connection, tls_id; /* the WIC's dialect, to answer in it */
-    enum sdp_setup role;           /* the gateway's DTLS role: ACTIVE, PASSIVE; NONE: not decided */
+    uint16_t dc_stream;            /* the de-aggregation stream of the channels; 0: none */
+    bool dc_bundled;
+    struct tport dc;               /* its transport */
+    bool legacy, connection;       /* the WIC's dialect, to answer in it */
+    uint16_t bundle_stream;        /* whose transport bundled lines share; 0: no bundle (profile "browser" only) */
 };
 
 struct exch {
     struct arena *a;
     enum sip_side from;            /* who offers */
     bool initial;
+    const struct sdp_policy *policy;
     bool new_chans, gone_chans;    /* the other side must hear of it */
-    bool ice_restart, moved;       /* a matter of one side only */
+    bool dc_fresh;                 /* the de-aggregation stream is of this exchange */
+    bool altered;                  /* so it must of a line's direction or codecs */
+    bool moved;                    /* a matter of one side only, as an ICE restart is */
+    bool early;                    /* before the answer: the WIC is not heard (unless early_up) */
+    bool early_up;
     struct layout lay;
     struct web_desc *web;          /* what the WIC said in this exchange; NULL: nothing yet */
     struct ims_desc *ims;          /* what the core said */
     const struct dc_chan *web_ch[DC_CHAN_MAX]; /* by channel */
     const struct ims_line *ims_ch[DC_CHAN_MAX];
+    const struct rtp_line *web_rtp[RTP_LINE_MAX]; /* by line of layout.rtp */
+    const struct rtp_line *ims_rtp[RTP_LINE_MAX];
     enum sdp_setup offered[DC_CHAN_MAX];       /* a=setup of the offer */
     enum sdp_setup dtls_choice;    /* how actpass is answered */
     const char *tls_id;            /* ours for this call */
@@ -62,8 +93,8 @@ struct exch {
 };
 
 /* cur: what was agreed before; NULL: the exchange opens the call. */
-int exch_new(struct exch **xp, enum sip_side from, const struct layout *cur, enum sdp_setup dtls_choice,
-             const char *tls_id);
+int exch_new(struct exch **xp, enum sip_side from, const struct layout *cur, const struct sdp_policy *policy,
+             enum sdp_setup dtls_choice, const char *tls_id);
 void exch_free(struct exch *x);
 /* 0; -EPROTO: refuse as x->why says; -ENOMEM. */
 int exch_read_offer(struct exch *x, struct sv body);
@@ -73,6 +104,23 @@ int exch_write_offer(struct exch *x, const struct media *m, struct sdp_own *own)
 int exch_write_answer(struct exch *x, const struct media *m, struct sdp_own *own);
 /* The answer when the other side need not be asked: what was said last, in an answer's words. */
 int exch_write_again(struct exch *x, const struct media *m, struct sdp_own *own);
-unsigned exch_open(const struct exch *x); /* channels that are left */
+unsigned exch_open(const struct exch *x); /* channels and lines that are left */
+bool exch_asks(const struct exch *x);     /* does the other side have to agree? */
 /* Keeps the layout without what is gone, in *keep (replaced and freed). 0, -ENOMEM: nothing changed. */
 int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay);
+
+/* --- between the files of offer*.c --- */
+int exch_refuse(struct exch *x, int status, unsigned warn, const char *text); /* -EPROTO */
+uint16_t exch_free_stream(const struct layout *l);
+/* A line of that medium on Mw that is not in use any more, or a new one behind the last (RFC 3264 8.1). -1: none left. */
+int exch_free_slot(struct layout *l, const char *media, struct sv proto, struct sv fmts);
+int exch_web_line(struct exch *x, struct web_line line); /* a line of ours on W2: its index; -1: none left */
+int exch_take_transport(struct exch *x, struct tport *tp, const struct web_trans *t);
+void exch_join_bundle(struct exch *x);
+int exch_rtp_offer_web(struct exch *x);
+int exch_rtp_offer_ims(struct exch *x);
+int exch_rtp_answer_web(struct exch *x);
+int exch_rtp_answer_ims(struct exch *x);
+/* Prepares what is to be said of each audio and video line; *slots by line of that realm. */
+int exch_rtp_out_ims(struct exch *x, const struct media *m, bool offer, const struct rtp_out *slots[SDP_LINES_MAX]);
+int exch_rtp_out_web(struct exch *x, const struct media *m, bool offer, struct web_out *w);

@@ -14,15 +14,19 @@ static enum sdp_setup inverse(enum sdp_setup s)
 static int write_ims(struct exch *x, const struct media *m, struct sdp_own *own, bool offer)
 {
     struct ims_out out[SDP_LINES_MAX] = {0};
+    const struct rtp_out *rtp[SDP_LINES_MAX] = {NULL};
     struct dc_chan said[DC_CHAN_MAX];
     const struct media_port *any = m->n_ports ? &m->ports[0] : NULL;
     struct sdp *s;
-    int err;
+    int err = exch_rtp_out_ims(x, m, offer, rtp);
 
+    if (err)
+        return err;
     for (unsigned k = 0; k < x->lay.n_ims; k++) {
         out[k].media = x->lay.ims[k].media;
         out[k].proto = x->lay.ims[k].proto;
         out[k].fmts = x->lay.ims[k].fmts;
+        out[k].rtp = rtp[k];
     }
     for (unsigned i = 0; i < x->lay.n; i++) {
         const struct chan *c = &x->lay.ch[i];
@@ -52,20 +56,38 @@ static int write_ims(struct exch *x, const struct media *m, struct sdp_own *own,
 
 /* --- to W2 --- */
 
+/* The transport of the data channel line; a channel line that lost its stream is refused. */
+static void web_dc_out(const struct exch *x, const struct media *m, bool offer, struct web_out *w)
+{
+    const struct layout *l = &x->lay;
+
+    w->local = media_local_of(m, l->dc_stream);
+    w->trans.local = l->dc_bundled ? media_local_of(m, l->bundle_stream) : w->local;
+    w->trans.setup = offer ? SDP_SETUP_ACTPASS : l->dc.role;
+    w->trans.tls_id = l->dc.tls_id ? sv_from(x->tls_id) : SV_NONE;
+    w->trans.no_candidates = l->dc_bundled && l->bundle_stream != l->dc_stream;
+    w->bundle_only = offer && w->trans.no_candidates && l->dc.role == SDP_SETUP_NONE;
+    for (unsigned k = 0; k < w->n_lines; k++)
+        w->bundled[k] = w->bundled[k] || (w->lines[k].kind == WEB_DC && l->dc_bundled);
+}
+
 static int write_web(struct exch *x, const struct media *m, struct sdp_own *own, bool offer)
 {
     struct dc_chan said[DC_CHAN_MAX];
-    struct web_out w = {.local = &m->local,
-                        .lines = x->lay.web,
+    const struct web_local *any = NULL;
+    struct web_out w = {.lines = x->lay.web,
                         .n_lines = x->lay.n_web,
-                        .setup = offer ? SDP_SETUP_ACTPASS : x->lay.role,
                         .legacy = x->lay.legacy,
                         .connection = !offer && x->lay.connection,
-                        .tls_id = x->lay.tls_id ? sv_from(x->tls_id) : SV_NONE,
                         .chans = said};
     struct sdp *s;
-    int err;
+    int err = exch_rtp_out_web(x, m, offer, &w);
 
+    if (err)
+        return err;
+    web_dc_out(x, m, offer, &w);
+    for (unsigned k = 0; k < w.n_lines && !any; k++)
+        any = w.lines[k].kind == WEB_DC ? w.trans.local : w.rtp[k] ? w.rtp[k]->trans.local : NULL;
     for (unsigned i = 0; i < x->lay.n; i++) {
         const struct chan *c = &x->lay.ch[i];
         struct dc_chan *d = &said[w.n_chans];
@@ -82,7 +104,7 @@ static int write_web(struct exch *x, const struct media *m, struct sdp_own *own,
         w.n_chans++;
     }
     err = web_write(x->a, &w, &s);
-    return err ? err : sdp_own_print(own, s, m->local.addrtype, m->local.addr);
+    return err ? err : sdp_own_print(own, s, any ? any->addrtype : SV("IP4"), any ? any->addr : SV("0.0.0.0"));
 }
 
 int exch_write_offer(struct exch *x, const struct media *m, struct sdp_own *own)
@@ -123,29 +145,79 @@ static int again_dcsa(struct exch *x, struct sdp_attr *at)
     return !c || text ? 0 : -ENOMEM;
 }
 
+/* What a line said stays, but for the role, the credentials, and what was agreed since. */
+static int again_trans(struct sdp_attr *attrs, const struct tport *tp, const struct web_local *l)
+{
+    struct sdp_attr *at;
+
+    DL_FOREACH(attrs, at) {
+        if (sv_is(at->name, "setup"))
+            at->value = sv_from(sdp_setup_name(tp->role));
+        else if (sv_is(at->name, "ice-ufrag") && l)
+            at->value = l->ufrag;
+        else if (sv_is(at->name, "ice-pwd") && l)
+            at->value = l->pwd;
+    }
+    return 0;
+}
+
+static int again_rtp(struct exch *x, struct sdp_media *md, const struct rline *r, enum sip_side to)
+{
+    const struct codec_list *agreed = &r->codecs[to];
+    struct sv fmts = codec_fmts(x->a, agreed);
+    enum sdp_dir dir = rtp_dir_answer(r->dir[to], r->dir[to == SIP_W2 ? SIP_MW : SIP_W2]);
+    struct sdp_attr *at;
+    int err = 0;
+
+    if (!fmts.p)
+        return -ENOMEM;
+    DL_FOREACH(md->attrs, at) {
+        if (sv_is(at->name, "sendrecv") || sv_is(at->name, "sendonly") || sv_is(at->name, "recvonly") || sv_is(at->name, "inactive"))
+            at->name = sv_from(rtp_dir_name(dir));
+    }
+    if (!sv_eq(md->fmts, fmts)) {
+        md->fmts = fmts;
+        sdp_attr_del(&md->attrs, "rtpmap");
+        sdp_attr_del(&md->attrs, "fmtp");
+        sdp_attr_del(&md->attrs, "rtcp-fb");
+        err = codec_write(x->a, agreed, rtp_proto_feedback(md->proto), &md->attrs);
+    }
+    return err;
+}
+
+static const struct rline *rline_of(const struct layout *l, enum sip_side side, unsigned k)
+{
+    for (unsigned i = 0; i < l->n_rtp; i++) {
+        if ((side == SIP_W2 ? l->rtp[i].web_line : l->rtp[i].ims_line) == k)
+            return &l->rtp[i];
+    }
+    return NULL;
+}
+
 static int again_web(struct exch *x, const struct media *m, struct sdp *s)
 {
+    const struct layout *l = &x->lay;
     struct sdp_media *md;
     struct sdp_attr *at;
     unsigned k = 0;
     int err = 0;
 
     DL_FOREACH(s->media, md) {
-        if (x->lay.web[k++].kind != WEB_DC)
-            continue;
+        const struct rline *r = rline_of(l, SIP_W2, k);
+        bool dc = l->web[k++].kind == WEB_DC;
+
+        if (!err && r)
+            err = again_rtp(x, md, r, SIP_W2);
+        if (!err && (r || dc))
+            err = again_trans(md->attrs, r ? &r->tp : &l->dc,
+                              media_local_of(m, (r ? r->bundled : l->dc_bundled) ? l->bundle_stream : r ? r->stream : l->dc_stream));
         DL_FOREACH(md->attrs, at) {
-            if (sv_is(at->name, "setup"))
-                at->value = sv_from(sdp_setup_name(x->lay.role));
-            else if (sv_is(at->name, "ice-ufrag"))
-                at->value = m->local.ufrag;
-            else if (sv_is(at->name, "ice-pwd"))
-                at->value = m->local.pwd;
-            else if (sv_is(at->name, "dcsa"))
-                err = err ? err : again_dcsa(x, at);
+            if (!err && dc && sv_is(at->name, "dcsa"))
+                err = again_dcsa(x, at);
         }
     }
-    for (; !err && k < x->lay.n_web; k++) {
-        const struct web_line *w = &x->lay.web[k];
+    for (; !err && k < l->n_web; k++) {
+        const struct web_line *w = &l->web[k];
 
         err = sdp_media_new(x->a, s, w->media, 0, w->proto, w->fmts) ? 0 : -ENOMEM;
     }
@@ -157,10 +229,14 @@ static int again_ims(struct exch *x, struct sdp *s)
     struct sdp_media *md;
     struct sdp_attr *at;
     unsigned k = 0;
+    int err = 0;
 
     DL_FOREACH(s->media, md) {
+        const struct rline *r = rline_of(&x->lay, SIP_MW, k);
         int i = x->lay.ims[k++].chan;
 
+        if (!err && r)
+            err = again_rtp(x, md, r, SIP_MW);
         if (i < 0)
             continue;
         DL_FOREACH(md->attrs, at) {
@@ -168,13 +244,12 @@ static int again_ims(struct exch *x, struct sdp *s)
                 at->value = sv_from(sdp_setup_name(inverse(x->lay.ch[i].core)));
         }
     }
-    for (; k < x->lay.n_ims; k++) {
+    for (; !err && k < x->lay.n_ims; k++) {
         const struct ims_slot *o = &x->lay.ims[k];
 
-        if (!sdp_media_new(x->a, s, o->media, 0, o->proto, o->fmts))
-            return -ENOMEM;
+        err = sdp_media_new(x->a, s, o->media, 0, o->proto, o->fmts) ? 0 : -ENOMEM;
     }
-    return 0;
+    return err;
 }
 
 int exch_write_again(struct exch *x, const struct media *m, struct sdp_own *own)

@@ -39,13 +39,33 @@ static const char *read_message(struct arena *a, const struct sdp *s, const stru
     return NULL;
 }
 
-int ims_read(struct arena *a, const struct sdp *s, struct ims_desc *out)
+static int read_rtp(struct arena *a, const struct sdp *s, const struct sdp_media *m, const struct sdp_policy *p,
+                    struct ims_desc *out, struct ims_line *line)
+{
+    struct rtp_line *l = ARENA_NEW(a, struct rtp_line);
+    const char *why;
+
+    if (!l)
+        return -ENOMEM;
+    rtp_read(s, m, RULE_TO_W2, p, l, &why);
+    if (!why && out->n_rtp == RTP_LINE_MAX)
+        why = "too many lines of audio and video";
+    if (why) {
+        sdp_fault_set(&out->why, 488, 305, why);
+        return 0;
+    }
+    line->rtp = l;
+    out->n_rtp++;
+    return 0;
+}
+
+int ims_read(struct arena *a, const struct sdp *s, const struct sdp_policy *p, struct ims_desc *out)
 {
     const struct sdp_media *m;
     unsigned i = 0;
 
     memset(out, 0, sizeof *out);
-    sdp_fault_set(&out->why, 488, 304, "no MSRP among the media offered");
+    sdp_fault_set(&out->why, 488, 304, "no audio, video or MSRP that can be served");
     if (s->n_media > SDP_LINES_MAX) {
         sdp_fault_set(&out->why, 488, 399, "too many m= lines");
         return -EPROTO;
@@ -57,6 +77,8 @@ int ims_read(struct arena *a, const struct sdp *s, struct ims_desc *out)
         line->media = m->media;
         line->proto = m->proto;
         line->fmts = m->fmts;
+        if (m->port > 0 && rtp_is_line(m, RULE_TO_W2) && read_rtp(a, s, m, p, out, line))
+            return -ENOMEM;
         if (m->port <= 0 || !sv_is(m->media, "message"))
             continue;
         why = read_message(a, s, m, line);
@@ -131,7 +153,9 @@ int ims_write(struct arena *a, const struct ims_out *lines, unsigned n, struct s
     for (unsigned i = 0; !err && i < n; i++) {
         const struct ims_out *o = &lines[i];
 
-        if (o->port > 0)
+        if (o->rtp)
+            err = rtp_write_mw(a, o->rtp, s);
+        else if (o->port > 0)
             err = put_message(a, o, s);
         else if (!sdp_media_new(a, s, o->media.n ? o->media : SV("message"), 0,
                                 o->proto.n ? o->proto : SV("TCP/MSRP"),

@@ -46,7 +46,52 @@ static const struct rule rules[] = {
     {"dcmap",                RULE_DC, {RULE_OWN,  RULE_OWN}},
     {"dcsa",                 RULE_DC, {RULE_OWN,  RULE_OWN}},
     {"mid",                  RULE_DC, {RULE_DROP, RULE_OWN}},
-    {"group",                RULE_SESSION, {RULE_DROP, RULE_DROP}}, /* no multiplexing in 3GPP's architecture */
+    /* audio and video (TS 23.334 5.9, 6.2.10.5; TS 23.228 U.1.1) */
+    {"rtpmap",               RULE_RTP, {RULE_OWN,  RULE_OWN}}, /* codec.c: what both sides can do */
+    {"fmtp",                 RULE_RTP, {RULE_OWN,  RULE_OWN}},
+    {"rtcp-fb",              RULE_RTP, {RULE_OWN,  RULE_OWN}}, /* nack, pli, fir, tmmbr, and only with a ...F profile */
+    {"ptime",                RULE_RTP, {RULE_KEEP, RULE_KEEP}},
+    {"maxptime",             RULE_RTP, {RULE_KEEP, RULE_KEEP}},
+    {"sendrecv",             RULE_RTP, {RULE_OWN,  RULE_OWN}},
+    {"sendonly",             RULE_RTP, {RULE_OWN,  RULE_OWN}},
+    {"recvonly",             RULE_RTP, {RULE_OWN,  RULE_OWN}},
+    {"inactive",             RULE_RTP, {RULE_OWN,  RULE_OWN}},
+    {"content",              RULE_RTP, {RULE_KEEP, RULE_KEEP}},
+    {"label",                RULE_RTP, {RULE_KEEP, RULE_KEEP}},
+    {"lang",                 RULE_RTP, {RULE_KEEP, RULE_KEEP}},
+    {"hlang-send",           RULE_RTP, {RULE_KEEP, RULE_KEEP}},
+    {"hlang-recv",           RULE_RTP, {RULE_KEEP, RULE_KEEP}},
+    {"rtcp-mux",             RULE_RTP, {RULE_DROP, RULE_OWN}},  /* sip-sdp 3.6: the gateway splits */
+    {"rtcp-mux-only",        RULE_RTP, {RULE_DROP, RULE_DROP}},
+    {"rtcp-rsize",           RULE_RTP, {RULE_DROP, RULE_OWN}},
+    {"rtcp",                 RULE_RTP, {RULE_OWN,  RULE_OWN}},  /* only when the port is not the next one */
+    {"mid",                  RULE_RTP, {RULE_DROP, RULE_OWN}},
+    {"bundle-only",          RULE_RTP, {RULE_DROP, RULE_OWN}},
+    {"ice-ufrag",            RULE_RTP, {RULE_DROP, RULE_OWN}},
+    {"ice-pwd",              RULE_RTP, {RULE_DROP, RULE_OWN}},
+    {"ice-options",          RULE_RTP, {RULE_DROP, RULE_DROP}},
+    {"ice-pacing",           RULE_RTP, {RULE_DROP, RULE_DROP}},
+    {"candidate",            RULE_RTP, {RULE_DROP, RULE_OWN}},
+    {"remote-candidates",    RULE_RTP, {RULE_DROP, RULE_DROP}},
+    {"end-of-candidates",    RULE_RTP, {RULE_DROP, RULE_DROP}},
+    {"fingerprint",          RULE_RTP, {RULE_DROP, RULE_OWN}},
+    {"setup",                RULE_RTP, {RULE_DROP, RULE_OWN}},
+    {"tls-id",               RULE_RTP, {RULE_DROP, RULE_OWN}},
+    {"connection",           RULE_RTP, {RULE_DROP, RULE_DROP}},
+    {"crypto",               RULE_RTP, {RULE_OWN,  RULE_OWN}},  /* ours: each side's key ends at the gateway */
+    {"key-mgmt",             RULE_RTP, {RULE_DROP, RULE_DROP}},
+    {"3ge2ae",               RULE_RTP, {RULE_DROP, RULE_DROP}},
+    {"extmap",               RULE_RTP, {RULE_DROP, RULE_OWN}},  /* the MID alone, in a bundle */
+    {"ssrc",                 RULE_RTP, {RULE_DROP, RULE_DROP}},
+    {"ssrc-group",           RULE_RTP, {RULE_DROP, RULE_DROP}},
+    {"msid",                 RULE_RTP, {RULE_DROP, RULE_OWN}},
+    {"rid",                  RULE_RTP, {RULE_DROP, RULE_DROP}},
+    {"simulcast",            RULE_RTP, {RULE_DROP, RULE_DROP}},
+    {"imageattr",            RULE_RTP, {RULE_DROP, RULE_DROP}},
+    {"curr",                 RULE_RTP, {RULE_DROP, RULE_DROP}}, /* preconditions end at alg (sip-sdp 2.5) */
+    {"des",                  RULE_RTP, {RULE_DROP, RULE_DROP}},
+    {"conf",                 RULE_RTP, {RULE_DROP, RULE_DROP}},
+    {"group",                RULE_SESSION, {RULE_DROP, RULE_OWN}}, /* no multiplexing in 3GPP's architecture; BUNDLE by profile */
     {"msid-semantic",        RULE_SESSION, {RULE_DROP, RULE_DROP}},
     {"extmap-allow-mixed",   RULE_SESSION, {RULE_DROP, RULE_DROP}},
 };

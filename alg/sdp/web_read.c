@@ -3,7 +3,14 @@
 #include <errno.h>
 #include <utlist.h>
 
-#include "common/net.h"
+struct reader {
+    struct arena *a;
+    const struct sdp *s;
+    const struct sdp_policy *p;
+    struct web_desc *out;
+    const struct sdp_media *m[SDP_LINES_MAX];
+    bool grouped[SDP_LINES_MAX];
+};
 
 static const char *const dc_protos[] = {"UDP/DTLS/SCTP", "TCP/DTLS/SCTP", "DTLS/SCTP", "SCTP/DTLS"};
 
@@ -16,49 +23,6 @@ static bool is_dc_line(const struct sdp_media *m)
             return true;
     }
     return false;
-}
-
-/* All attributes of that name: the media level's, or else the session level's (RFC 8122 5, RFC 8839 4.2). */
-static int take_all(struct arena *a, const struct sdp *s, const struct sdp_media *m,
-                    const char *name, unsigned max, bool (*fits)(struct sv), struct sdp_attr **out)
-{
-    const struct sdp_attr *at = sdp_attr_find(m->attrs, name);
-    unsigned n = 0;
-
-    if (!at && s)
-        at = sdp_attr_find(s->attrs, name);
-    for (; at && n < max; at = sdp_attr_next(at, name)) {
-        if (!fits(at->value))
-            continue;
-        if (sdp_attr_add(a, out, name, at->value))
-            return -ENOMEM;
-        n++;
-    }
-    return 0;
-}
-
-static bool is_fingerprint(struct sv value)
-{
-    struct sdp_fingerprint f;
-
-    return sdp_fingerprint_parse(value, &f) == 0 && !sv_iis(f.hash, "sha-1");
-}
-
-/* What an ICE-lite gateway may be told: numeric UDP candidates (no mDNS names, no port 9 of TCP active ones). */
-static bool is_candidate(struct sv value)
-{
-    struct sdp_candidate c;
-    struct addr addr;
-
-    return sdp_candidate_parse(value, &c) == 0 && sv_iis(c.transport, "udp") && c.component == 1 &&
-           addr_parse(&addr, c.addr, c.port) == 0;
-}
-
-static struct sv value_of(const struct sdp *s, const struct sdp_media *m, const char *name)
-{
-    const struct sdp_attr *at = sdp_attr_of(s, m, name);
-
-    return at ? sv_trim(at->value) : SV_NONE;
 }
 
 /* sctp-port, or the port in the m= line with a=sctpmap (drafts before RFC 8841). NULL: good. */
@@ -85,63 +49,97 @@ static const char *read_sctp(const struct sdp_media *m, struct web_remote *r)
     return NULL;
 }
 
-static bool is_ice_text(struct sv v, size_t least)
-{
-    if (v.n < least || v.n > 256)
-        return false;
-    for (size_t i = 0; i < v.n; i++) {
-        char c = v.p[i];
+/* --- BUNDLE (RFC 9143; sip-sdp 3.3) --- */
 
-        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-              c == '+' || c == '/'))
-            return false;
+static int line_of_mid(const struct reader *r, struct sv mid)
+{
+    for (unsigned i = 0; mid.n > 0 && i < r->out->n_lines; i++) {
+        if (sv_eq(r->out->lines[i].mid, mid))
+            return (int)i;
     }
-    return true;
+    return -1;
 }
 
-/* RFC 8839 5.4, RFC 8842 5.1: what must be there towards a browser. NULL: good. */
-static const char *read_security(const struct sdp *s, const struct sdp_media *m,
-                                 struct web_remote *r)
+static bool is_served(const struct reader *r, unsigned i)
 {
-    r->ufrag = value_of(s, m, "ice-ufrag");
-    r->pwd = value_of(s, m, "ice-pwd");
-    r->tls_id = value_of(s, m, "tls-id");
-    r->setup = sdp_setup_parse(value_of(s, m, "setup"));
-    r->connection = sdp_attr_find(m->attrs, "connection") != NULL;
-    if (!is_ice_text(r->ufrag, 4) || !is_ice_text(r->pwd, 22))
-        return "ICE credentials are missing or bad";
-    if (!r->fingerprints)
-        return "a=fingerprint is missing, or of no accepted hash";
-    if (r->setup == SDP_SETUP_NONE || r->setup == SDP_SETUP_BAD || r->setup == SDP_SETUP_HOLDCONN)
-        return "a=setup is missing or bad";
-    return NULL;
+    struct rtp_line l;
+    const char *why;
+
+    if (!rtp_is_line(r->m[i], RULE_TO_MW))
+        return is_dc_line(r->m[i]);
+    rtp_read(r->s, r->m[i], RULE_TO_MW, r->p, &l, &why);
+    return !why;
 }
 
-static int read_dc(struct arena *a, const struct sdp *s, const struct sdp_media *m,
-                   struct web_desc *out, const char **why)
+/* The first group only. Its transport is that of its first line that has one and that can be served (7.3.3). */
+static void read_bundle(struct reader *r)
 {
-    const struct sdp_conn *c = sdp_conn_of(s, m);
-    struct web_remote *r = &out->remote;
+    const struct sdp_attr *at = sdp_attr_find(r->s->attrs, "group");
+    struct sv rest;
+
+    r->out->tag = -1;
+    for (; at; at = sdp_attr_next(at, "group")) {
+        rest = at->value;
+        if (sv_is(sv_word(&rest), "BUNDLE"))
+            break;
+    }
+    while (at && rest.n > 0) {
+        int i = line_of_mid(r, sv_word(&rest));
+
+        if (i < 0)
+            continue;
+        r->grouped[i] = true;
+        if (r->out->tag < 0 && r->m[i]->port > 0 && web_trans_is_own(r->s, r->m[i]) && is_served(r, (unsigned)i))
+            r->out->tag = i;
+    }
+}
+
+/* The line whose transport this one has; -1: none. */
+static int trans_line(const struct reader *r, unsigned i)
+{
+    bool joined = r->grouped[i] && r->out->tag >= 0;
+
+    if (r->p->browser && joined)
+        return r->out->tag;
+    if (r->m[i]->port > 0)
+        return (int)i;
+    return -1;
+}
+
+/* *why NULL: out->trans[i] is good. */
+static int read_trans(struct reader *r, unsigned i, enum rtp_sec sec, const char **why)
+{
+    int from = trans_line(r, i);
+    unsigned need = sec == RTP_SDES ? 0 : TRANS_ICE | TRANS_DTLS;
+    struct web_trans *t = ARENA_NEW(r->a, struct web_trans);
+
+    if (!t)
+        return -ENOMEM;
+    if (from < 0) {
+        *why = "no transport: a=bundle-only where nothing is bundled";
+        return 0;
+    }
+    r->out->trans[i] = t;
+    r->out->bundled[i] = r->p->browser && r->grouped[i];
+    return web_trans_read(r->a, r->s, r->m[from], need, t, why);
+}
+
+/* --- lines --- */
+
+static int read_dc(struct reader *r, unsigned i, const char **why)
+{
+    struct web_desc *out = r->out;
     int err;
 
-    if (!c) {
-        *why = "no c= line";
-        return 0;
-    }
-    r->addrtype = c->addrtype;
-    r->addr = c->addr;
-    r->port = (uint16_t)m->port;
-    err = take_all(a, NULL, m, "candidate", WEB_CAND_MAX, is_candidate, &r->candidates);
-    if (!err)
-        err = take_all(a, s, m, "fingerprint", WEB_FP_MAX, is_fingerprint, &r->fingerprints);
-    if (err)
+    err = read_trans(r, i, RTP_DTLS, why);
+    if (err || *why)
         return err;
-    *why = read_sctp(m, r);
-    if (!*why)
-        *why = read_security(s, m, r);
+    out->remote.t = *out->trans[i];
+    out->remote.connection = sdp_attr_find(r->m[i]->attrs, "connection") != NULL;
+    *why = read_sctp(r->m[i], &out->remote);
     if (*why)
         return 0;
-    err = dc_read(a, m, out->chans, &out->n_chans, &out->left_out);
+    err = dc_read(r->a, r->m[i], out->chans, &out->n_chans, &out->left_out);
     if (err == -EBADMSG) {
         *why = "two a=dcmap of one stream id";
         err = 0;
@@ -149,75 +147,93 @@ static int read_dc(struct arena *a, const struct sdp *s, const struct sdp_media 
     return err;
 }
 
-int web_read(struct arena *a, const struct sdp *s, struct web_desc *out)
+static int take_dc(struct reader *r, unsigned i)
+{
+    const char *why = NULL;
+    int err = read_dc(r, i, &why);
+
+    if (err)
+        return err;
+    if (why) {
+        memset(&r->out->remote, 0, sizeof r->out->remote);
+        r->out->bundled[i] = false;
+        sdp_fault_set(&r->out->why, 488, 305, why);
+        return 0;
+    }
+    r->out->lines[i].kind = WEB_DC;
+    r->out->dc = (int)i;
+    return 0;
+}
+
+static int take_rtp(struct reader *r, unsigned i)
+{
+    struct web_desc *out = r->out;
+    struct rtp_line *l = ARENA_NEW(r->a, struct rtp_line);
+    const char *why;
+    int err;
+
+    if (!l)
+        return -ENOMEM;
+    rtp_read(r->s, r->m[i], RULE_TO_MW, r->p, l, &why);
+    if (!why) {
+        err = read_trans(r, i, l->sec, &why);
+        if (err)
+            return err;
+    }
+    if (!why && out->n_rtp == RTP_LINE_MAX)
+        why = "too many lines of audio and video";
+    if (why) {
+        out->bundled[i] = false;
+        sdp_fault_set(&out->why, 488, 305, why);
+        return 0;
+    }
+    out->lines[i].kind = WEB_RTP;
+    out->rtp[i] = l;
+    out->n_rtp++;
+    return 0;
+}
+
+static bool is_offered(const struct reader *r, unsigned i)
+{
+    return r->m[i]->port > 0 ||
+           (r->grouped[i] && sdp_attr_find(r->m[i]->attrs, "bundle-only") != NULL);
+}
+
+static void index_lines(struct reader *r)
 {
     const struct sdp_media *m;
-    unsigned i = 0;
+
+    DL_FOREACH(r->s->media, m) {
+        const struct sdp_attr *mid = sdp_attr_find(m->attrs, "mid");
+
+        r->m[r->out->n_lines] = m;
+        r->out->lines[r->out->n_lines++] = (struct web_line){
+            .media = m->media, .proto = m->proto, .fmts = m->fmts, .mid = mid ? sv_trim(mid->value) : SV_NONE};
+    }
+}
+
+int web_read(struct arena *a, const struct sdp *s, const struct sdp_policy *p, struct web_desc *out)
+{
+    struct reader r = {.a = a, .s = s, .p = p, .out = out};
+    int err = 0;
 
     memset(out, 0, sizeof *out);
     out->dc = -1;
-    sdp_fault_set(&out->why, 488, 304, "no data channel with MSRP among the media offered");
+    out->tag = -1;
+    sdp_fault_set(&out->why, 488, 304, "no audio, video or MSRP data channel that can be served");
     if (s->n_media > SDP_LINES_MAX) {
         sdp_fault_set(&out->why, 488, 399, "too many m= lines");
         return -EPROTO;
     }
-    DL_FOREACH(s->media, m) {
-        struct web_line *line = &out->lines[i];
-        const char *why = NULL;
-        int err;
-
-        line->media = m->media;
-        line->proto = m->proto;
-        line->fmts = m->fmts;
-        line->mid = value_of(NULL, m, "mid");
-        if (out->dc < 0 && m->port > 0 && is_dc_line(m)) {
-            err = read_dc(a, s, m, out, &why);
-            if (err)
-                return err;
-            if (why) {
-                memset(&out->remote, 0, sizeof out->remote);
-                sdp_fault_set(&out->why, 488, 305, why);
-            } else {
-                line->kind = WEB_DC;
-                out->dc = (int)i;
-            }
-        }
-        i++;
+    index_lines(&r);
+    read_bundle(&r);
+    for (unsigned i = 0; !err && i < out->n_lines; i++) {
+        if (!is_offered(&r, i))
+            continue;
+        if (out->dc < 0 && is_dc_line(r.m[i]))
+            err = take_dc(&r, i);
+        else if (rtp_is_line(r.m[i], RULE_TO_MW))
+            err = take_rtp(&r, i);
     }
-    out->n_lines = i;
-    return 0;
-}
-
-static bool is_any(struct sv value)
-{
-    return value.n > 0 && !memchr(value.p, '$', value.n);
-}
-
-int web_local_read(struct arena *a, const struct sdp *local, struct web_local *out)
-{
-    const struct sdp_media *m = local ? local->media : NULL;
-    const struct sdp_conn *c = m ? sdp_conn_of(local, m) : NULL;
-    struct web_local w = {0};
-    struct addr addr;
-    int err;
-
-    if (!c || m->port <= 0 || addr_parse(&addr, c->addr, (uint16_t)m->port))
-        return -EBADMSG;
-    w.addrtype = c->addrtype;
-    w.addr = c->addr;
-    w.port = (uint16_t)m->port;
-    w.ufrag = value_of(local, m, "ice-ufrag");
-    w.pwd = value_of(local, m, "ice-pwd");
-    if (!is_ice_text(w.ufrag, 4) || !is_ice_text(w.pwd, 22) ||
-        sdp_sctp_port(NULL, m, &w.sctp_port) ||
-        sdp_max_message_size(NULL, m, &w.max_message_size) == -EBADMSG)
-        return -EBADMSG;
-    err = take_all(a, NULL, m, "candidate", WEB_CAND_MAX, is_any, &w.candidates);
-    if (!err)
-        err = take_all(a, local, m, "fingerprint", WEB_FP_MAX, is_fingerprint, &w.fingerprints);
-    if (!err && (!w.candidates || !w.fingerprints))
-        err = -EBADMSG;
-    if (!err)
-        *out = w;
     return err;
 }

@@ -4,35 +4,12 @@
 
 #include "alg/sdp/web.h"
 
-static int copy_all(struct arena *a, struct sdp_attr **list, const struct sdp_attr *from)
-{
-    const struct sdp_attr *at;
-
-    DL_FOREACH(from, at) {
-        struct sv name = arena_sv(a, at->name);
-
-        if (!name.p || sdp_attr_add(a, list, name.p, at->flag ? SV_NONE : at->value))
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-static int put_transport(struct arena *a, const struct web_out *w, struct sdp_attr **list)
+static int put_sctp(struct arena *a, const struct web_out *w, struct sdp_attr **list)
 {
     const struct web_local *l = w->local;
-    int err = copy_all(a, list, l->candidates);
+    int err = 0;
 
-    if (!err)
-        err = sdp_attr_add(a, list, "ice-ufrag", l->ufrag);
-    if (!err)
-        err = sdp_attr_add(a, list, "ice-pwd", l->pwd);
-    if (!err)
-        err = copy_all(a, list, l->fingerprints);
-    if (!err && w->tls_id.n > 0)
-        err = sdp_attr_add(a, list, "tls-id", w->tls_id);
-    if (!err)
-        err = sdp_attr_add(a, list, "setup", sv_from(sdp_setup_name(w->setup)));
-    if (!err && w->connection)
+    if (w->connection)
         err = sdp_attr_add(a, list, "connection", SV("new"));
     if (!err && w->legacy)
         err = sdp_attr_addf(a, list, "sctpmap", "%u webrtc-datachannel %u", l->sctp_port, 1024u);
@@ -46,6 +23,7 @@ static int put_transport(struct arena *a, const struct web_out *w, struct sdp_at
 static int put_dc(struct arena *a, const struct web_out *w, const struct web_line *line,
                   struct sdp *s)
 {
+    const struct web_local *t = w->trans.local;
     struct sv fmts = line->fmts;
     struct sdp_media *m;
     int err = 0;
@@ -55,15 +33,18 @@ static int put_dc(struct arena *a, const struct web_out *w, const struct web_lin
 
         fmts = sv_from(port);
     }
-    m = fmts.p ? sdp_media_new(a, s, line->media, w->local->port, line->proto, fmts) : NULL;
+    m = fmts.p ? sdp_media_new(a, s, line->media, w->bundle_only ? 0 : t->port, line->proto, fmts) : NULL;
     if (!m)
         return -ENOMEM;
-    m->conn = (struct sdp_conn){true, SV("IN"), arena_sv(a, w->local->addrtype),
-                                arena_sv(a, w->local->addr)};
+    m->conn = (struct sdp_conn){true, SV("IN"), arena_sv(a, t->addrtype), arena_sv(a, t->addr)};
     if (line->mid.n > 0)
         err = sdp_attr_add(a, &m->attrs, "mid", line->mid);
+    if (!err && w->bundle_only)
+        err = sdp_attr_add(a, &m->attrs, "bundle-only", SV_NONE);
     if (!err)
-        err = put_transport(a, w, &m->attrs);
+        err = web_trans_write(a, &w->trans, &m->attrs);
+    if (!err)
+        err = put_sctp(a, w, &m->attrs);
     for (unsigned i = 0; !err && i < w->n_chans; i++)
         err = dc_write(a, &m->attrs, &w->chans[i]);
     return err;
@@ -81,6 +62,24 @@ static int put_refused(struct arena *a, const struct web_line *line, struct sdp 
     return line->mid.n > 0 ? sdp_attr_add(a, &m->attrs, "mid", line->mid) : 0;
 }
 
+static int put_group(struct arena *a, const struct web_out *w, struct sdp *s)
+{
+    char text[16 + SDP_LINES_MAX * 40];
+    struct buf b = buf_over(text, sizeof text);
+    bool any = false;
+
+    buf_str(&b, "BUNDLE");
+    for (unsigned i = 0; i < w->n_lines; i++) {
+        if (!w->bundled[i] || w->lines[i].kind == WEB_REFUSED || w->lines[i].mid.n == 0)
+            continue;
+        buf_printf(&b, " %.*s", SV_ARG(w->lines[i].mid));
+        any = true;
+    }
+    if (!any || buf_err(&b))
+        return 0;
+    return sdp_attr_add(a, &s->attrs, "group", buf_sv(&b));
+}
+
 int web_write(struct arena *a, const struct web_out *w, struct sdp **out)
 {
     struct sdp *s = sdp_new(a);
@@ -88,30 +87,20 @@ int web_write(struct arena *a, const struct web_out *w, struct sdp **out)
 
     if (!s)
         return -ENOMEM;
-    err = sdp_attr_add(a, &s->attrs, "ice-lite", SV_NONE);
+    err = put_group(a, w, s);
+    if (!err)
+        err = sdp_attr_add(a, &s->attrs, "ice-lite", SV_NONE);
     if (!err)
         err = sdp_attr_add(a, &s->attrs, "ice-options", SV("ice2"));
     for (unsigned i = 0; !err && i < w->n_lines; i++) {
         if (w->lines[i].kind == WEB_DC)
             err = put_dc(a, w, &w->lines[i], s);
+        else if (w->rtp[i])
+            err = rtp_write_w2(a, w->rtp[i], s);
         else
             err = put_refused(a, &w->lines[i], s);
     }
     if (!err)
         *out = s;
     return err;
-}
-
-enum sdp_setup web_role(enum sdp_setup remote, enum sdp_setup choose)
-{
-    switch (remote) {
-    case SDP_SETUP_ACTPASS:
-        return choose;
-    case SDP_SETUP_ACTIVE:
-        return SDP_SETUP_PASSIVE;
-    case SDP_SETUP_PASSIVE:
-        return SDP_SETUP_ACTIVE;
-    default:
-        return SDP_SETUP_NONE;
-    }
 }

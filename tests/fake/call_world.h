@@ -52,12 +52,12 @@ struct sip_dlg {
 
 struct op {
     bool add, done;
-    char text[4096];
+    char text[12288];
     struct iq_ctx *ctx;
     iq_done_h *cb;
     void *arg;
     unsigned n;
-    struct { uint16_t id; bool choose, sctp; } s[IQ_STREAM_MAX];
+    struct { uint16_t id; bool choose, sctp; char *rtp; } s[IQ_STREAM_MAX]; /* rtp: Local of audio or video, as asked */
     char termid[96];
     struct op *prev, *next;
 };
@@ -79,7 +79,7 @@ static struct world {
     struct reg_binding binding[4];
     unsigned n_bindings;
     bool no_gateway, stopped;
-    unsigned port;
+    unsigned port, rtp_port;
 } W;
 
 /* --- sip.h --- */
@@ -308,11 +308,22 @@ static size_t show_stream(char *to, size_t size, const struct iq_stream *s)
         n += (size_t)snprintf(to + n, size - n, "%s%u", i ? "," : " strdeagg=", s->strdeagg.v[i]);
     n += show_sdp(to + n, size - n, "L", s->local);
     n += show_sdp(to + n, size - n, "R", s->remote);
-    n += (size_t)snprintf(to + n, size - n, "%s%s%s%s%s%s%s%s", s->local_empty ? " L{}" : "", s->remote_empty ? " R{}" : "",
+    n += (size_t)snprintf(to + n, size - n, "%s%s%s%s%s%s%s%s%s%s%s", s->local_empty ? " L{}" : "", s->remote_empty ? " R{}" : "",
                           s->dtls_establish ? " EstBNC" : "", s->act_stun ? " astuns" : "", s->sctp_reset.set ? " reset" : "",
                           s->notify_dtls ? " ev-dtls" : "", s->notify_tcp ? " ev-tcp" : "",
-                          s->notify_sctp_reset ? " ev-reset" : "");
+                          s->notify_sctp_reset ? " ev-reset" : "", s->notify_consent ? " ev-consent" : "",
+                          s->latch != IQ_LATCH_NONE ? " latch" : "", s->reserved_value == H248_ON ? " rv" : "");
     return n;
+}
+
+static char *print_local(const struct sdp *s)
+{
+    char text[4096];
+    struct buf b = buf_over(text, sizeof text - 1);
+
+    assert(sdp_print(s, &b) == 0);
+    text[b.len] = '\0';
+    return strdup(text);
 }
 
 static int op_new(struct iq_ctx *c, bool add, const struct iq_term *t, iq_done_h *done, void *arg)
@@ -327,8 +338,10 @@ static int op_new(struct iq_ctx *c, bool add, const struct iq_term *t, iq_done_h
     op->arg = arg;
     n = (size_t)snprintf(op->text, sizeof op->text, "%s %.*s", add ? "ADD" : "MOD", SV_ARG(t->id));
     sv_copy(t->id, op->termid, sizeof op->termid);
-    if (t->groupse.set)
-        n += (size_t)snprintf(op->text + n, sizeof op->text - n, " groupse=[%.*s]", SV_ARG(t->groupse.v[0]));
+    for (unsigned i = 0; i < t->groupse.n; i++)
+        n += (size_t)snprintf(op->text + n, sizeof op->text - n, " groupse=[%.*s]", SV_ARG(t->groupse.v[i]));
+    if (t->inactivity.set)
+        n += (size_t)snprintf(op->text + n, sizeof op->text - n, " ipstop=%d", (int)t->inactivity.v);
     if (t->has_events)
         n += (size_t)snprintf(op->text + n, sizeof op->text - n, " thb=%d", (int)t->heartbeat.v);
     for (unsigned i = 0; i < t->n_streams; i++) {
@@ -336,6 +349,8 @@ static int op_new(struct iq_ctx *c, bool add, const struct iq_term *t, iq_done_h
 
         n += show_stream(op->text + n, sizeof op->text - n, s);
         op->s[op->n].id = s->id;
+        if (s->local && (sv_is(s->local->media->media, "audio") || sv_is(s->local->media->media, "video")))
+            op->s[op->n].rtp = print_local(s->local);
         op->s[op->n].sctp = s->local && sv_is(s->local->media->media, "application");
         op->s[op->n++].choose = s->local != NULL;
     }
@@ -369,6 +384,38 @@ static struct op *op_pending(void)
     return NULL;
 }
 
+/* What a gateway puts for each `$`. */
+static void fill(char *to, size_t size, const char *asked, bool core, unsigned port)
+{
+    static const struct { const char *open, *text[2]; } rows[] = { /* access, core */
+        {"c=IN IP4 $", {"c=IN IP4 198.51.100.20", "c=IN IP4 10.20.0.5"}},
+        {"a=ice-ufrag:$", {"a=ice-ufrag:uf%u", "-"}},
+        {"a=ice-pwd:$", {"a=ice-pwd:pW3u7aKc0LqT5yXn9RvB%u", "-"}},
+        {"a=candidate:$", {"a=candidate:1 1 udp 2130706431 198.51.100.20 %u typ host", "-"}},
+        {"a=fingerprint:sha-256 $", {"a=fingerprint:sha-256 19:E2:19:E2:19:E2:19:E2:19:E2:19:E2:19:E2:19:E2:19:E2:19:E2:19:E2:"
+                                     "19:E2:19:E2:19:E2:19:E2:19:E2", "-"}},
+    };
+    size_t n = 0;
+
+    while (*asked) {
+        unsigned i = 0;
+
+        while (i < ARRAY_LEN(rows) && strncmp(asked, rows[i].open, strlen(rows[i].open)) != 0)
+            i++;
+        if (i < ARRAY_LEN(rows)) {
+            n += (size_t)snprintf(to + n, size - n, rows[i].text[core], port);
+            asked += strlen(rows[i].open);
+        } else if (*asked == '$') { /* the port in m= */
+            n += (size_t)snprintf(to + n, size - n, "%u", port);
+            asked++;
+        } else {
+            to[n++] = *asked++;
+        }
+        assert(n < size - 1);
+    }
+    to[n] = '\0';
+}
+
 static const char t1_local[] =
     "v=0\r\nc=IN IP4 198.51.100.20\r\nm=application 40020 UDP/DTLS/SCTP webrtc-datachannel\r\n"
     "a=sctp-port:5000\r\na=max-message-size:65536\r\na=ice-ufrag:dS64pU7w\r\na=ice-pwd:Xa1w7KzC9eJr3PgH5hLv0ByT\r\n"
@@ -381,7 +428,7 @@ static void op_ok(struct op *op)
     struct arena *a = arena_new(256u << 10);
     struct iq_term *t = ARENA_NEW(a, struct iq_term);
     struct iq_result r = {.ok = true, .term = t};
-    char id[96], local[128];
+    char id[96], local[128], filled[4096];
     struct sdp_err e;
 
     snprintf(id, sizeof id, "%s", !op->add ? op->termid : strstr(op->termid, "core") ? "ip/1/core/7" : "ip/1/access/8");
@@ -391,6 +438,13 @@ static void op_ok(struct op *op)
 
         if (!s)
             continue;
+        if (op->s[i].rtp) {
+            bool core = strstr(op->termid, "core") != NULL;
+
+            fill(filled, sizeof filled, op->s[i].rtp, core, (core ? 30000u : 40000u) + 2u * W.rtp_port++);
+            assert(!sdp_parse(a, arena_sv(a, sv_from(filled)), SDP_H248, &s->local, &e));
+            continue;
+        }
         snprintf(local, sizeof local, "v=0\r\nc=IN IP4 10.20.0.5\r\nm=message %u TCP -\r\n", 31000 + 2u * W.port);
         W.port += !op->s[i].sctp;
         assert(!sdp_parse(a, arena_sv(a, sv_from(op->s[i].sctp ? t1_local : local)), SDP_H248, &s->local, &e));
@@ -502,6 +556,7 @@ static void world_open(unsigned flows)
     memset(&W, 0, sizeof W);
     assert(!uv_loop_init(&W.alg.loop));
     assert(!calls_new(&W.calls, &W.alg, &conf));
+    W.calls->conf.policy = sdp_policy_default;
     W.n_bindings = flows;
     for (unsigned i = 0; i < flows; i++)
         W.binding[i] = (struct reg_binding){.impu = "sip:alice@home.net", .aor = "sip:alice@home.net",
@@ -559,8 +614,11 @@ static void world_close(void)
         assert(d->freed && (!d->up || d->ended || d->byes == 1));
         free(d);
     }
-    DL_FOREACH_SAFE(W.ops, op, op2)
+    DL_FOREACH_SAFE(W.ops, op, op2) {
+        for (unsigned i = 0; i < op->n; i++)
+            free(op->s[i].rtp);
         free(op);
+    }
     DL_FOREACH_SAFE(W.ctxs, c, c2) {
         assert(c->released);
         free(c);

@@ -57,13 +57,13 @@ static void test_seed_form(void **state)
     assert_int_equal(web_read(a, parse(a, HEAD LINE ICE "a=max-message-size:100000\r\na=sctp-port 5000\r\na=setup=actpass\r\n"
                                        "a=connection:new\r\na=fingerprint:sha-256 " FP "\r\na=dcmap:0 subprotocol=MSRP\r\n"
                                        "a=dcsa:0 setup=actpass\r\na=dcsa:0 path;msrps://a.invalid:54111/si438dsaodes;dc\r\n"),
-                              &d), 0);
+                              &sdp_policy_default, &d), 0);
     assert_int_equal(d.dc, 0);
     assert_int_equal(d.n_chans, 1);
     assert_int_equal(d.remote.sctp_port, 5000);
     assert_int_equal(d.remote.max_message_size, 100000);
     assert_true(d.remote.connection);
-    assert_int_equal(d.remote.setup, SDP_SETUP_ACTPASS);
+    assert_int_equal(d.remote.t.setup, SDP_SETUP_ACTPASS);
     assert_int_equal(d.chans[0].setup, SDP_SETUP_ACTPASS);
     assert_true(sv_is(d.chans[0].path, "msrps://a.invalid:54111/si438dsaodes;dc"));
     arena_free(a);
@@ -76,13 +76,13 @@ static void test_old_syntax(void **state)
 
     (void)state;
     assert_int_equal(web_read(a, parse(a, HEAD "m=application 9 DTLS/SCTP 5001\r\nc=IN IP4 0.0.0.0\r\n" ICE SEC
-                                       "a=sctpmap:5001 webrtc-datachannel 1024\r\n" CHAN), &d), 0);
+                                       "a=sctpmap:5001 webrtc-datachannel 1024\r\n" CHAN), &sdp_policy_default, &d), 0);
     assert_int_equal(d.dc, 0);
     assert_true(d.remote.legacy);
     assert_int_equal(d.remote.sctp_port, 5001);
     assert_int_equal(d.remote.max_message_size, 65536);
     assert_int_equal(web_read(a, parse(a, HEAD "m=application 9 DTLS/SCTP 5001\r\nc=IN IP4 0.0.0.0\r\n" ICE SEC
-                                       "a=sctpmap:5002 webrtc-datachannel 1024\r\n" CHAN), &d), 0);
+                                       "a=sctpmap:5002 webrtc-datachannel 1024\r\n" CHAN), &sdp_policy_default, &d), 0);
     assert_int_equal(d.dc, -1);
     arena_free(a);
 }
@@ -99,12 +99,12 @@ static void test_levels(void **state)
     assert_int_equal(web_read(a, parse(a, HEAD ICE SEC "a=fingerprint:sha-1 AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA\r\n"
                                        LINE SCTP "a=candidate:1 1 udp 1 5d1.local 5 typ host\r\n"
                                        "a=candidate:1 1 tcp 1 203.0.113.7 9 typ host tcptype active\r\n"
-                                       "a=candidate:1 1 udp 1 203.0.113.7 5 typ host\r\na=candidate:rubbish\r\n" CHAN), &d), 0);
+                                       "a=candidate:1 1 udp 1 203.0.113.7 5 typ host\r\na=candidate:rubbish\r\n" CHAN), &sdp_policy_default, &d), 0);
     assert_int_equal(d.dc, 0);
-    for (at = d.remote.candidates; at; at = at->next)
+    for (at = d.remote.t.candidates; at; at = at->next)
         n++;
     assert_int_equal(n, 1);
-    assert_null(d.remote.fingerprints->next);
+    assert_null(d.remote.t.fingerprints->next);
     arena_free(a);
 }
 
@@ -130,7 +130,7 @@ static void test_bad_lines(void **state)
         struct arena *a = arena_new(1u << 20);
         struct web_desc d;
 
-        assert_int_equal(web_read(a, parse(a, bad[i]), &d), 0);
+        assert_int_equal(web_read(a, parse(a, bad[i]), &sdp_policy_default, &d), 0);
         assert_int_equal(d.dc, -1);
         assert_int_equal(d.why.status, 488);
         arena_free(a);
@@ -150,7 +150,7 @@ static void test_bounds(void **state)
     for (int i = 0; i < 40; i++)
         buf_printf(&b, "a=dcmap:%d subprotocol=\"MSRP\"\r\na=dcsa:%d path:msrps://x:9/y;dc\r\n", i, i);
     text[b.len] = '\0';
-    assert_int_equal(web_read(a, parse(a, text), &d), 0);
+    assert_int_equal(web_read(a, parse(a, text), &sdp_policy_default, &d), 0);
     assert_int_equal(d.n_chans, DC_CHAN_MAX);
     assert_int_equal(d.left_out, 40 - DC_CHAN_MAX);
     b = buf_over(text, sizeof text - 1);
@@ -158,14 +158,14 @@ static void test_bounds(void **state)
     for (int i = 0; i <= DC_ATTR_MAX; i++)
         buf_printf(&b, "a=dcsa:0 file-range:%d-9\r\n", i);
     text[b.len] = '\0';
-    assert_int_equal(web_read(a, parse(a, text), &d), 0);
+    assert_int_equal(web_read(a, parse(a, text), &sdp_policy_default, &d), 0);
     assert_int_equal(d.n_chans, 0);
     b = buf_over(text, sizeof text - 1);
     buf_str(&b, "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n");
     for (int i = 0; i <= SDP_LINES_MAX; i++)
         buf_str(&b, "m=message 1 TCP/MSRP *\r\n");
     text[b.len] = '\0';
-    assert_int_equal(ims_read(a, parse(a, text), &m), -EPROTO);
+    assert_int_equal(ims_read(a, parse(a, text), &sdp_policy_default, &m), -EPROTO);
     assert_int_equal(m.why.status, 488);
     arena_free(a);
 }
@@ -183,7 +183,7 @@ static void test_channels_that_msrp_forbids(void **state)
         struct web_desc d;
         char *text = arena_printf(a, "%s%sa=dcsa:0 path:msrps://x:9/y;dc\r\n", HEAD LINE ICE SEC SCTP, maps[i]);
 
-        assert_int_equal(web_read(a, parse(a, text), &d), 0);
+        assert_int_equal(web_read(a, parse(a, text), &sdp_policy_default, &d), 0);
         assert_int_equal(d.n_chans, 0);
         assert_int_equal(d.left_out, 1);
         arena_free(a);
@@ -216,7 +216,7 @@ static void test_ims_lines(void **state)
                                        "m=audio 4 RTP/AVP 0\r\nm=message 0 TCP/MSRP *\r\na=path:msrp://x:1/y;tcp\r\n"
                                        "m=message 5 TCP/TLS/MSRP *\r\na=path:msrps://x:1/y;tcp\r\n"
                                        "m=message 6 TCP/MSRP *\r\nm=message 7 TCP/MSRP *\r\nc=IN IP4 host.example\r\na=path:msrp://x:1/y;tcp\r\n"
-                                       "m=message 8 TCP/MSRP *\r\na=path:msrp://u@10.0.0.1:8/y;tcp\r\na=setup:passive\r\n"), &d), 0);
+                                       "m=message 8 TCP/MSRP *\r\na=path:msrp://u@10.0.0.1:8/y;tcp\r\na=setup:passive\r\n"), &sdp_policy_default, &d), 0);
     assert_int_equal(d.n_lines, 6);
     assert_int_equal(d.n_msrp, 1);
     assert_true(d.lines[5].msrp);
@@ -257,7 +257,7 @@ static void test_local(void **state)
     static const char *const bad[] = {
         "v=0\r\nc=IN IP4 $\r\nm=application $ UDP/DTLS/SCTP webrtc-datachannel\r\na=sctp-port:$\r\n",
         "v=0\r\nc=IN IP4 1.2.3.4\r\nm=application 5 UDP/DTLS/SCTP webrtc-datachannel\r\na=sctp-port:5000\r\n" ICE,
-        "v=0\r\nc=IN IP4 1.2.3.4\r\nm=application 5 UDP/DTLS/SCTP webrtc-datachannel\r\na=sctp-port:5000\r\na=fingerprint:sha-256 " FP "\r\n",
+        "v=0\r\nc=IN IP4 1.2.3.4\r\nm=application 5 UDP/DTLS/SCTP webrtc-datachannel\r\na=sctp-port:5000\r\na=ice-ufrag:4Z\r\na=fingerprint:sha-256 " FP "\r\n",
     };
 
     (void)state;

@@ -1,0 +1,303 @@
+#include "alg/sdp/rtp_line.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <utlist.h>
+
+#include "common/net.h"
+#include "common/rnd.h"
+
+#define MID_EXT "urn:ietf:params:rtp-hdrext:sdes:mid"
+#define KEY_BYTES_MAX 44 /* AEAD_AES_256_GCM: 32 of key, 12 of salt */
+
+static const struct {
+    const char *name;
+    enum rtp_sec sec; /* RTP_SDES: or DTLS, when the line has a fingerprint (before RFC 5764's names were settled) */
+    bool feedback;
+} protos[] = {
+    {"UDP/TLS/RTP/SAVPF", RTP_DTLS, true}, {"UDP/TLS/RTP/SAVP", RTP_DTLS, false}, {"RTP/SAVPF", RTP_SDES, true},
+    {"RTP/SAVP", RTP_SDES, false},         {"RTP/AVPF", RTP_PLAIN, true},         {"RTP/AVP", RTP_PLAIN, false},
+};
+
+/* RFC 4568 6.2, RFC 7714 14.1: octets of master key and salt */
+static const struct {
+    const char *name;
+    unsigned key;
+} suites[] = {
+    {"AES_CM_128_HMAC_SHA1_80", 30}, {"AES_CM_128_HMAC_SHA1_32", 30}, {"AEAD_AES_128_GCM", 28}, {"AEAD_AES_256_GCM", 44},
+};
+
+static const char *const kinds[RTP_KINDS] = {"audio", "video"};
+
+bool rtp_is_line(const struct sdp_media *m, enum rule_to to)
+{
+    if (!sv_is(m->media, kinds[RTP_AUDIO]) && !sv_is(m->media, kinds[RTP_VIDEO]))
+        return false;
+    for (unsigned i = 0; i < ARRAY_LEN(protos); i++) {
+        if (sv_iis(m->proto, protos[i].name)) /* a browser takes no plain RTP, the core has no DTLS */
+            return protos[i].sec != (to == RULE_TO_MW ? RTP_PLAIN : RTP_DTLS);
+    }
+    return false;
+}
+
+bool rtp_proto_feedback(struct sv proto)
+{
+    return proto.n > 0 && (proto.p[proto.n - 1] == 'F' || proto.p[proto.n - 1] == 'f');
+}
+
+/* --- reading --- */
+
+static unsigned suite_key(struct sv suite)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(suites); i++) {
+        if (sv_iis(suite, suites[i].name))
+            return suites[i].key;
+    }
+    return 0;
+}
+
+/* The first a=crypto that can be served: a known suite, one inline key (RFC 4568 9.1). */
+static bool read_crypto(const struct sdp_media *m, struct rtp_line *out)
+{
+    for (const struct sdp_attr *at = sdp_attr_find(m->attrs, "crypto"); at; at = sdp_attr_next(at, "crypto")) {
+        struct sv rest = sv_trim(at->value), tag = sv_word(&rest), suite = sv_word(&rest), key = sv_word(&rest);
+        uint32_t n;
+
+        if (sv_u32(tag, 999999999, &n) || !suite_key(suite) || !sv_istarts(key, "inline:") || key.n > 120)
+            continue;
+        out->crypto = sv_trim(at->value);
+        out->crypto_tag = tag;
+        out->crypto_suite = suite;
+        return out->crypto.n <= 240;
+    }
+    return false;
+}
+
+static void read_rtcp(const struct sdp_media *m, struct rtp_line *out)
+{
+    const struct sdp_attr *at = sdp_attr_find(m->attrs, "rtcp");
+    struct sv rest = at ? at->value : SV_NONE;
+    uint32_t port;
+
+    if (at && !sv_u32(sv_word(&rest), UINT16_MAX, &port) && port > 0 && port != out->port + 1u)
+        out->rtcp_port = (uint16_t)port;
+    out->mux = sdp_attr_find(m->attrs, "rtcp-mux") != NULL;
+    out->rsize = sdp_attr_find(m->attrs, "rtcp-rsize") != NULL;
+}
+
+static unsigned read_mid_ext(const struct sdp_media *m)
+{
+    for (const struct sdp_attr *at = sdp_attr_find(m->attrs, "extmap"); at; at = sdp_attr_next(at, "extmap")) {
+        struct sv rest = at->value, word = sv_word(&rest), id = sv_cut(&word, '/');
+        uint32_t n;
+
+        if (!sv_u32(id, 255, &n) && n > 0 && sv_is(sv_word(&rest), MID_EXT))
+            return n;
+    }
+    return 0;
+}
+
+static const char *read_proto(const struct sdp *s, const struct sdp_media *m, enum rule_to to, struct rtp_line *out)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(protos); i++) {
+        if (!sv_iis(m->proto, protos[i].name))
+            continue;
+        out->sec = protos[i].sec;
+        out->feedback = protos[i].feedback;
+    }
+    if (out->sec == RTP_SDES && !read_crypto(m, out)) {
+        if (to != RULE_TO_MW || !sdp_attr_of(s, m, "fingerprint"))
+            return "no a=crypto of a known suite";
+        out->sec = RTP_DTLS;
+    }
+    return NULL;
+}
+
+void rtp_read(const struct sdp *s, const struct sdp_media *m, enum rule_to to, const struct sdp_policy *p, struct rtp_line *out,
+              const char **why)
+{
+    const struct sdp_conn *c = sdp_conn_of(s, m);
+    struct addr addr;
+
+    memset(out, 0, sizeof *out);
+    out->m = m;
+    out->kind = sv_is(m->media, kinds[RTP_VIDEO]) ? RTP_VIDEO : RTP_AUDIO;
+    out->dir = sdp_dir_of(s, m);
+    out->port = (uint16_t)m->port;
+    *why = read_proto(s, m, to, out);
+    if (*why)
+        return;
+    if (!c) {
+        *why = "no c= line";
+        return;
+    }
+    out->addrtype = c->addrtype;
+    out->addr = c->addr;
+    if (to == RULE_TO_W2 && addr_parse(&addr, c->addr, out->port)) {
+        *why = "c= has no numeric address";
+        return;
+    }
+    out->hold = to == RULE_TO_W2 && addr_is_any(&addr);
+    if (out->hold)
+        out->dir = rtp_dir_held(out->dir);
+    read_rtcp(m, out);
+    if (to == RULE_TO_MW)
+        out->mid_ext = read_mid_ext(m);
+    codec_read(m, out->kind, p, &out->codecs);
+    if (!codec_is_media(&out->codecs))
+        *why = "no codec that both sides could use";
+}
+
+/* --- directions --- */
+
+static enum sdp_dir dir_of(bool sends, bool receives)
+{
+    return sends ? (receives ? SDP_SENDRECV : SDP_SENDONLY) : receives ? SDP_RECVONLY : SDP_INACTIVE;
+}
+
+enum sdp_dir rtp_dir_answer(enum sdp_dir offer, enum sdp_dir answer)
+{
+    return dir_of(rtp_sends(answer) && rtp_receives(offer), rtp_receives(answer) && rtp_sends(offer));
+}
+
+enum sdp_dir rtp_dir_held(enum sdp_dir dir)
+{
+    return dir_of(rtp_sends(dir), false);
+}
+
+const char *rtp_dir_name(enum sdp_dir dir)
+{
+    static const char *const names[] = {"sendrecv", "sendonly", "recvonly", "inactive"};
+
+    return names[dir];
+}
+
+/* --- writing --- */
+
+static int put_line(struct arena *a, struct sdp_media *m, char type, struct sv value)
+{
+    struct sdp_line *l = ARENA_NEW(a, struct sdp_line);
+
+    if (!l)
+        return -ENOMEM;
+    l->type = type;
+    l->value = value;
+    DL_APPEND(m->lines, l);
+    return 0;
+}
+
+/* b= lines: AS is always there (TS 24.229 6.1.1); RS and RR concern the core, TIAS the browser (sip-sdp 3.2). */
+static int put_bandwidth(struct arena *a, const struct rtp_out *o, enum rule_to to, struct sdp_media *m)
+{
+    const struct sdp_line *l, *from = o->from ? o->from->m->lines : NULL;
+    unsigned as = codec_bandwidth(o->codecs);
+    bool has_as = false;
+    int err = 0;
+
+    DL_FOREACH(from, l) {
+        bool is_as = l->type == 'b' && sv_starts(l->value, "AS:");
+
+        if (err || l->type != 'b' || l->value.n > 32)
+            continue;
+        if (is_as || (to == RULE_TO_MW ? sv_starts(l->value, "RS:") || sv_starts(l->value, "RR:") : sv_starts(l->value, "TIAS:")))
+            err = put_line(a, m, 'b', arena_sv(a, l->value));
+        has_as = has_as || is_as;
+    }
+    if (!err && !has_as && as && to == RULE_TO_MW) {
+        char *text = arena_printf(a, "AS:%u", as);
+
+        err = text ? put_line(a, m, 'b', sv_from(text)) : -ENOMEM;
+    }
+    return err;
+}
+
+static struct sdp_media *put_media(struct arena *a, const struct rtp_out *o, struct sdp *s)
+{
+    struct sv fmts = codec_fmts(a, o->codecs);
+
+    return fmts.p ? sdp_media_new(a, s, sv_from(kinds[o->kind]), o->bundle_only ? 0 : o->port, o->proto, fmts) : NULL;
+}
+
+static int put_common(struct arena *a, const struct rtp_out *o, enum rule_to to, struct sdp_media *m)
+{
+    bool timed = o->from && (sdp_attr_find(o->from->m->attrs, "ptime") || sdp_attr_find(o->from->m->attrs, "maxptime"));
+    int err = codec_write(a, o->codecs, rtp_proto_feedback(o->proto), &m->attrs);
+
+    if (!err && o->from)
+        err = rules_copy(a, o->from->m->attrs, RULE_RTP, to, &m->attrs);
+    if (!err && o->offer && to == RULE_TO_MW && o->kind == RTP_AUDIO && !timed) {
+        err = sdp_attr_add(a, &m->attrs, "ptime", SV("20"));
+        if (!err)
+            err = sdp_attr_add(a, &m->attrs, "maxptime", SV("240")); /* TS 26.114 7.5.2 */
+    }
+    if (!err && o->crypto.n > 0)
+        err = sdp_attr_add(a, &m->attrs, "crypto", o->crypto);
+    return err ? err : sdp_attr_add(a, &m->attrs, rtp_dir_name(o->dir), SV_NONE);
+}
+
+int rtp_write_mw(struct arena *a, const struct rtp_out *o, struct sdp *s)
+{
+    struct sdp_media *m = put_media(a, o, s);
+    int err;
+
+    if (!m)
+        return -ENOMEM;
+    if (!s->conn.present)
+        s->conn = (struct sdp_conn){true, SV("IN"), arena_sv(a, o->addrtype), arena_sv(a, o->addr)};
+    else if (!sv_eq(s->conn.addr, o->addr))
+        m->conn = (struct sdp_conn){true, SV("IN"), arena_sv(a, o->addrtype), arena_sv(a, o->addr)};
+    err = put_bandwidth(a, o, RULE_TO_MW, m);
+    if (!err && o->rtcp_port)
+        err = sdp_attr_addf(a, &m->attrs, "rtcp", "%u", o->rtcp_port);
+    return err ? err : put_common(a, o, RULE_TO_MW, m);
+}
+
+int rtp_write_w2(struct arena *a, const struct rtp_out *o, struct sdp *s)
+{
+    struct sdp_media *m = put_media(a, o, s);
+    int err;
+
+    if (!m)
+        return -ENOMEM;
+    m->conn = (struct sdp_conn){true, SV("IN"), arena_sv(a, o->addrtype), arena_sv(a, o->addr)};
+    err = put_bandwidth(a, o, RULE_TO_W2, m);
+    if (!err && o->mid.n > 0)
+        err = sdp_attr_add(a, &m->attrs, "mid", o->mid);
+    if (!err && o->bundle_only)
+        err = sdp_attr_add(a, &m->attrs, "bundle-only", SV_NONE);
+    if (!err)
+        err = web_trans_write(a, &o->trans, &m->attrs);
+    if (!err && o->mux)
+        err = sdp_attr_add(a, &m->attrs, "rtcp-mux", SV_NONE);
+    if (!err && o->rsize)
+        err = sdp_attr_add(a, &m->attrs, "rtcp-rsize", SV_NONE);
+    if (!err && o->rtcp_port && !o->mux)
+        err = sdp_attr_addf(a, &m->attrs, "rtcp", "%u", o->rtcp_port);
+    if (!err && o->mid_ext)
+        err = sdp_attr_addf(a, &m->attrs, "extmap", "%u " MID_EXT, o->mid_ext);
+    if (!err && o->msid.n > 0 && rtp_sends(o->dir))
+        err = sdp_attr_add(a, &m->attrs, "msid", o->msid);
+    return err ? err : put_common(a, o, RULE_TO_W2, m);
+}
+
+/* --- SDES --- */
+
+int rtp_crypto_new(struct arena *a, struct sv tag, struct sv suite, struct sv *out)
+{
+    unsigned n = suite_key(suite);
+    uint8_t key[KEY_BYTES_MAX];
+    char text[KEY_BYTES_MAX * 2];
+    char *whole;
+
+    if (n == 0)
+        return -EINVAL;
+    rnd_bytes(key, n);
+    EVP_EncodeBlock((unsigned char *)text, key, (int)n);
+    OPENSSL_cleanse(key, sizeof key);
+    whole = arena_printf(a, "%.*s %.*s inline:%s", SV_ARG(tag), SV_ARG(suite), text);
+    if (!whole)
+        return -ENOMEM;
+    *out = sv_from(whole);
+    return 0;
+}
