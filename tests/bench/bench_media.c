@@ -29,12 +29,13 @@
 #define P99_LIMIT_US 5000
 #define BEHIND_LIMIT_US 5000 /* the load itself is at its end */
 #define MAX_START 100000.0
+#define OVERLOAD 600000.0
 #define MAX_HALVINGS 4
 
 struct bench {
     const char *build, *dir, *only; /* only: names of devices, NULL: all */
     const char *point;               /* part of a key: nothing but these points; NULL: all there is */
-    bool fast;
+    bool fast, verbose;
     unsigned rounds, window_ms, tick_us, failures;
     enum srtp_profile profile;
     struct device devices[DEVICES];
@@ -166,7 +167,7 @@ static void point(struct bench *b, enum load_dir dir, unsigned payload, unsigned
 
 enum step { STEP_GOOD, STEP_BAD, STEP_LOAD_AT_END };
 
-static enum step max_step(struct device *d, double pps, unsigned ms)
+static enum step max_step(const struct bench *b, struct device *d, double pps, unsigned ms)
 {
     struct load_point p = {.flows = FLOWS, .pps = pps, .payload = 160, .dir = LOAD_UP, .ms = ms};
 
@@ -176,8 +177,14 @@ static enum step max_step(struct device *d, double pps, unsigned ms)
 
         if (point_once(d, &p, &r, &cpu))
             return STEP_BAD;
+        if (b->verbose)
+            fprintf(stderr, "%s at %.0f/s: %llu of %llu lost, %llu in the load's buffers, p99 %.0f us, %llu us behind, %.2f us\n",
+                    d->kind->name, pps, (unsigned long long)(r.sent - r.received), (unsigned long long)r.sent,
+                    (unsigned long long)r.spilled, r.p99, (unsigned long long)r.behind_us, cpu);
         if (r.received == r.sent && r.p99 < P99_LIMIT_US && r.behind_us < BEHIND_LIMIT_US)
             return STEP_GOOD;
+        if (r.received != r.sent && device_renew(d))
+            return STEP_BAD;
         if (r.behind_us >= BEHIND_LIMIT_US && attempt)
             return STEP_LOAD_AT_END;
     }
@@ -191,14 +198,14 @@ static double max_search(struct bench *b, struct device *d)
     bool load_at_end = false;
 
     for (double pps = MAX_START; pps < 2e6 && !bad; pps *= 2) {
-        enum step s = max_step(d, pps, ms);
+        enum step s = max_step(b, d, pps, ms);
 
         load_at_end |= s == STEP_LOAD_AT_END;
         *(s == STEP_GOOD ? &good : &bad) = pps;
     }
     for (unsigned i = 0; i < MAX_HALVINGS; i++) {
         double pps = (good + bad) / 2;
-        enum step s = max_step(d, pps, ms);
+        enum step s = max_step(b, d, pps, ms);
 
         load_at_end = s == STEP_GOOD ? load_at_end : s == STEP_LOAD_AT_END;
         *(s == STEP_GOOD ? &good : &bad) = pps;
@@ -221,21 +228,46 @@ static void seventy(struct bench *b, struct device *d, double max)
            (unsigned long long)(r.sent - r.received), d->kind->name, r.p99, d->kind->name, cpu);
 }
 
+/* Offered more than it can carry, a device takes full batches and never sleeps: what a packet costs then does not depend on
+ * what else the machine does. */
+static double saturated(struct bench *b, struct device *d)
+{
+    struct load_point p = {.flows = FLOWS, .pps = OVERLOAD, .payload = 160, .dir = LOAD_UP, .ms = b->fast ? 400 : 1000};
+    double us[BENCH_RUNS];
+
+    for (unsigned round = 0; round < b->rounds; round++) {
+        struct load_result r;
+        double cpu;
+
+        if (point_once(d, &p, &r, &cpu))
+            b->failures++;
+        b->failures += r.received != r.sent && device_renew(d);
+        us[round] = cpu * (double)r.sent / (double)(r.received ? r.received : 1);
+    }
+    figure(b, us, "saturated_cpu_us_%s", d->kind->name);
+    qsort(us, b->rounds, sizeof *us, bench_by_size);
+    printf("saturated_pps_per_core_%s=%.0f\n", d->kind->name, 1e6 / us[b->rounds / 2]);
+    return 1e6 / us[b->rounds / 2];
+}
+
 static void most(struct bench *b)
 {
-    double max[DEVICES] = {0}, theirs = 0;
+    double max[DEVICES] = {0}, full[DEVICES] = {0}, theirs = 0, theirs_full = 0;
 
     for (unsigned i = 0; i < b->n; i++) {
         if (b->devices[i].kind == &device_plain)
             continue;
+        full[i] = saturated(b, &b->devices[i]);
         max[i] = max_search(b, &b->devices[i]);
-        if (b->devices[i].kind == &device_rtpengine)
+        if (b->devices[i].kind == &device_rtpengine) {
             theirs = max[i];
+            theirs_full = full[i];
+        }
         seventy(b, &b->devices[i], max[i]);
     }
     for (unsigned i = 0; i < b->n && theirs > 0; i++) {
         if (b->devices[i].kind == &device_agw)
-            printf("max_pps_vs_rtpengine=%.2f\n", max[i] / theirs);
+            printf("max_pps_vs_rtpengine=%.2f\nsaturated_pps_vs_rtpengine=%.2f\n", max[i] / theirs, full[i] / theirs_full);
         else if (b->devices[i].kind == &device_forwarder)
             printf("max_pps_forwarder_vs_rtpengine=%.2f\n", max[i] / theirs);
     }
@@ -418,8 +450,9 @@ static int profile_run(struct bench *b, enum srtp_profile profile)
         points(b);
     for (unsigned i = 0; i < 2 && !err && first && !b->fast; i++)
         point(b, LOAD_UP, 160, FLOWS, i ? 200 : 0); /* what the bunches do */
-    if (!err && first && !b->point) {
+    if (!err && first && (!b->point || strstr(b->point, "max")))
         most(b);
+    if (!err && first && !b->point) {
         for (unsigned i = 0; i < b->n; i++)
             overflow(b, &b->devices[i]);
     }
@@ -427,8 +460,8 @@ static int profile_run(struct bench *b, enum srtp_profile profile)
     return err;
 }
 
-/* Load on a core of its own; whatever else runs on the machine counts less than load and devices (they inherit it), as far
- * as we may ask for that. */
+/* Load on a core of its own; whatever else runs on the machine counts less, as far as we may ask for that. It turns without
+ * a pause, so it cannot have the real-time class that the devices get. */
 static void scheduling(void)
 {
     cpu_set_t core;
@@ -439,12 +472,12 @@ static void scheduling(void)
     CPU_SET(LOAD_CORE_CPU, &core);
     if (sched_setaffinity(0, sizeof core, &core))
         fprintf(stderr, "bench-media: no second core: load and device share one\n");
-    setpriority(PRIO_PROCESS, 0, -15);
+    setpriority(PRIO_PROCESS, 0, -20);
     if (setsid() < 0)
         return;
     f = fopen("/proc/self/autogroup", "w"); /* sched(7): niceness counts inside a session only */
     if (f) {
-        fputs("-15", f);
+        fputs("-20", f);
         fclose(f);
     }
 }
@@ -455,9 +488,11 @@ int main(int argc, char **argv)
     int opt, err;
 
     *b = (struct bench){.build = "build", .dir = "/tmp", .rounds = BENCH_RUNS, .window_ms = 1000, .tick_us = TICK_US};
-    while ((opt = getopt(argc, argv, "b:t:o:p:k:w:f")) != -1) {
+    while ((opt = getopt(argc, argv, "b:t:o:p:k:w:fv")) != -1) {
         if (opt == 'f')
             b->fast = true;
+        else if (opt == 'v')
+            b->verbose = true;
         else if (opt == 'k' || opt == 'w')
             *(opt == 'k' ? &b->tick_us : &b->window_ms) = (unsigned)atoi(optarg);
         else if (opt == 'b' || opt == 't' || opt == 'o' || opt == 'p')

@@ -29,6 +29,7 @@ static void child(struct device *d, char *const argv[], int out)
     CPU_SET(DEVICE_CORE, &core);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     sched_setaffinity(0, sizeof core, &core);
+    sched_setscheduler(0, SCHED_RR, &(struct sched_param){.sched_priority = 1}); /* woken at once; needs root */
     snprintf(log, sizeof log, "%s/%s.log", d->dir, d->kind->name);
     fd = open(log, O_CREAT | O_WRONLY | O_TRUNC, 0600);
     if (fd >= 0) {
@@ -148,6 +149,18 @@ void device_stop(struct device *d)
     d->pid = -1;
     load_free(d->load);
     d->load = NULL;
+}
+
+int device_renew(struct device *d)
+{
+    unsigned flows = load_flows(d->load), calls = d->calls;
+    int err;
+
+    if (!d->kind->dies)
+        return 0;
+    device_stop(d);
+    err = device_start(d, flows);
+    return err ? err : device_calls(d, calls);
 }
 
 /* --- the forwarders: their calls are there from the start --- */

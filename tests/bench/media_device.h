@@ -2,6 +2,7 @@
  * Kinds: two forwarders, rtpengine (media_rtpengine.c), agw (media_agw.c). Owner: bench_media.c. One thread. */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "tests/bench/media_load.h"
@@ -27,12 +28,14 @@ struct device_kind {
     int (*call)(struct device *d, unsigned from, unsigned to);   /* flows from..to of the load; NULL: nothing to do */
     void (*refresh)(struct device *d);                           /* before each point: ICE's checks; NULL: none */
     void (*stop)(struct device *d);                              /* what `own` holds; NULL: nothing */
+    bool dies;                                                   /* streams whose socket buffer ran over are dead */
 };
 
 extern const struct device_kind device_plain, device_forwarder, device_rtpengine, device_agw, device_agw_ice, device_agw_sdes;
 
 int device_start(struct device *d, unsigned flows); /* with its load; says on stderr what fails */
 int device_calls(struct device *d, unsigned to);
+int device_renew(struct device *d); /* another process with the same calls, if it is one that dies */
 void device_stop(struct device *d);
 uint64_t device_cpu_ns(const struct device *d);
 long device_rss_kb(const struct device *d);

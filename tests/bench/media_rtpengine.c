@@ -240,4 +240,4 @@ static int rtpengine_call(struct device *d, unsigned from, unsigned to)
 }
 
 const struct device_kind device_rtpengine = {
-    .name = "rtpengine", .start = rtpengine_start, .call = rtpengine_call, .stop = rtpengine_stop};
+    .name = "rtpengine", .start = rtpengine_start, .call = rtpengine_call, .stop = rtpengine_stop, .dies = true};
