@@ -18,6 +18,7 @@ struct agw {
     uv_signal_t term, intr;
     struct inbox *inbox; /* from workers and data to control */
     struct cert *cert;
+    uv_timer_t renew; /* of the certificate */
     struct data *data;
     struct worker *workers[CTL_WORKERS];
     struct inbox *inboxes[CTL_WORKERS]; /* of the workers */

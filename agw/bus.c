@@ -41,6 +41,8 @@ struct bus_msg *bus_bytes_new(enum bus_kind kind, bus_id id, const void *p, size
 
 void bus_free(struct bus_msg *m)
 {
+    if (m && m->kind == BUS_CERT)
+        explicit_bzero(&m->u.cert, sizeof(m->u.cert));
     free(m);
 }
 

@@ -33,6 +33,7 @@ enum bus_kind {
     BUS_FLOW_CHANGE, /* flow: all of it but id, sep and counts */
     BUS_FLOW_JOIN,   /* wire: two flows with the same StreamID of one context; b == 0: a is connected with nothing again */
     BUS_FLOW_CLOSE,  /* id; answered with BUS_CLOSED */
+    BUS_CERT,        /* cert: of the DTLS of all seps opened from now on; those before keep theirs */
     /* control -> data */
     BUS_ASSOC_OPEN,  /* assoc (id = the sep's id) */
     BUS_ASSOC_REMOTE,/* assoc: remote port and size, when they come later */
@@ -208,6 +209,12 @@ struct bus_gate { /* Mode seen from the context: in = from the network into the 
     bool in, out;
 };
 
+#define BUS_CERT_MAX 1024
+struct bus_cert {
+    uint16_t cert_len, key_len; /* X.509, then PKCS#8; wiped by bus_free */
+    uint8_t p[BUS_CERT_MAX];
+};
+
 struct bus_event {
     bus_id id;
     enum bus_what what;
@@ -238,6 +245,7 @@ struct bus_msg {
         struct bus_gate gate;
         struct bus_flow flow;
         struct bus_wire wire;
+        struct bus_cert cert;
         struct bus_event event;
         struct bus_stats stats;
         struct bus_bytes bytes; /* last: flexible */

@@ -160,6 +160,8 @@ static const struct conf_key keys[] = {
     INT("sctp_port", sctp_port, TEXT(CTL_SCTP_PORT), 1, 65535, "a=sctp-port of data channels"),
     INT("max_message_size", max_message_size, TEXT(CTL_MESSAGE_SIZE), 1024, CTL_MESSAGE_SIZE_MAX,
         "a=max-message-size, octets"),
+    INT("cert_renew_days", cert_renew_days, "7", 1, 29,
+        "the DTLS certificate is replaced so often; transports keep theirs"),
     INT("ice_timeout", ice_timeout, "30000", 1000, 600000,
         "a peer without ICE checks is lost after, ms"),
     INT("dtls_timeout", dtls_timeout, "30000", 1000, 600000,

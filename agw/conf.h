@@ -16,7 +16,7 @@ struct agw_conf {
     struct conf_rows realms; /* struct agw_realm_row */
     int64_t profile_version, version, workers;
     int64_t max_contexts, max_terminations, orphan_timeout, sctp_port, max_message_size;
-    int64_t ice_timeout, dtls_timeout, tcp_timeout, sctp_timeout, queue_size;
+    int64_t cert_renew_days, ice_timeout, dtls_timeout, tcp_timeout, sctp_timeout, queue_size;
     int64_t retransmit, retransmit_max, sends_max, request_timeout, long_timer, provisional,
         pending_limit;
     int64_t register_pause, register_pause_max, silence;

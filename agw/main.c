@@ -11,6 +11,7 @@
 #include "common/conf_value.h"
 #include "common/log.h"
 
+#define DAY_MS (24ULL * 3600 * 1000)
 #define BUS_QUEUE     4096 /* control takes control posts only; the bound is for data posts */
 
 static const char usage[] =
@@ -143,6 +144,55 @@ static int threads_open(struct agw *g)
     return err;
 }
 
+/* --- certificate --- */
+
+static struct bus_msg *cert_order(const struct cert *c)
+{
+    struct bus_msg *m = c->der_len + c->key_len <= BUS_CERT_MAX ? bus_new(BUS_CERT) : NULL;
+
+    if (!m)
+        return NULL;
+    m->u.cert.cert_len = (uint16_t)c->der_len;
+    m->u.cert.key_len = (uint16_t)c->key_len;
+    memcpy(m->u.cert.p, c->der, c->der_len);
+    memcpy(m->u.cert.p + c->der_len, c->key, c->key_len);
+    return m;
+}
+
+/* The workers hear of it before any transport that tells its fingerprint: one inbox each, in order. */
+static void on_renew(uv_timer_t *timer)
+{
+    struct agw *g = timer->data;
+    struct bus_msg *orders[CTL_WORKERS] = {NULL};
+    struct cert *fresh = NULL;
+    int err = cert_new(&fresh, "agw");
+
+    for (unsigned i = 0; i < g->n_workers && !err; i++) {
+        orders[i] = cert_order(fresh);
+        err = orders[i] ? 0 : -ENOMEM;
+    }
+    if (err) {
+        log_error("agw", "msg=\"certificate not renewed\" why=\"%s\"", strerror(-err));
+        for (unsigned i = 0; i < g->n_workers; i++)
+            bus_free(orders[i]);
+        cert_free(fresh);
+        return;
+    }
+    cert_replace(g->cert, fresh);
+    for (unsigned i = 0; i < g->n_workers; i++)
+        inbox_post(g->inboxes[i], &orders[i]->item);
+    log_info("agw", "msg=\"certificate renewed\" sha256=%s", g->cert->fingerprint);
+}
+
+static void renew_open(struct agw *g)
+{
+    const uint64_t every = (uint64_t)g->conf.cert_renew_days * DAY_MS;
+
+    uv_timer_init(&g->loop, &g->renew);
+    g->renew.data = g;
+    uv_timer_start(&g->renew, on_renew, every, every);
+}
+
 /* --- operations --- */
 
 static bool on_health(void *arg, struct buf *why)
@@ -225,6 +275,8 @@ static void agw_close(struct agw *g)
 {
     ops_free(g->ops);
     mg_free(g->mg);
+    if (g->renew.data)
+        uv_close((uv_handle_t *)&g->renew, NULL);
     if (g->term.data) {
         uv_close((uv_handle_t *)&g->term, NULL);
         uv_close((uv_handle_t *)&g->intr, NULL);
@@ -269,6 +321,7 @@ static int serve(struct agw *g, const char *trace_dir)
         agw_close(g);
         return 1;
     }
+    renew_open(g);
     mg_register(g->mg);
     log_info("agw", "msg=\"started\" version=%s mid=%s h248=%s workers=%u", OPENIQ_VERSION, g->mid,
              addr_str(mg_addr(g->mg), own), g->n_workers);

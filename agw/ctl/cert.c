@@ -68,10 +68,14 @@ static int cert_der(X509 *x, struct cert *c)
     if (n <= 0)
         return -EIO;
     c->der_len = (size_t)n;
+    c->fps = calloc(1, sizeof *c->fps);
+    if (!c->fps)
+        return -ENOMEM;
     if (!EVP_Digest(c->der, c->der_len, md, &md_len, EVP_sha256(), NULL) ||
-        md_len * 3 > sizeof c->fingerprint)
+        md_len * 3 > sizeof c->fps->text)
         return -EIO;
-    enc_hex(md, md_len, ':', c->fingerprint);
+    enc_hex(md, md_len, ':', c->fps->text);
+    c->fingerprint = c->fps->text;
     return 0;
 }
 
@@ -95,10 +99,27 @@ int cert_new(struct cert **cp, const char *common_name)
     return err;
 }
 
+void cert_replace(struct cert *c, struct cert *fresh)
+{
+    const struct cert old = *c;
+
+    *c = *fresh;
+    c->fps->older = old.fps;
+    *fresh = old;
+    fresh->fps = NULL;
+    cert_free(fresh);
+}
+
 void cert_free(struct cert *c)
 {
+    struct cert_fp *fp;
+
     if (!c)
         return;
+    while ((fp = c->fps)) {
+        c->fps = fp->older;
+        free(fp);
+    }
     OPENSSL_free(c->der);
     OPENSSL_clear_free(c->key, c->key_len);
     free(c);

@@ -80,6 +80,7 @@ int transport_new(struct term *t, const struct iq_stream *m, bool is_rtp, struct
         return -ENOMEM;
     tp->term = t;
     tp->fd = tp->rtcp_fd = tp->sock[0] = tp->sock[1] = -1;
+    tp->fingerprint = t->ctx->ctl->conf.cert->fingerprint;
     err = local_family(m->local, m->id, &v6, fault);
     if (!err && !take_shared(tp, m, v6, pair))
         err = take(tp, t->realm->udp[v6], pair, fault);
@@ -159,6 +160,7 @@ static void next_credentials(struct ctl *c, struct local *l)
 void transport_local(const struct transport *tp, struct local *l)
 {
     l->addr = &tp->local;
+    l->fingerprint = tp->fingerprint;
     l->two = tp->rtcp.u.sa.sa_family != AF_UNSPEC;
     l->rtcp = l->two ? &tp->rtcp : &tp->local;
     l->ice = tp->ice;

@@ -16,6 +16,7 @@ struct transport {
     bool touched, fresh; /* by the command that runs: orders are due; ICE credentials are new */
     bool ice;
     char ufrag[LOCAL_UFRAG], pwd[LOCAL_PWD];
+    const char *fingerprint; /* of the certificate that its worker has for it */
     bool establish;      /* tlsbsc/EstBNC was given: DTLS client */
     enum bus_latch latch;
     struct transport *prev, *next;

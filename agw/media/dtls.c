@@ -191,7 +191,8 @@ out:
 
 struct dtls_ctx *dtls_ctx_ref(struct dtls_ctx *ctx)
 {
-    ctx->refs++;
+    if (ctx)
+        ctx->refs++;
     return ctx;
 }
 

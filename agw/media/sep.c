@@ -180,7 +180,7 @@ static void emit(struct sep *sep, struct tx *tx, unsigned from)
 
 static int begin(struct sep *sep, bool client, msec_t now)
 {
-    int err = dtls_new(&sep->dtls, sep->env->dtls, client, sep->env->dtls_timeout, now);
+    int err = dtls_new(&sep->dtls, sep->dtls_ctx, client, sep->env->dtls_timeout, now);
 
     if (err)
         return err;
@@ -290,6 +290,7 @@ int sep_new(struct sep **sepp, struct sep_env *env, const struct bus_sep *spec)
     if (!sep)
         return -ENOMEM;
     sep->env = env;
+    sep->dtls_ctx = dtls_ctx_ref(env->dtls);
     sep->local = spec->local;
     sep->held_end = &sep->held;
     sep->role = spec->role;
@@ -319,6 +320,7 @@ void sep_free(struct sep *sep)
     drop_held(sep);
     sep_media_stop(sep);
     dtls_free(sep->dtls);
+    dtls_ctx_free(sep->dtls_ctx);
     ice_free(sep->ice);
     free(sep);
 }

@@ -52,6 +52,7 @@ struct sep {
     char fp_hash[16];
     uint8_t fp[BUS_FP_MAX];
     unsigned fp_len;
+    struct dtls_ctx *dtls_ctx; /* of the certificate that its Local tells */
     struct dtls *dtls;        /* NULL: not begun */
     enum dtls_state reported; /* of dtls */
     bool is_up;               /* data was told UP */

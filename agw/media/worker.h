@@ -35,7 +35,7 @@ struct worker_conf {
     enum srtp_engine srtp;
     struct inbox *ctl;           /* events go here */
     struct inbox *data;          /* decrypted records go here */
-    const uint8_t *cert_der, *key_der; /* certificate and PKCS#8 key shared by all; live as long as the worker */
+    const uint8_t *cert_der, *key_der; /* certificate and PKCS#8 key, shared by all; read by worker_new alone */
     size_t cert_len, key_len;
     unsigned ice_timeout_ms;     /* no check for so long = ICE_LOST: 30000 */
     unsigned dtls_timeout_ms;    /* handshake given up: 30000 */

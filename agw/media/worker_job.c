@@ -318,6 +318,20 @@ static struct port *send_record(struct worker *w, struct port *last, const struc
     return port;
 }
 
+/* Streams opened before have told the fingerprint of the old one, and keep it. */
+static void cert_change(struct worker *w, const struct bus_cert *c)
+{
+    struct dtls_ctx *ctx = NULL;
+    const int err = dtls_ctx_new(&ctx, c->p, c->cert_len, c->p + c->cert_len, c->key_len);
+
+    if (err) {
+        log_error("media", "worker=%u msg=\"new certificate not taken\" why=\"%s\"", w->conf.index, strerror(-err));
+        return;
+    }
+    dtls_ctx_free(w->env.dtls);
+    w->env.dtls = ctx;
+}
+
 static void order(struct worker *w, const struct bus_msg *m)
 {
     switch (m->kind) {
@@ -342,6 +356,9 @@ static void order(struct worker *w, const struct bus_msg *m)
         break;
     case BUS_FLOW_CLOSE:
         flow_shut(w, m->u.id);
+        break;
+    case BUS_CERT:
+        cert_change(w, &m->u.cert);
         break;
     case BUS_STOP:
         w->stop = true;

@@ -57,11 +57,42 @@ static void test_fingerprint(void **state)
     cert_free(NULL);
 }
 
+/* What streams tell stays what they told. */
+static void test_replaced(void **state)
+{
+    struct cert *c = NULL, *fresh = NULL;
+    char first[CERT_FP_TEXT], second[CERT_FP_TEXT];
+    const char *told;
+    uint8_t md[32];
+
+    (void)state;
+    assert_int_equal(cert_new(&c, "a"), 0);
+    told = c->fingerprint;
+    snprintf(first, sizeof first, "%s", told);
+    for (int i = 0; i < 3; i++) {
+        char text[160];
+        struct sdp_fingerprint fp;
+
+        assert_int_equal(cert_new(&fresh, "a"), 0);
+        snprintf(second, sizeof second, "%s", fresh->fingerprint);
+        cert_replace(c, fresh);
+        assert_string_equal(c->fingerprint, second);
+        assert_string_equal(told, first);
+        assert_string_not_equal(told, c->fingerprint);
+        snprintf(text, sizeof text, "sha-256 %s", c->fingerprint);
+        assert_int_equal(sdp_fingerprint_parse(sv_from(text), &fp), 0);
+        assert_int_equal(EVP_Digest(c->der, c->der_len, md, NULL, EVP_sha256(), NULL), 1);
+        assert_memory_equal(fp.bytes, md, 32);
+    }
+    cert_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pair),
         cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_replaced),
     };
 
     return cmocka_run_group_tests_name("agw_cert", tests, NULL, NULL);

@@ -448,6 +448,34 @@ static void many_at_once(void **state)
     assert_int_equal(count_get(&worker_counts(f->worker)[WORKER_C_DTLS_OK]), MANY);
 }
 
+/* The handshake of a stream comes after its certificate was replaced: it still has the one whose fingerprint was told. */
+static void certificate_renewed(void **state)
+{
+    struct fixture *f = *state;
+    struct call *before = call_new(f, 1), *after = call_new(f, 2);
+    struct bus_msg *m = bus_new(BUS_CERT);
+    struct cert *fresh = NULL;
+
+    assert_int_equal(cert_new(&fresh, "agw"), 0);
+    assert_non_null(m);
+    m->u.cert.cert_len = (uint16_t)fresh->der_len;
+    m->u.cert.key_len = (uint16_t)fresh->key_len;
+    assert_true(fresh->der_len + fresh->key_len <= BUS_CERT_MAX);
+    memcpy(m->u.cert.p, fresh->der, fresh->der_len);
+    memcpy(m->u.cert.p + fresh->der_len, fresh->key, fresh->key_len);
+    before->spec.role = after->spec.role = BUS_DTLS_SERVER;
+    post_sep(f, BUS_SEP_OPEN, &before->spec);
+    inbox_post(worker_inbox(f->worker), &m->item);
+    post_sep(f, BUS_SEP_OPEN, &after->spec);
+    browser_goes(before, true);
+    cert_replace(f->cert, fresh);
+    browser_goes(after, true);
+    assert_true(wait_for(f, before->browser_log, "sctp;"));
+    assert_true(wait_for(f, after->browser_log, "sctp;"));
+    exchange(before);
+    exchange(after);
+}
+
 /* Messages for what is not there, an id used twice, and an end in the middle of things: nothing happens, nothing leaks. */
 static void late_messages(void **state)
 {
@@ -497,7 +525,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(as_server), TEST(as_client_told_later), TEST(wrong_certificate), TEST(silence),
-        TEST(the_peer_vanishes), TEST(many_at_once), TEST(late_messages),
+        TEST(the_peer_vanishes), TEST(many_at_once), TEST(certificate_renewed),
+        TEST(late_messages),
         TEST(cannot_open),
     };
 
