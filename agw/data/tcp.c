@@ -188,6 +188,7 @@ static void on_listener(uv_poll_t *h, int status, int events)
 {
     struct tcp *t = ((struct watch *)h->data)->tcp;
     const int one = 1;
+    char peer[ADDR_STRLEN];
     struct addr from;
     socklen_t n;
     int fd;
@@ -206,8 +207,8 @@ static void on_listener(uv_poll_t *h, int status, int events)
             break;
         close(fd);
         env_count(t->env, DATA_C_TCP_REFUSED, 1);
-        log_warn("data", "tcp=%llu msg=\"connection refused\" why=\"address was not signalled\"",
-                 (unsigned long long)t->id);
+        log_warn("data", "tcp=%llu peer=%s msg=\"connection refused\" why=\"address was not signalled\"",
+                 (unsigned long long)t->id, addr_str(&from, peer));
         fd = -1;
     }
     if (fd < 0)

@@ -18,6 +18,8 @@
 #define MEDIA_FLOW_LOOK_MS 250 /* a flow is asked at least so often what is due */
 #define MEDIA_FLOW_NEWS 8      /* answers taken of one asking */
 
+#define MEDIA_LOG_MS 250       /* between two lines about input of a stream that is not answered */
+
 #define MEDIA_STUN_MAX 1280    /* longest STUN message parsed */
 #define MEDIA_STUN_REPLY 548   /* longest STUN message sent (RFC 8489 6.1) */
 #define MEDIA_STUN_UNKNOWN 8   /* unknown attributes named in a 420 */

@@ -28,6 +28,23 @@ static void count_verdict(struct worker *w, enum sep_verdict verdict)
         worker_count(w, counter[verdict], 1);
 }
 
+/* Silence is the answer to all of it (RFC 8445 7.3, RFC 7983 7); a line says whose it was, the counters how many. */
+static void complain(const struct worker *w, msec_t *last, const struct port *port, const struct addr *from,
+                     enum sep_verdict verdict)
+{
+    const char *why = verdict == SEP_STUN_BAD      ? "STUN malformed or not authenticated"
+                      : verdict == SEP_UNVALIDATED ? "from an address without a passed check"
+                                                   : "neither STUN, DTLS nor media of ours";
+    char peer[ADDR_STRLEN];
+
+    if ((verdict != SEP_STUN_BAD && verdict != SEP_UNVALIDATED && verdict != SEP_JUNK) ||
+        (*last && w->now - *last < MEDIA_LOG_MS))
+        return;
+    *last = w->now;
+    log_warn("media", "sep=%llu peer=%s msg=\"not answered\" why=\"%s\"", port ? (unsigned long long)port->id : 0,
+             addr_str(from, peer), why);
+}
+
 static void relay(struct worker *w, struct flow *flow, struct pkt *pkt)
 {
     if (flow_relay(flow, pkt, w->now) == 0)
@@ -43,6 +60,7 @@ static void media(struct worker *w, struct port *port, struct pkt *pkt)
     const bool rtcp = pkt->rtcp;
 
     count_verdict(w, verdict);
+    complain(w, &port->bad_logged, port, &pkt->from, verdict);
     if (verdict == SEP_MEDIA) {
         relay(w, flow, pkt);
         while (rtcp && udp_blank(w->rx, pkt) && sep_more(port->sep, pkt, &flow))
@@ -59,11 +77,7 @@ static void slow(struct worker *w, struct port *port, const struct dgram *in)
     const enum sep_verdict verdict = sep_input(port->sep, in, &w->tx, w->now);
 
     count_verdict(w, verdict);
-    if (verdict == SEP_STUN_BAD && !port->bad_logged) {
-        port->bad_logged = true;
-        log_warn("media", "sep=%llu msg=\"STUN malformed or not authenticated: no answer, from now on only counted\"",
-                 (unsigned long long)port->id);
-    }
+    complain(w, &port->bad_logged, port, &in->src, verdict);
     worker_settle(w, port);
     worker_flush_tx(w, port);
 }
@@ -79,8 +93,10 @@ static struct port *stun_owner(struct worker *w, const struct sock *s, const str
         rest = msg.username;
         m = rest.p ? peers_by_name(s->peers, sv_cut(&rest, ':')) : peers_by_addr(s->peers, &in->src);
     }
-    if (!m)
+    if (!m) {
         worker_count(w, WORKER_C_STUN_BAD, 1);
+        complain(w, &w->bad_logged, NULL, &in->src, SEP_STUN_BAD);
+    }
     return port_of(m);
 }
 
@@ -115,6 +131,7 @@ static void datagram(struct worker *w, struct sock *s, unsigned i)
         port = port_of(peers_by_addr(s->peers, &in->src));
     if (!port) {
         worker_count(w, WORKER_C_UNVALIDATED, 1);
+        complain(w, &w->bad_logged, NULL, &in->src, SEP_UNVALIDATED);
         return;
     }
     port->stats.rx_packets++;

@@ -18,7 +18,7 @@ struct port { /* a sep with its sockets */
     struct peers_member peer; /* shared: of out->peers */
     bool mux;              /* RTCP leaves by `out` */
     struct bus_stats stats;
-    bool bad_logged; /* one line about unusable STUN per stream, the counters tell the rest */
+    msec_t bad_logged; /* when there was a line about unusable input; 0: never */
     struct stream *streams;
     struct due_entry due;
     UT_hash_handle hh;
@@ -43,6 +43,7 @@ struct worker {
     struct sock shared[MEDIA_SHARED];
     unsigned n_shared;
     struct due port_due, stream_due;
+    msec_t bad_logged; /* as in struct port, for what is nobody's */
     struct udp_rx *rx;
     struct out *out;
     struct tx tx; /* belongs to one port at a time */

@@ -23,6 +23,7 @@ struct ws_out {
 
 struct session { /* libwebsockets' own per-connection memory */
     struct ws_conn *conn;
+    bool told; /* of an early end there is nothing more to say */
 };
 
 static void drop_out(struct ws_conn *c)
@@ -285,18 +286,27 @@ static int on_data(struct ws_conn *c, struct sv rest)
     return c->phase == CONN_CLOSING && c->peer_closed && !c->out && !lws_partial_buffered(c->wsi) ? -1 : 0;
 }
 
+static void peer_of(struct lws *wsi, struct addr *out)
+{
+    socklen_t n = sizeof out->u;
+
+    if (getpeername(lws_get_socket_fd(wsi), &out->u.sa, &n))
+        out->u.sa.sa_family = AF_INET;
+}
+
 static int on_adopt(struct ws *w, struct lws *wsi, struct session *s)
 {
     struct ws_conn *c = NULL;
-    socklen_t n = sizeof c->peer.u;
     char peer[ADDR_STRLEN];
 
-    if (!s || w->ending || !(c = calloc(1, sizeof *c)))
+    if (!s)
+        return -1;
+    s->told = true;
+    if (w->ending || !(c = calloc(1, sizeof *c)))
         return -1;
     c->ws = w;
     c->wsi = wsi;
-    if (getpeername(lws_get_socket_fd(wsi), &c->peer.u.sa, &n))
-        c->peer.u.sa.sa_family = AF_INET;
+    peer_of(wsi, &c->peer);
     if (w->shaking >= WS_SHAKING_MAX) {
         count_add(&w->counts[WS_C_LIMIT], 1);
         log_warn("ws", "msg=\"connection refused\" peer=%s why=\"too many handshakes\"", addr_str(&c->peer, peer));
@@ -309,23 +319,35 @@ static int on_adopt(struct ws *w, struct lws *wsi, struct session *s)
     return 0;
 }
 
-static void on_close(struct ws *w, struct session *s)
+/* It ended before it was a WebSocket; TLS may have failed even before it was adopted. */
+static void log_early(struct ws *w, struct lws *wsi)
+{
+    SSL *ssl = lws_get_ssl(wsi);
+    struct addr from = {0};
+    char peer[ADDR_STRLEN];
+
+    peer_of(wsi, &from);
+    count_add(&w->counts[WS_C_HANDSHAKE], 1);
+    log_warn("ws", "msg=\"closed before the upgrade\" peer=%s why=\"%s\"", addr_str(&from, peer),
+             ssl && !SSL_is_init_finished(ssl) ? "no TLS" : "no request");
+}
+
+static void on_close(struct ws *w, struct lws *wsi, struct session *s)
 {
     struct ws_conn *c = s ? s->conn : NULL;
-    char peer[ADDR_STRLEN];
     sip_flow id;
 
+    if (!s)
+        return;
+    if (c ? c->phase == CONN_HANDSHAKE : !s->told) {
+        if (!w->ending)
+            log_early(w, wsi);
+        w->shaking -= c != NULL;
+    }
+    s->told = true;
+    s->conn = NULL;
     if (!c)
         return;
-    s->conn = NULL;
-    if (c->phase == CONN_HANDSHAKE) {
-        w->shaking--;
-        if (!w->ending) {
-            count_add(&w->counts[WS_C_HANDSHAKE], 1);
-            log_warn("ws", "msg=\"closed before the upgrade\" peer=%s why=\"%s\"", addr_str(&c->peer, peer),
-                     lws_get_ssl(c->wsi) && !SSL_is_init_finished(lws_get_ssl(c->wsi)) ? "no TLS" : "no request");
-        }
-    }
     id = c->opened ? c->id : 0;
     if (id)
         HASH_DEL(w->conns, c);
@@ -400,7 +422,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_RAW_ADOPT:
         return on_adopt(w, wsi, s);
     case LWS_CALLBACK_RAW_CLOSE:
-        on_close(w, s);
+        on_close(w, wsi, s);
         return 0;
     case LWS_CALLBACK_RAW_RX:
         return c ? on_data(c, (struct sv){in, len}) : -1;

@@ -25,7 +25,7 @@ one_call && hang_up # what a first call keeps for good is no leak
 sleep 0.5
 ALG_FDS=$(fds "$ALG") AGW_FDS=$(fds "$AGW") ALG_RSS=$(rss "$ALG") AGW_RSS=$(rss "$AGW")
 one_call || give_up "a call is up"
-export TMP ALG_H248 AGW_H248 ALG_SIP WS WSS ACCESS CORE
+export B TMP ALG_H248 AGW_H248 ALG_SIP WS WSS ACCESS
 start node timeout 120 node "$HERE/bad_input.mjs"
 NODE=$PID
 until_true 125 gone "$NODE"

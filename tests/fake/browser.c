@@ -57,6 +57,7 @@ struct browser {
     enum dtls_state reported;
     uint16_t sctp_local, sctp_remote;
     struct sctp *sctp;
+    uint8_t sctp_head[BROWSER_SCTP_HEAD];
     bool is_reset[SIDS];         /* our outgoing stream: reset, or asked to be */
     struct browser *prev, *next;
 };
@@ -290,6 +291,7 @@ static void on_sctp(struct browser *b, const struct sctp_ev *ev)
         flush(b);
     switch (ev->what) {
     case SCTP_OUTPUT:
+        memcpy(b->sctp_head, ev->p, sizeof(b->sctp_head));
         (void)dtls_write(b->dtls, ev->p, ev->n, tx); /* lost like any datagram */
         break;
     case SCTP_MESSAGE:
@@ -528,22 +530,26 @@ int browser_start(struct browser *b, const struct addr *remote, const char *ufra
     return 0;
 }
 
+int browser_send_as(struct browser *b, uint16_t sid, uint32_t ppid, const void *p, size_t n)
+{
+    int err = b->sctp ? sctp_send(b->sctp, sid, ppid, p, n) : -ENOTCONN;
+
+    if (!err || err == -EAGAIN)
+        pump(b->hub);
+    return err;
+}
+
 int browser_send(struct browser *b, uint16_t sid, bool binary, const void *p, size_t n)
 {
     static const uint8_t zero;
     uint32_t ppid = binary ? SCTP_PPID_BINARY : SCTP_PPID_STRING;
-    int err;
 
-    if (!b->sctp)
-        return -ENOTCONN;
     if (n == 0) { /* RFC 8831 6.6: SCTP cannot carry nothing */
         ppid = binary ? SCTP_PPID_BINARY_EMPTY : SCTP_PPID_STRING_EMPTY;
         p = &zero;
         n = 1;
     }
-    err = sctp_send(b->sctp, sid, ppid, p, n);
-    pump(b->hub);
-    return err;
+    return browser_send_as(b, sid, ppid, p, n);
 }
 
 int browser_reset(struct browser *b, uint16_t sid)
@@ -571,4 +577,22 @@ void browser_break_fingerprint(struct browser *b)
 void browser_mute(struct browser *b, bool mute)
 {
     b->muted = mute;
+}
+
+int browser_record(struct browser *b, const void *p, size_t n)
+{
+    int err = b->dtls ? dtls_write(b->dtls, p, n, &b->hub->tx) : -ENOTCONN;
+
+    flush(b);
+    return err;
+}
+
+int browser_datagram(struct browser *b, const void *p, size_t n)
+{
+    return sendto(b->fd, p, n, 0, &b->remote.u.sa, addr_len(&b->remote)) < 0 ? -errno : 0;
+}
+
+const uint8_t *browser_sctp_head(const struct browser *b)
+{
+    return b->sctp_head;
 }

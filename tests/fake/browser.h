@@ -35,3 +35,9 @@ int browser_reset(struct browser *b, uint16_t sid); /* reset our outgoing stream
 /* Faults for tests. */
 void browser_break_fingerprint(struct browser *b); /* present another certificate than browser_fingerprint says */
 void browser_mute(struct browser *b, bool mute);   /* vanish: send nothing, take nothing */
+int browser_send_as(struct browser *b, uint16_t sid, uint32_t ppid, const void *p, size_t n); /* a user message of any kind */
+int browser_record(struct browser *b, const void *p, size_t n);   /* these octets where an SCTP packet should be */
+int browser_datagram(struct browser *b, const void *p, size_t n); /* these octets on the wire, from our address */
+/* Ports and verification tag that our packets carry now, for one who makes packets by hand. */
+#define BROWSER_SCTP_HEAD 8
+const uint8_t *browser_sctp_head(const struct browser *b);

@@ -50,7 +50,7 @@ static const char usage[] =
     "  --keep          keep the calls up until SIGTERM (for memory figures)\n"
     "  --timeout S     give up (30)\n"
     "  --orders        one WIC that does what the lines of standard input say, until its end:\n"
-    "                  call URI | send TEXT | hangup | vanish\n"
+    "                  call URI | send TEXT | throw KIND SID HEX | hangup | vanish\n"
     "exit status: 0 every call delivered its message and its echo, 1 not, 2 usage\n";
 
 static const struct option options[] = {{"url", 1, NULL, 'u'},     {"origin", 1, NULL, 'o'},
@@ -130,7 +130,7 @@ static void narrate(struct agent *ag, enum wic_event ev, struct sv text)
     static const char *const words[] = {
         [WIC_REGISTERED] = "registered", [WIC_RINGING] = "ringing", [WIC_ESTABLISHED] = "answered",
         [WIC_CHANNEL_UP] = "channel up", [WIC_MESSAGE] = "delivered", [WIC_ENDED] = "ended",
-        [WIC_FAILED] = "failed"};
+        [WIC_FAILED] = "failed", [WIC_NEWS] = "news"};
 
     printf("wic: %s: %.*s\n", words[ev], SV_ARG(text));
     fflush(stdout);
@@ -224,6 +224,8 @@ static void obey(struct lab *l, char *order)
         err = wic_call(w, rest ? rest : l->callee);
     else if (!strcmp(order, "send"))
         err = wic_send_text(w, rest ? rest : l->text);
+    else if (!strcmp(order, "throw"))
+        err = rest ? wic_throw(w, rest) : -EINVAL;
     else if (!strcmp(order, "hangup"))
         wic_hangup(w);
     else if (!strcmp(order, "vanish"))

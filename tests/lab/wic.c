@@ -296,6 +296,17 @@ static void on_browser(void *arg, enum browser_event ev, const char *text)
         tell(w, WIC_CHANNEL_UP, SV_NONE);
     else if (ev == BROWSER_DTLS_FAILED)
         tell(w, WIC_FAILED, sv_from(text));
+    else if (ev == BROWSER_CHAN_RESET || ev == BROWSER_CLOSED) {
+        char news[64];
+        int n = snprintf(news, sizeof news, "%s%s", ev == BROWSER_CHAN_RESET ? "channel reset " : "", text);
+
+        tell(w, WIC_NEWS, (struct sv){news, (size_t)n});
+    }
+}
+
+struct browser *wic_browser(struct wic *w)
+{
+    return w->browser;
 }
 
 /* --- INVITE --- */

@@ -7,7 +7,8 @@
 #include "common/net.h"
 #include "tests/fake/wsc.h"
 
-enum wic_event { WIC_REGISTERED, WIC_RINGING, WIC_ESTABLISHED, WIC_CHANNEL_UP, WIC_MESSAGE, WIC_ENDED, WIC_FAILED };
+enum wic_event { WIC_REGISTERED, WIC_RINGING, WIC_ESTABLISHED, WIC_CHANNEL_UP, WIC_MESSAGE, WIC_ENDED, WIC_FAILED,
+                 WIC_NEWS /* of the transport: "channel reset 5", "SCTP lost" */ };
 
 struct wic;
 
@@ -29,4 +30,9 @@ int wic_send_text(struct wic *w, const char *text);        /* an MSRP message on
 int wic_send_file(struct wic *w, size_t size);
 void wic_hangup(struct wic *w);
 void wic_vanish(struct wic *w);                            /* the WebSocket and the media just stop */
+/* Malformed input on the transport (wic_throw.c): "KIND SID HEX" with KIND dcep (a message of PPID 50 on stream SID), record
+ * (instead of an SCTP packet), datagram (instead of a DTLS record), sctp (chunks behind a good header) or badsum, badtag,
+ * badport (behind a bad one). */
+int wic_throw(struct wic *w, const char *what);
+struct browser *wic_browser(struct wic *w);                /* NULL: no call */
 void wic_free(struct wic *w);                              /* after WIC_ENDED, WIC_FAILED or wic_vanish, or any time */
