@@ -47,3 +47,14 @@
 #define B3(setup) \
     W2_HEAD "m=audio 54500 UDP/TLS/RTP/SAVPF 8 98\r\nc=IN IP4 203.0.113.7\r\n" W2_ICE W2_SEC(setup) \
     "a=mid:0\r\na=sendrecv\r\na=rtcp-mux\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:98 telephone-event/16000\r\n"
+
+/* A browser's data channel line beside others (its own transport, or the bundle's) */
+#define W2_DC(mid, setup) \
+    "m=application 54404 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 203.0.113.7\r\n" W2_ICE W2_SEC(setup) \
+    "a=mid:" mid "\r\na=sctp-port:5000\r\na=max-message-size:262144\r\n" \
+    "a=dcmap:0 subprotocol=\"MSRP\"\r\na=dcsa:0 setup:actpass\r\na=dcsa:0 path:msrps://b7xk.invalid:9/x;dc\r\n"
+#define MW_MSRP(port, setup) \
+    "m=message " port " TCP/MSRP *\r\na=setup:" setup "\r\na=msrp-cema\r\na=path:msrp://10.20.0.99:" port "/jshA7we;tcp\r\n"
+#define W2_ANSWER(pts, dir) \
+    W2_HEAD "m=audio 54500 UDP/TLS/RTP/SAVPF " pts "\r\nc=IN IP4 203.0.113.7\r\n" W2_ICE W2_SEC("passive") \
+    "a=mid:0\r\na=" dir "\r\na=rtcp-mux\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:126 telephone-event/8000\r\n"
