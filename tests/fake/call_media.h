@@ -58,3 +58,12 @@
 #define W2_ANSWER(pts, dir) \
     W2_HEAD "m=audio 54500 UDP/TLS/RTP/SAVPF " pts "\r\nc=IN IP4 203.0.113.7\r\n" W2_ICE W2_SEC("passive") \
     "a=mid:0\r\na=" dir "\r\na=rtcp-mux\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:126 telephone-event/8000\r\n"
+
+/* max-bundle: one transport, the others are bundle-only */
+#define W2_MAX_BUNDLE \
+    W2_HEAD "a=group:BUNDLE 0 1 2\r\n" W2_AUDIO("54400", "111 0 126", "actpass", "sendrecv") \
+    "m=video 0 UDP/TLS/RTP/SAVPF 96 97 102\r\nc=IN IP4 0.0.0.0\r\na=bundle-only\r\na=mid:1\r\n" \
+    "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=ssrc:77 cname:k2j4\r\n" W2_VIDEO_LINES \
+    "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=bundle-only\r\na=mid:2\r\na=sctp-port:5000\r\n" \
+    "a=max-message-size:262144\r\na=dcmap:0 subprotocol=\"MSRP\"\r\na=dcsa:0 setup:actpass\r\n" \
+    "a=dcsa:0 path:msrps://b7xk.invalid:9/x;dc\r\n"
