@@ -39,6 +39,8 @@ static void set_spec(struct flow *f, const struct bus_flow *spec)
         pt->known = true;
         pt->clock = f->spec.fmts[i].event ? 0 : f->spec.fmts[i].clock;
     }
+    for (unsigned i = 0; i < 128; i++)
+        f->pt[i].tick = f->pt[i].clock ? (uint32_t)(((uint64_t)1000000 << 12) / f->pt[i].clock) : 0;
 }
 
 static uint64_t draw(struct flow *f) /* xorshift64: no secret hangs on it */
@@ -213,7 +215,7 @@ static struct flow_src *count_in(struct flow *f, const struct rtp *r, msec_t now
     if (clock && f->pt[r->pt].known) {
         flow_src_jitter(src, r->ts, clock, now);
         f->clock = clock;
-        put(&f->counts->jitter, (int64_t)((uint64_t)(src->jitter >> 4) * 1000000 / clock));
+        put(&f->counts->jitter, (int64_t)((uint64_t)src->jitter * f->pt[r->pt].tick >> 16));
     }
     return src;
 }

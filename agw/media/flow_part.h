@@ -6,6 +6,7 @@
 
 struct flow_pt {
     uint32_t clock; /* Hz; 0: no jitter is measured on it */
+    uint32_t tick;  /* microseconds of a 16th of a clock unit, 16 bits of them behind the point: saves a division */
     bool known;
     uint8_t to;     /* on the other side; BUS_PT_DROP */
 };

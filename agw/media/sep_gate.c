@@ -23,6 +23,49 @@ static void set_rtcp(struct sep_gate *g)
     }
 }
 
+static const struct addr *goal(const struct sep_gate *g, bool rtcp)
+{
+    const struct addr *to = NULL;
+
+    if (rtcp && !g->rules.mux)
+        to = g->has_rtcp ? &g->rtcp : NULL;
+    else if (g->has_learnt)
+        to = &g->learnt;
+    else if (g->has_remote)
+        to = &g->remote;
+    return to && is_usable(to) ? to : NULL; /* c=0.0.0.0 and port 0 mean nobody */
+}
+
+/* The only one that may send, when it comes down to one address. */
+static const struct addr *only(const struct sep_gate *g, bool rtcp)
+{
+    const bool apart = rtcp && !g->rules.mux;
+
+    if (g->rules.latch != BUS_LATCH_OFF) {
+        if (g->looking || !g->has_learnt)
+            return NULL;
+        return !apart ? &g->learnt : g->has_learnt_rtcp ? &g->learnt_rtcp : NULL;
+    }
+    if (g->rules.any_source || g->rules.n_sources || g->rules.port_hi)
+        return NULL;
+    return apart ? goal(g, true) : g->has_remote ? &g->remote : NULL;
+}
+
+static void prepare(struct sep_gate *g)
+{
+    set_rtcp(g);
+    for (int rtcp = 0; rtcp < 2; rtcp++) {
+        const struct addr *one = only(g, rtcp), *to = goal(g, rtcp);
+
+        g->has_only[rtcp] = one != NULL;
+        if (one)
+            g->only[rtcp] = *one;
+        g->has_to[rtcp] = to != NULL;
+        if (to)
+            g->to[rtcp] = *to;
+    }
+}
+
 static void set_latch(struct sep_gate *g, enum bus_latch was, bool moved)
 {
     if (g->rules.latch == BUS_LATCH_OFF || (g->rules.latch == BUS_LATCH_ON && (was == BUS_LATCH_OFF || moved)))
@@ -47,7 +90,7 @@ void sep_gate_set(struct sep_gate *g, const struct bus_rtp *rules, const struct 
         g->remote = *remote;
     }
     set_latch(g, was, moved);
-    set_rtcp(g);
+    prepare(g);
     if (new_rate) {
         g->tokens = (int64_t)rules->burst * 1000;
         g->filled = now;
@@ -105,7 +148,7 @@ static bool passes(const struct sep_gate *g, const struct addr *src, bool rtcp, 
            ((open && !g->rules.filter_port) || port_is_right(g, src, rtcp));
 }
 
-bool sep_gate_takes(const struct sep_gate *g, const struct addr *src, bool rtcp)
+bool sep_gate_judges(const struct sep_gate *g, const struct addr *src, bool rtcp)
 {
     const bool apart = rtcp && !g->rules.mux;
 
@@ -128,7 +171,7 @@ bool sep_gate_latch(struct sep_gate *g, const struct addr *src, bool rtcp)
         if (!g->rules.mux && g->has_learnt && !g->has_learnt_rtcp) {
             g->learnt_rtcp = *src;
             g->has_learnt_rtcp = true;
-            set_rtcp(g);
+            prepare(g);
         }
         return false;
     }
@@ -138,21 +181,8 @@ bool sep_gate_latch(struct sep_gate *g, const struct addr *src, bool rtcp)
     g->has_learnt = true;
     g->has_learnt_rtcp = false;
     g->looking = false;
-    set_rtcp(g);
+    prepare(g);
     return true;
-}
-
-const struct addr *sep_gate_to(const struct sep_gate *g, bool rtcp)
-{
-    const struct addr *to = NULL;
-
-    if (rtcp && !g->rules.mux)
-        to = g->has_rtcp ? &g->rtcp : NULL;
-    else if (g->has_learnt)
-        to = &g->learnt;
-    else if (g->has_remote)
-        to = &g->remote;
-    return to && is_usable(to) ? to : NULL; /* c=0.0.0.0 and port 0 mean nobody */
 }
 
 /* --- rate --- */

@@ -13,13 +13,25 @@ struct sep_gate {
     bool looking;             /* latching: the next plausible packet from another address than `learnt` is believed */
     bool has_learnt, has_learnt_rtcp;
     struct addr learnt, learnt_rtcp;
+    /* Made of the above whenever it changes, for the packet path: [0] RTP, [1] RTCP */
+    struct addr only[2], to[2];
+    bool has_only[2], has_to[2]; /* one address alone may send; ours has somewhere to go */
     int64_t tokens;           /* octets x 1000: no rounding at 1 ms */
     msec_t filled;
 };
 
 void sep_gate_set(struct sep_gate *g, const struct bus_rtp *rules, const struct addr *remote, msec_t now); /* remote: or NULL */
-bool sep_gate_takes(const struct sep_gate *g, const struct addr *src, bool rtcp);
+bool sep_gate_judges(const struct sep_gate *g, const struct addr *src, bool rtcp); /* by all the rules */
+static inline bool sep_gate_takes(const struct sep_gate *g, const struct addr *src, bool rtcp)
+{
+    if (g->has_only[rtcp] && g->only[rtcp].u.sa.sa_family == AF_INET) /* family, port and address are its first 8 octets */
+        return memcmp(src, &g->only[rtcp], 8) == 0;
+    return sep_gate_judges(g, src, rtcp);
+}
 /* A packet that sep_gate_takes let through is plausible (with SRTP: authentic). true: RTP's address was learnt by it. */
 bool sep_gate_latch(struct sep_gate *g, const struct addr *src, bool rtcp);
-const struct addr *sep_gate_to(const struct sep_gate *g, bool rtcp); /* NULL: not known */
+static inline const struct addr *sep_gate_to(const struct sep_gate *g, bool rtcp) /* NULL: not known */
+{
+    return g->has_to[rtcp] ? &g->to[rtcp] : NULL;
+}
 bool sep_gate_affords(struct sep_gate *g, const struct addr *src, size_t udp, msec_t now); /* tman: takes the tokens */

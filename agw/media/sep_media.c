@@ -260,7 +260,7 @@ static enum sep_verdict take_rtp(struct sep *sep, struct pkt *pkt, size_t wire, 
 
     if (rtp_parse(&pkt->rtp, pkt->p, pkt->n))
         return SEP_JUNK;
-    f = sep_demux_rtp(&rtp->demux, &pkt->rtp, true);
+    f = rtp->demux.n == 1 ? rtp->demux.flow[0] : sep_demux_rtp(&rtp->demux, &pkt->rtp, true);
     if (!f)
         return drop(&flow_counts(rtp->demux.flow[0])->unmapped);
     if (rtp->gate.rules.rate && !sep_gate_affords(&rtp->gate, &pkt->from, wire, sep->now)) {
