@@ -205,7 +205,7 @@ static int check_stream(struct change *ch, struct row *r, enum stream_kind *kind
     if (!err)
         err = check_gates(ch, r, *kind);
     if (!err && *kind == STREAM_RTP)
-        err = rtp_check(r->m, stream_security(r->m), ch->fault);
+        err = rtp_check(r->m, ch->fault);
     if (!err && r->m->strdeagg.set && *kind != STREAM_SEP)
         err = iq_refuse(ch->fault, 489, "strdeagg of stream %u, which carries no SCTP", r->m->id);
     return err ? err : check_signals(ch, r, *kind);
@@ -335,6 +335,8 @@ static int reserve(struct change *ch, struct row *r, enum stream_kind kind)
         err = iq_refuse(ch->fault, 501, "ds/dscp of stream %u, whose port others share", r->m->id);
     if (!err && r->asked && r->asked->local)
         err = fill(ch, r);
+    if (!err && kind == STREAM_RTP && stream_security(r->m) == BUS_SEC_SDES)
+        err = rtp_keys_check(r->m, ch->fault);
     return err;
 }
 

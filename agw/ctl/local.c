@@ -20,6 +20,8 @@ struct fill {
 
 static int bad(struct fill *f, const struct sdp_attr *at)
 {
+    if (sv_is(at->name, "crypto") || sv_is(at->name, "ice-pwd")) /* secrets stand in no log and no reply */
+        return iq_refuse(f->fault, 449, "Local of stream %u: a=%.*s", f->stream, SV_ARG(at->name));
     return iq_refuse(f->fault, 449, "Local of stream %u: a=%.*s:%.*s", f->stream, SV_ARG(at->name),
                      SV_ARG(at->value));
 }

@@ -24,7 +24,7 @@ static int codecs_check(const struct sdp *sdp, const char *which, uint16_t id, s
     return err ? iq_refuse(fault, 449, "%s of stream %u: payload types", which, id) : 0;
 }
 
-static int keys_check(const struct iq_stream *m, struct iq_fault *fault)
+int rtp_keys_check(const struct iq_stream *m, struct iq_fault *fault)
 {
     struct srtp_key send, recv;
     int err = sdes_keys(m->local, m->remote, &send, &recv);
@@ -38,7 +38,7 @@ static int keys_check(const struct iq_stream *m, struct iq_fault *fault)
     return err ? iq_refuse(fault, 473, "stream %u: a=crypto of Local and Remote do not fit", m->id) : 0;
 }
 
-int rtp_check(const struct iq_stream *m, enum bus_sec sec, struct iq_fault *fault)
+int rtp_check(const struct iq_stream *m, struct iq_fault *fault)
 {
     struct bus_rtp gates;
     int err = 0;
@@ -48,11 +48,7 @@ int rtp_check(const struct iq_stream *m, enum bus_sec sec, struct iq_fault *faul
         if (!err)
             err = codecs_check(m->remote, "Remote", m->id, fault);
     }
-    if (!err)
-        err = gate_read(m, &gates, fault);
-    if (!err && sec == BUS_SEC_SDES)
-        err = keys_check(m, fault);
-    return err;
+    return err ? err : gate_read(m, &gates, fault);
 }
 
 /* --- what the worker is told --- */

@@ -3,8 +3,10 @@
 
 #include "agw/ctl/stream.h"
 
-/* What m asks beside a port: payload types, keys, gates. tp_local: where it is, or NULL. 0; -EBADMSG with fault 449 472 473. */
-int rtp_check(const struct iq_stream *m, enum bus_sec sec, struct iq_fault *fault);
+/* What m asks beside a port: payload types, gates. 0; -EBADMSG with fault 449 472 510. */
+int rtp_check(const struct iq_stream *m, struct iq_fault *fault);
+/* a=crypto of Local, whose `$` are filled, and of Remote. 0; -EBADMSG with fault 449 472 473. */
+int rtp_keys_check(const struct iq_stream *m, struct iq_fault *fault);
 void rtp_open(struct stream *s);   /* its transport is open */
 void rtp_change(struct stream *s); /* after Local, Remote or what is armed changed */
 void rtp_gate(struct stream *s);
