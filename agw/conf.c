@@ -52,6 +52,14 @@ static int check_engine(const char *value, char *why, size_t size)
     return -EINVAL;
 }
 
+static int check_auto(const char *value, char *why, size_t size)
+{
+    if (strcmp(value, "auto") == 0 || strcmp(value, "on") == 0 || strcmp(value, "off") == 0)
+        return 0;
+    snprintf(why, size, "auto, on or off");
+    return -EINVAL;
+}
+
 static int check_ports(const char *value, char *why, size_t size)
 {
     uint16_t lo, hi;
@@ -151,6 +159,10 @@ static const struct conf_key keys[] = {
         "packet threads; 0 = number of cores - 1, at least 1"),
     STR("srtp_engine", srtp_engine, "openssl", check_engine,
         "who encrypts SRTP: openssl, or libsrtp (slower, see docs/media-path.md)"),
+    STR("raw_send", raw_send, "auto", check_auto,
+        "one raw socket sends for all streams with a port of their own: auto = with CAP_NET_RAW"),
+    INT("gather", gather, "300", 0, 5000,
+        "from 4000 packets/s on a packet may wait so long for others, microseconds; 0 = never"),
     INT("max_contexts", max_contexts, TEXT(CTL_CONTEXTS), 1, CTL_CONTEXTS_MAX,
         "contexts at a time; more: error 412"),
     INT("max_terminations", max_terminations, TEXT(CTL_TERMS), 1, CTL_TERMS_MAX,
@@ -261,6 +273,13 @@ void agw_conf_free(struct agw_conf *c)
 void agw_conf_help(struct buf *out)
 {
     conf_help(keys, out);
+}
+
+enum worker_raw agw_conf_raw(const struct agw_conf *c)
+{
+    if (strcmp(c->raw_send, "off") == 0)
+        return WORKER_RAW_OFF;
+    return strcmp(c->raw_send, "on") == 0 ? WORKER_RAW_ON : WORKER_RAW_AUTO;
 }
 
 unsigned agw_conf_workers(const struct agw_conf *c)

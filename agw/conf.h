@@ -2,6 +2,7 @@
  * (agw_conf_free). Start-up only. */
 #pragma once
 
+#include "agw/media/worker.h"
 #include "common/conf.h"
 #include "common/net.h"
 
@@ -11,10 +12,10 @@ struct agw_realm_row {
 };
 
 struct agw_conf {
-    char *mid, *listen, *profile, *encoding, *log, *ops, *srtp_engine;
+    char *mid, *listen, *profile, *encoding, *log, *ops, *srtp_engine, *raw_send;
     struct conf_strs mgc;
     struct conf_rows realms; /* struct agw_realm_row */
-    int64_t profile_version, version, workers;
+    int64_t profile_version, version, workers, gather;
     int64_t max_contexts, max_terminations, orphan_timeout, sctp_port, max_message_size;
     int64_t cert_renew_days, ice_timeout, dtls_timeout, tcp_timeout, sctp_timeout, queue_size;
     int64_t retransmit, retransmit_max, sends_max, request_timeout, long_timer, provisional,
@@ -30,4 +31,5 @@ void agw_conf_help(struct buf *out);
 
 /* "16384-23999". 0, -EINVAL. */
 int agw_conf_ports(const char *text, uint16_t *lo, uint16_t *hi);
+enum worker_raw agw_conf_raw(const struct agw_conf *c);
 unsigned agw_conf_workers(const struct agw_conf *c); /* 0 = cores - 1, at least 1 */

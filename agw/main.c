@@ -126,6 +126,8 @@ static int threads_open(struct agw *g)
                                 .shared = g->shared[i].v,
                                 .n_shared = g->shared[i].n,
                                 .srtp = strcmp(c->srtp_engine, "libsrtp") == 0 ? SRTP_LIBSRTP : SRTP_OPENSSL,
+                                .raw_send = agw_conf_raw(c),
+                                .gather_us = (unsigned)c->gather,
                                 .cert_der = g->cert->der,
                                 .cert_len = g->cert->der_len,
                                 .key_der = g->cert->key,

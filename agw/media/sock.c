@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#include "agw/media/raw.h"
 
 #define NONE UINT32_MAX
 
@@ -11,16 +14,33 @@ struct item {
 };
 
 struct out {
+    int raw; /* -1: none */
     unsigned n;
     struct sock *waiting; /* sockets with packets */
     struct item item[MEDIA_RX_SLOTS];
     struct iovec iov[MEDIA_RX_SLOTS]; /* of the items */
     struct mmsghdr msg[MEDIA_RX_SLOTS];
+    struct { /* of the raw socket */
+        uint8_t head[RAW_HEAD];
+        struct iovec iov[2];
+    } whole[MEDIA_RX_SLOTS];
 };
 
 void sock_init(struct sock *s, int fd, enum sock_kind kind, const struct addr *local)
 {
     *s = (struct sock){.fd = fd, .kind = kind, .local = *local, .want = 1};
+    if (fd >= 0)
+        sock_marks(s);
+}
+
+void sock_marks(struct sock *s)
+{
+    int tos;
+    socklen_t n = sizeof(tos);
+
+    s->raw = s->kind == SOCK_RTP && !addr_is_v6(&s->local) && getsockopt(s->fd, IPPROTO_IP, IP_TOS, &tos, &n) == 0;
+    if (s->raw)
+        s->tos = (uint8_t)tos;
 }
 
 void sock_buffers(const struct sock *s)
@@ -46,18 +66,26 @@ unsigned sock_want(struct sock *s, unsigned wake)
     return s->want;
 }
 
-int out_new(struct out **op)
+int out_new(struct out **op, bool raw)
 {
     struct out *o = calloc(1, sizeof(*o));
 
     if (!o)
         return -ENOMEM;
+    o->raw = raw ? raw_open() : -1;
     *op = o;
     return 0;
 }
 
+bool out_is_raw(const struct out *o)
+{
+    return o->raw >= 0;
+}
+
 void out_free(struct out *o)
 {
+    if (o && o->raw >= 0)
+        close(o->raw);
     free(o);
 }
 
@@ -73,7 +101,9 @@ bool out_add(struct out *o, struct sock *s, const struct pkt *pkt)
     o->iov[i] = (struct iovec){pkt->p, pkt->n};
     if (s->waiting++) {
         o->item[s->last].next = i;
+        s->longest = pkt->n > s->longest ? pkt->n : s->longest;
     } else {
+        s->longest = pkt->n;
         s->first = i;
         s->next = o->waiting;
         o->waiting = s;
@@ -103,8 +133,11 @@ static void send_all(int fd, struct mmsghdr *msg, unsigned total, struct out_sum
         const int n = sendmmsg(fd, msg + at, total - at, MSG_DONTWAIT);
 
         if (n > 0) {
-            for (int i = 0; i < n; i++)
-                sum->octets += msg[at + (unsigned)i].msg_hdr.msg_iov->iov_len;
+            for (int i = 0; i < n; i++) {
+                const struct msghdr *h = &msg[at + (unsigned)i].msg_hdr;
+
+                sum->octets += h->msg_iov[h->msg_iovlen - 1].iov_len;
+            }
             at += (unsigned)n;
             sent += (unsigned)n;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
@@ -130,17 +163,49 @@ static void send_many(struct out *o, const struct sock *s, struct out_sum *sum)
     send_all(s->fd, o->msg, n, sum);
 }
 
+/* From `n` on; returns where it ends. */
+static unsigned list_raw(struct out *o, const struct sock *s, unsigned n)
+{
+    for (unsigned i = s->first; i != NONE; i = o->item[i].next) {
+        struct msghdr *h = &o->msg[n].msg_hdr;
+        const struct iovec *iov = &o->iov[i];
+
+        raw_head(o->whole[n].head, &s->local, &o->item[i].to, s->tos, iov->iov_base, iov->iov_len);
+        o->whole[n].iov[0] = (struct iovec){o->whole[n].head, RAW_HEAD};
+        o->whole[n].iov[1] = *iov;
+        *h = (struct msghdr){.msg_name = &o->item[i].to, .msg_namelen = addr_len(&o->item[i].to),
+                             .msg_iov = o->whole[n].iov, .msg_iovlen = 2};
+        n++;
+    }
+    return n;
+}
+
+static bool goes_raw(const struct out *o, const struct sock *s)
+{
+    return o->raw >= 0 && s->raw && s->longest <= RAW_MAX;
+}
+
+static void flush_raw(struct out *o, struct out_sum *sum)
+{
+    unsigned n = 0;
+
+    for (const struct sock *s = o->waiting; s; s = s->next) {
+        if (goes_raw(o, s))
+            n = list_raw(o, s, n);
+    }
+    send_all(o->raw, o->msg, n, sum);
+}
+
 void out_flush(struct out *o, struct out_sum *sum)
 {
     struct sock *s, *next;
 
     *sum = (struct out_sum){0};
+    flush_raw(o, sum);
     for (s = o->waiting; s; s = next) {
         next = s->next;
-        if (s->waiting == 1)
-            send_one(o, s, sum);
-        else
-            send_many(o, s, sum);
+        if (!goes_raw(o, s))
+            (s->waiting == 1 ? send_one : send_many)(o, s, sum);
         s->waiting = 0;
     }
     o->waiting = NULL;

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agw/media/worker_priv.h"
@@ -183,17 +185,56 @@ static void publish(struct worker *w)
     }
 }
 
+/* How long to let datagrams gather: not at all when there are few of them. */
+static unsigned gather_us(const struct worker *w)
+{
+    if (w->pps < MEDIA_BUNCH_PPS)
+        return 0;
+    return (uint64_t)w->pps * w->conf.gather_us <= MEDIA_BUNCH * 1000000ULL ? w->conf.gather_us : MEDIA_BUNCH * 1000000U / w->pps;
+}
+
+static void measure(struct worker *w)
+{
+    w->seen += w->taken;
+    w->taken = 0;
+    if (w->now - w->seen_at < 10)
+        return;
+    w->pps = (unsigned)((uint64_t)w->seen * 1000 / (w->now - w->seen_at));
+    w->seen = 0;
+    w->seen_at = w->now;
+}
+
+/* Who had time to sleep may sleep a little longer: a wake-up costs as much as three packets. Behind the load nobody waits. */
+static int wait_events(struct worker *w, struct epoll_event ev[MEDIA_EPOLL_BATCH])
+{
+    const struct timespec gather = {0, gather_us(w) * 1000L};
+    int n;
+
+    if (!gather.tv_nsec)
+        return epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, wait_ms(w));
+    n = epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, 0);
+    if (n)
+        return n;
+    n = epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, wait_ms(w));
+    if (n <= 0)
+        return n;
+    nanosleep(&gather, NULL);
+    return epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, 0);
+}
+
 static void *run(void *arg)
 {
     struct epoll_event ev[MEDIA_EPOLL_BATCH];
     struct worker *w = arg;
 
+    (void)prctl(PR_SET_TIMERSLACK, 20000UL); /* of this thread: gather_us means what it says */
     while (!w->stop) {
-        const int n = epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, wait_ms(w));
+        const int n = wait_events(w, ev);
         bool jobs = false;
 
         w->now = net_now_ms();
         w->wake++;
+        measure(w);
         for (int i = 0; i < n; i++) {
             if (ev[i].data.ptr)
                 worker_readable(w, ev[i].data.ptr);
@@ -241,7 +282,9 @@ static int open_all(struct worker *w)
         return -errno;
     err = udp_rx_new(&w->rx);
     if (!err)
-        err = out_new(&w->out);
+        err = out_new(&w->out, c->raw_send != WORKER_RAW_OFF);
+    if (!err && c->raw_send == WORKER_RAW_ON && !out_is_raw(w->out))
+        err = -EPERM;
     if (!err)
         err = stun_mac_new(&w->env.mac);
     if (!err)

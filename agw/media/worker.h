@@ -28,6 +28,8 @@ struct worker_shared {
     struct addr local;
 };
 
+enum worker_raw { WORKER_RAW_OFF, WORKER_RAW_AUTO, WORKER_RAW_ON }; /* AUTO: if the process may; ON: -EPERM if not */
+
 struct worker_conf {
     unsigned index;
     const struct worker_shared *shared; /* copied; at most MEDIA_SHARED. The sockets become the worker's, come what may */
@@ -39,6 +41,8 @@ struct worker_conf {
     size_t cert_len, key_len;
     unsigned ice_timeout_ms;     /* no check for so long = ICE_LOST: 30000 */
     unsigned dtls_timeout_ms;    /* handshake given up: 30000 */
+    enum worker_raw raw_send;    /* one raw socket sends for all streams that have a port each */
+    unsigned gather_us;          /* under load datagrams may wait so long for others: a wake-up costs as much as three */
     struct trace *trace;         /* NULL = off */
 };
 

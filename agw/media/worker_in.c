@@ -157,6 +157,7 @@ void worker_readable(struct worker *w, struct sock *s)
             worker_flush_out(w);
         n = udp_recv(w->rx, s->fd, want, &first);
         worker_tally(w, WORKER_C_RX, n);
+        w->taken += n;
         for (unsigned i = first; i < first + n; i++)
             datagram(w, s, i);
         if (n < want)

@@ -270,6 +270,8 @@ static void sep_change(struct worker *w, const struct bus_sep *spec)
     if (port->out->peers && spec->ufrag[0] && peers_join(port->out->peers, &port->peer, spec->ufrag))
         log_error("media", "sep=%llu msg=\"ICE restart without effect: the ufrag is taken\"", (unsigned long long)port->id);
     port->mux = spec->rtp.mux;
+    if (port->rtp.fd >= 0)
+        sock_marks(&port->rtp);
     sep_remote(port->sep, spec, &w->tx, w->now);
     worker_settle(w, port);
     worker_flush_tx(w, port);

@@ -50,6 +50,9 @@ struct worker {
     count_t count[WORKER_C_N];
     int64_t add[WORKER_C_N]; /* to count, at the end of this wake-up */
     unsigned wake;           /* their number */
+    unsigned taken;          /* datagrams of this one */
+    unsigned pps, seen;      /* datagrams/s of late; those counted for it since seen_at */
+    msec_t seen_at;
     msec_t now;
     bool stop;
     pthread_t thread;

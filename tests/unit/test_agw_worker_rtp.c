@@ -29,10 +29,10 @@ struct fixture {
     unsigned n_fds;
 };
 
-static int setup(void **state)
+static int setup_with(void **state, enum worker_raw raw)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    struct worker_conf conf = {.ice_timeout_ms = 30000, .dtls_timeout_ms = 20000};
+    struct worker_conf conf = {.ice_timeout_ms = 30000, .dtls_timeout_ms = 20000, .raw_send = raw, .gather_us = 200};
     struct worker_shared shared;
 
     *state = f;
@@ -52,6 +52,16 @@ static int setup(void **state)
     conf.key_der = f->cert->key;
     conf.key_len = f->cert->key_len;
     return worker_new(&f->worker, &conf);
+}
+
+static int setup(void **state)
+{
+    return setup_with(state, WORKER_RAW_OFF);
+}
+
+static int setup_raw(void **state)
+{
+    return setup_with(state, WORKER_RAW_AUTO);
 }
 
 static int teardown(void **state)
@@ -437,13 +447,14 @@ static void goes_on(void **state)
     assert_int_equal(counted(f, WORKER_C_MEDIA_LOST), 20);
 }
 
+#define RAW(t) {#t " (raw)", t, setup_raw, teardown, NULL}
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(between_two_ports), TEST(rtcp_on_its_port), TEST(on_one_port), TEST(an_address_stays),
-        TEST(refused), TEST(goes_on),
+        TEST(refused), TEST(goes_on), RAW(between_two_ports), RAW(rtcp_on_its_port), RAW(on_one_port), RAW(goes_on),
     };
 
     return cmocka_run_group_tests_name("agw/media/worker: RTP", tests, NULL, NULL);
