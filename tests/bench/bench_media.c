@@ -22,6 +22,7 @@
 #define FLOWS 1000
 #define PER_FLOW 50.0     /* packets/s */
 #define TICK_US 1000      /* packets come in small bunches, as interrupt moderation and other people's timers make them */
+#define FEW 100           /* flows of the small points: measured while there are no others */
 #define MEMORY_CALLS 500
 #define HANDSHAKES 100    /* bare ones, a round */
 #define DEVICES 6
@@ -304,7 +305,7 @@ static void overflow(struct bench *b, struct device *d)
 
 static void memory(struct bench *b)
 {
-    struct load_point p = {.flows = MEMORY_CALLS, .pps = MEMORY_CALLS * PER_FLOW, .payload = 160, .dir = LOAD_BOTH, .ms = 1000};
+    struct load_point p = {.flows = FEW + MEMORY_CALLS, .pps = (FEW + MEMORY_CALLS) * PER_FLOW, .payload = 160, .dir = LOAD_BOTH, .ms = 1000};
     double kb[DEVICES] = {0}, theirs = 0;
 
     for (unsigned i = 0; i < b->n; i++) {
@@ -315,7 +316,7 @@ static void memory(struct bench *b)
 
         if (!d->kind->call)
             continue;
-        if (device_calls(d, MEMORY_CALLS) || point_once(d, &p, &r, &cpu) || !r.received) {
+        if (device_calls(d, FEW + MEMORY_CALLS) || point_once(d, &p, &r, &cpu) || !r.received) {
             b->failures++;
             continue;
         }
@@ -368,7 +369,7 @@ static int calls(struct bench *b)
         for (unsigned i = 0; i < b->n && !err; i++) {
             struct device *d = &b->devices[i];
 
-            err = device_calls(d, MEMORY_CALLS + (FLOWS - MEMORY_CALLS) * (round + 1) / b->rounds);
+            err = device_calls(d, FEW + MEMORY_CALLS + (FLOWS - FEW - MEMORY_CALLS) * (round + 1) / b->rounds);
             if (d->kind != &device_agw)
                 continue;
             has_agw = true;
@@ -418,17 +419,15 @@ static void devices_stop(struct bench *b)
         device_stop(&b->devices[--b->n]);
 }
 
-static void points(struct bench *b)
+static void points(struct bench *b, unsigned flows)
 {
     static const enum load_dir dirs[] = {LOAD_UP, LOAD_DOWN};
-    static const unsigned payloads[] = {160, 1200}, flows[] = {1000, 100};
+    static const unsigned payloads[] = {160, 1200};
 
-    for (unsigned f = 0; f < 2; f++) {
-        for (unsigned p = 0; p < 2; p++) {
-            for (unsigned d = 0; d < 2; d++) {
-                if (!b->fast || (flows[f] == 1000 && (dirs[d] == LOAD_UP || payloads[p] == 160)))
-                    point(b, dirs[d], payloads[p], flows[f], b->tick_us);
-            }
+    for (unsigned p = 0; p < 2; p++) {
+        for (unsigned d = 0; d < 2; d++) {
+            if (!b->fast || (flows == FLOWS && (dirs[d] == LOAD_UP || payloads[p] == 160)))
+                point(b, dirs[d], payloads[p], flows, b->tick_us);
         }
     }
 }
@@ -440,14 +439,16 @@ static int profile_run(struct bench *b, enum srtp_profile profile)
 
     b->profile = profile;
     err = devices_start(b, first);
+    if (!err)
+        err = calls_to(b, FEW);
+    if (!err)
+        points(b, FEW);
     if (!err && first && !b->point)
         memory(b);
-    else
-        err = err ? err : calls_to(b, MEMORY_CALLS);
     if (!err)
         err = calls(b);
     if (!err)
-        points(b);
+        points(b, FLOWS);
     for (unsigned i = 0; i < 2 && !err && first && !b->fast; i++)
         point(b, LOAD_UP, 160, FLOWS, i ? 200 : 0); /* what the bunches do */
     if (!err && first && (!b->point || strstr(b->point, "max")))
