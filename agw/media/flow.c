@@ -262,12 +262,20 @@ static int drop(struct flow_src *src, const struct rtp *r, count_t *why)
     return -EACCES;
 }
 
+/* Why it could not leave: a sequence number twice (SRTP must not seal it again), more SSRCs than one key serves, no address
+ * or no keys. */
+static count_t *unsent(struct flow_counts *c, int err)
+{
+    return err == -EALREADY ? &c->replayed : err == -ENOSPC ? &c->refused : &c->gated;
+}
+
 static int relay_rtp(struct flow *f, struct pkt *pkt, msec_t now)
 {
     const struct rtp *r = &pkt->rtp;
     const struct flow_pt *pt = &f->pt[r->pt];
     struct flow_src *src = count_in(f, r, now);
     struct flow *peer = f->peer;
+    int err;
 
     if (!pt->known || (peer && pt->to == BUS_PT_DROP))
         return drop(src, r, &f->counts->unmapped);
@@ -276,9 +284,8 @@ static int relay_rtp(struct flow *f, struct pkt *pkt, msec_t now)
     if (!peer->spec.out)
         return drop(src, r, &peer->counts->gated);
     rtp_set_pt(pkt->p, pt->to);
-    if (send_rtp(peer, pkt))
-        return drop(src, r, &peer->counts->gated);
-    return 0;
+    err = send_rtp(peer, pkt);
+    return err ? drop(src, r, unsent(peer->counts, err)) : 0;
 }
 
 int flow_relay(struct flow *f, struct pkt *pkt, msec_t now)

@@ -181,7 +181,7 @@ void rtcp_end(struct buf *b, size_t began, unsigned count)
 void rtcp_put_block(struct buf *b, const struct rtcp_block *block)
 {
     buf_u32(b, block->ssrc);
-    buf_u32(b, (uint32_t)block->fraction << 24 | ((uint32_t)block->lost & 0xffffff));
+    buf_u32(b, block->fraction << 24 | ((uint32_t)block->lost & 0xffffff));
     buf_u32(b, block->seq);
     buf_u32(b, block->jitter);
     buf_u32(b, block->lsr);

@@ -38,7 +38,7 @@ struct rtcp {            /* one packet of a compound; p points into the caller's
 
 struct rtcp_block {
     uint32_t ssrc;
-    uint8_t fraction;
+    uint32_t fraction; /* of 256 */
     int32_t lost;
     uint32_t seq, jitter, lsr, dlsr;
 };

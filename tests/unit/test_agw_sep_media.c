@@ -186,6 +186,9 @@ static void before_keys(void **state)
     tx = far_tx(r, &r->a);
     assert_true(put(r, &r->a, sealed(&w, tx, 1, 9, 8)));
     assert_true(relay_rtp(r, &r->b, &m));
+    assert_false(relay_rtp(r, &r->b, &m)); /* no index is sealed twice */
+    assert_int_equal(count_get(&r->a.counts.replayed), 1);
+    assert_int_equal(count_get(&r->a.counts.gated), 1);
     srtp_free(tx);
 }
 
