@@ -1,0 +1,200 @@
+/* The stream endpoint: SRTP by the keys of the handshake, in both roles, not before the fingerprint matched. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <errno.h>
+
+#include "tests/fake/sep_far.h"
+
+struct far_keys {
+    struct srtp *tx, *rx;
+};
+
+static void far_keys(struct fixture *f, struct far_keys *k)
+{
+    struct srtp_key ours, theirs;
+
+    assert_int_equal(dtls_srtp(f->peer, &ours, &theirs), 0);
+    assert_int_equal(srtp_new(&k->tx, SRTP_OPENSSL, &ours, false), 0);
+    assert_int_equal(srtp_new(&k->rx, SRTP_OPENSSL, &theirs, true), 0);
+}
+
+static void far_keys_free(struct far_keys *k)
+{
+    srtp_free(k->tx);
+    srtp_free(k->rx);
+}
+
+#define PLAIN "\200\010\0\1\0\0\0\1\0\0\0\1voice of twenty milliseconds"
+
+/* One packet of the far end; NULL: not sealed. */
+static enum sep_verdict rtp_in(struct fixture *f, struct srtp *tx, uint8_t seq)
+{
+    uint8_t p[256] = PLAIN;
+    struct pkt pkt = {.from = *f->at, .p = p, .n = sizeof(PLAIN) - 1, .end = p + sizeof(p)};
+    struct flow *flow = NULL;
+    enum sep_verdict v;
+
+    p[3] = seq;
+    if (tx)
+        assert_int_equal(srtp_seal(tx, p, &pkt.n, sizeof(p)), 0);
+    v = sep_media(f->sep, &pkt, &flow, net_now_ms());
+    if (v == SEP_MEDIA)
+        assert_memory_equal(p + 12, "voice", 5);
+    return v;
+}
+
+static int rtp_out(struct fixture *f, struct srtp *rx, uint8_t seq)
+{
+    uint8_t p[256] = PLAIN;
+    struct pkt pkt = {.p = p, .n = sizeof(PLAIN) - 1, .end = p + sizeof(p)};
+    int err;
+
+    p[3] = seq;
+    err = sep_seal(f->sep, &pkt);
+    if (!err) {
+        assert_true(addr_eq(&pkt.to, f->at));
+        assert_int_equal(srtp_open(rx, p, &pkt.n), 0);
+        assert_memory_equal(p, PLAIN, 3);
+        assert_memory_equal(p + 12, "voice", 5);
+    }
+    return err;
+}
+
+static struct flow *add_flow(struct fixture *f)
+{
+    const struct bus_flow spec = {.id = 8, .sep = 7, .in = true, .out = true};
+    struct flow *flow;
+
+    assert_int_equal(flow_new(&flow, f->sep, &spec, net_now_ms()), 0);
+    return flow;
+}
+
+static void want_rtp(struct fixture *f)
+{
+    f->spec.rtp = (struct bus_rtp){.on = true, .sec = BUS_SEC_DTLS, .mux = true, .rtcp_fd = -1};
+}
+
+static void srtp_in_both_roles(void **state)
+{
+    struct fixture *f = *state;
+    struct far_keys k;
+    struct flow *flow;
+
+    want_rtp(f);
+    for (int client = 0; client < 2; client++) {
+        bring_up(f, client);
+        flow = add_flow(f);
+        far_keys(f, &k);
+        assert_int_equal(rtp_in(f, NULL, 1), SEP_DROPPED);
+        assert_int_equal(rtp_in(f, k.tx, 2), SEP_MEDIA);
+        assert_int_equal(rtp_out(f, k.rx, 2), 0);
+        assert_carries(f); /* a data channel beside it */
+        f->log[0] = '\0';
+        dtls_close(f->peer, &f->peer_tx);
+        from_peer(f);
+        assert_int_equal(rtp_in(f, k.tx, 3), SEP_DROPPED); /* closed: nothing in, nothing out */
+        assert_int_equal(rtp_out(f, k.rx, 3), -ENOTCONN);
+        far_keys_free(&k);
+        flow_free(flow);
+    }
+}
+
+/* The handshake may be done before the fingerprint is known; keys are not believed before it matched (RFC 8842 6). */
+static void srtp_waits_for_the_fingerprint(void **state)
+{
+    struct fixture *f = *state;
+    struct far_keys k;
+    struct flow *flow;
+
+    want_rtp(f);
+    for (int wrong = 0; wrong < 2; wrong++) {
+        f->spec.fp_hash[0] = '\0';
+        open_sep(f, BUS_DTLS_NONE);
+        flow = add_flow(f);
+        peer_begin(f, true);
+        check(f, &f->a, true);
+        run(f, peer_done);
+        far_keys(f, &k);
+        assert_int_equal(rtp_in(f, k.tx, 1), SEP_DROPPED);
+        assert_int_equal(rtp_out(f, k.rx, 1), -ENOTCONN);
+        set_fp(f->spec.fp_hash, f->spec.fp, &f->spec.fp_len, f->theirs);
+        f->spec.fp[0] ^= wrong;
+        f->spec.role = BUS_DTLS_SERVER;
+        sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+        drain(f);
+        assert_int_equal(rtp_in(f, k.tx, 2), wrong ? SEP_DROPPED : SEP_MEDIA);
+        assert_int_equal(rtp_out(f, k.rx, 2), wrong ? -ENOTCONN : 0);
+        far_keys_free(&k);
+        flow_free(flow);
+    }
+}
+
+/* A call that began with data alone gets audio: the association stays, its keys were there. */
+static void srtp_joins_data(void **state)
+{
+    struct fixture *f = *state;
+    struct far_keys k;
+    struct flow *flow;
+
+    bring_up(f, false);
+    assert_int_equal(rtp_in(f, NULL, 1), SEP_JUNK);
+    want_rtp(f);
+    f->log[0] = '\0';
+    sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+    drain(f);
+    assert_string_equal(f->log, "");
+    flow = add_flow(f);
+    far_keys(f, &k);
+    assert_int_equal(rtp_in(f, k.tx, 2), SEP_MEDIA);
+    assert_int_equal(rtp_out(f, k.rx, 2), 0);
+    far_keys_free(&k);
+    flow_free(flow);
+}
+
+/* Another association: media goes on with the old keys until the new handshake is done. */
+static void srtp_changes_association(void **state)
+{
+    struct fixture *f = *state;
+    struct far_keys old, new;
+    struct flow *flow;
+
+    want_rtp(f);
+    bring_up(f, false);
+    flow = add_flow(f);
+    far_keys(f, &old);
+    f->spec.fp[0] ^= 1;
+    sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+    drain(f);
+    assert_int_equal(rtp_in(f, old.tx, 2), SEP_MEDIA);
+    set_fp(f->spec.fp_hash, f->spec.fp, &f->spec.fp_len, f->theirs);
+    sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+    peer_begin(f, true);
+    f->log[0] = '\0';
+    run(f, both_done);
+    far_keys(f, &new);
+    assert_int_equal(rtp_in(f, old.tx, 3), SEP_MEDIA); /* under way */
+    assert_int_equal(rtp_in(f, new.tx, 4), SEP_MEDIA);
+    assert_int_equal(rtp_in(f, old.tx, 5), SEP_DROPPED);
+    assert_int_equal(rtp_out(f, new.rx, 5), 0);
+    far_keys_free(&old);
+    far_keys_free(&new);
+    flow_free(flow);
+}
+
+#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(srtp_in_both_roles),
+        TEST(srtp_waits_for_the_fingerprint),
+        TEST(srtp_joins_data),
+        TEST(srtp_changes_association),
+    };
+
+    return cmocka_run_group_tests_name("agw/media/sep_srtp", tests, NULL, NULL);
+}
