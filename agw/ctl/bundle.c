@@ -30,7 +30,8 @@ static const struct iq_stream *member(const struct iq_term *t, uint16_t id)
     return NULL;
 }
 
-/* One port for all: RTCP is muxed (RFC 9143 9.3), one DTLS association has the keys of all, or there are none. */
+/* One port for all: RTCP is muxed (RFC 9143 9.3), one DTLS association has the keys of all, or
+ * there are none. */
 static int member_check(const struct iq_stream *s, enum stream_kind *kind, enum bus_sec *sec,
                         struct iq_fault *fault)
 {
@@ -68,7 +69,8 @@ int bundle_check(const struct iq_term *t, struct iq_fault *fault)
                                 g.streams[0], g.streams[k]);
             n_data += kind == STREAM_SEP;
             if (!err && n_data > 1) /* RFC 8841 8: one association */
-                err = iq_refuse(fault, 489, "two associations in the bundle of stream %u", g.streams[0]);
+                err = iq_refuse(fault, 489, "two associations in the bundle of stream %u",
+                                g.streams[0]);
         }
     }
     return err;

@@ -1,4 +1,5 @@
-/* BUNDLE groups of a termination (RFC 9143; mgroup/groupse "BUNDLE 1 2 3"): whose transport is shared with whom. Pure. */
+/* BUNDLE groups of a termination (RFC 9143; mgroup/groupse "BUNDLE 1 2 3"): whose transport is
+ * shared with whom. Pure. */
 #pragma once
 
 #include "h248/iq.h"

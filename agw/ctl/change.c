@@ -17,7 +17,7 @@ struct row {                       /* one stream of the merged description */
     const struct iq_stream *asked; /* what this command says; NULL: nothing */
     struct iq_stream *keep;        /* the copy that stays */
     struct stream *s;
-    struct transport *new_tp;      /* reserved by this change */
+    struct transport *new_tp; /* reserved by this change */
     bool is_new, has_fill;
     struct local fill;
 };
@@ -159,15 +159,19 @@ static int check_gates(const struct change *ch, const struct row *r, enum stream
         bool asked;
         const char *name;
     } rows[] = {
-        {as && as->spf.set && as->spf.v, "gm/spf"},   {as && as->sam.set, "gm/sam"},
-        {as && as->spr.set, "gm/spr"},                {as && as->esas.set && as->esas.v, "gm/esas"},
-        {as && as->esps.set && as->esps.v, "gm/esps"}, {as && as->pol.set && as->pol.v, "tman/pol"},
+        {as && as->spf.set && as->spf.v, "gm/spf"},
+        {as && as->sam.set, "gm/sam"},
+        {as && as->spr.set, "gm/spr"},
+        {as && as->esas.set && as->esas.v, "gm/esas"},
+        {as && as->esps.set && as->esps.v, "gm/esps"},
+        {as && as->pol.set && as->pol.v, "tman/pol"},
         {as && as->rtcp_rsb.set && as->rtcp_rsb.v, "rtcph/rsb"},
     };
 
     for (unsigned i = 0; kind != STREAM_RTP && i < ARRAY_LEN(rows); i++) {
         if (rows[i].asked)
-            return iq_refuse(ch->fault, 445, "%s of stream %u, which is not RTP", rows[i].name, as->id);
+            return iq_refuse(ch->fault, 445, "%s of stream %u, which is not RTP", rows[i].name,
+                             as->id);
     }
     return 0;
 }
@@ -181,7 +185,8 @@ static int check_known(const struct change *ch, const struct row *r, enum stream
         return iq_refuse(ch->fault, 501, "stream %u: another transport", was->id);
     if (kind == STREAM_CHAN && r->m->sctpid.v != was->sctpid.v)
         return iq_refuse(ch->fault, 501, "stream %u: another sctpid", was->id);
-    if (as && as->dscp.set && !(was->dscp.set && was->dscp.v == as->dscp.v) && !stream_can_mark(r->s))
+    if (as && as->dscp.set && !(was->dscp.set && was->dscp.v == as->dscp.v) &&
+        !stream_can_mark(r->s))
         return iq_refuse(ch->fault, 501, "ds/dscp of stream %u is set by Add only", was->id);
     if (as && as->realm.set && !sv_iis(as->realm.v, ch->t->realm->conf->name))
         return iq_refuse(ch->fault, 473, "ipdc/realm of stream %u is set by Add only", was->id);
@@ -237,7 +242,8 @@ static void answer_add(struct change *ch, uint16_t id, struct sdp *local)
         s->local = local;
 }
 
-/* The transport of another member of its bundle, there or reserved by this change; NULL: it rides alone, or is the first. */
+/* The transport of another member of its bundle, there or reserved by this change; NULL: it rides
+ * alone, or is the first. */
 static struct transport *bundled_on(const struct change *ch, const struct row *r, bool *is_member)
 {
     struct iq_group g;
@@ -254,8 +260,10 @@ static struct transport *bundled_on(const struct change *ch, const struct row *r
     return NULL;
 }
 
-/* A stream keeps its transport: who shares one with whom is decided by Add, or when a stream is added. */
-static int check_shared(const struct change *ch, const struct row *r, const struct transport *with, bool is_member)
+/* A stream keeps its transport: who shares one with whom is decided by Add, or when a stream is
+ * added. */
+static int check_shared(const struct change *ch, const struct row *r, const struct transport *with,
+                        bool is_member)
 {
     if (with && with != r->s->tp)
         return iq_refuse(ch->fault, 489, "stream %u has a transport of its own already", r->m->id);
@@ -263,7 +271,8 @@ static int check_shared(const struct change *ch, const struct row *r, const stru
         const struct row *other = &ch->rows[i];
 
         if (other != r && other->s && other->s->tp == r->s->tp)
-            return iq_refuse(ch->fault, 489, "streams %u and %u share a transport", r->m->id, other->m->id);
+            return iq_refuse(ch->fault, 489, "streams %u and %u share a transport", r->m->id,
+                             other->m->id);
     }
     return 0;
 }
@@ -416,7 +425,8 @@ static void drop_streams(struct change *ch)
     }
 }
 
-/* Another certificate of the far end without EstBNC: a new association that it starts (RFC 8842 5.5). */
+/* Another certificate of the far end without EstBNC: a new association that it starts (RFC
+ * 8842 5.5). */
 static bool is_new_peer(const struct row *r)
 {
     struct iq_fault ignored;
@@ -430,8 +440,9 @@ static bool is_new_peer(const struct row *r)
 /* What a command says of a stream may concern what it rides on. */
 static void touch(struct row *r)
 {
-    static const enum bus_latch latches[] = {
-        [IQ_LATCH_OFF] = BUS_LATCH_OFF, [IQ_LATCH_ON] = BUS_LATCH_ON, [IQ_LATCH_RELATCH] = BUS_LATCH_AGAIN};
+    static const enum bus_latch latches[] = {[IQ_LATCH_OFF] = BUS_LATCH_OFF,
+                                             [IQ_LATCH_ON] = BUS_LATCH_ON,
+                                             [IQ_LATCH_RELATCH] = BUS_LATCH_AGAIN};
     const struct iq_stream *as = r->asked;
     struct transport *tp = r->s->tp;
 
@@ -441,9 +452,9 @@ static void touch(struct row *r)
         tp->establish = true;
     if (as->latch != IQ_LATCH_NONE)
         tp->latch = latches[as->latch];
-    if (as->local || as->remote || as->dtls_establish || as->latch != IQ_LATCH_NONE || as->saf.set ||
-        as->sam.set || as->spf.set || as->spr.set || as->pol.set || as->sdr.set || as->pdr.set ||
-        as->mbs.set || as->dvt.set)
+    if (as->local || as->remote || as->dtls_establish || as->latch != IQ_LATCH_NONE ||
+        as->saf.set || as->sam.set || as->spf.set || as->spr.set || as->pol.set || as->sdr.set ||
+        as->pdr.set || as->mbs.set || as->dvt.set)
         tp->touched = true;
     if (r->has_fill)
         transport_settle(tp, &r->fill);
@@ -531,7 +542,8 @@ static void arm(struct change *ch, msec_t now)
 
 static void commit(struct change *ch, msec_t now)
 {
-    static const enum stream_kind first[] = {STREAM_SEP}, then[] = {STREAM_TCP, STREAM_RTP}, last[] = {STREAM_CHAN};
+    static const enum stream_kind first[] = {STREAM_SEP}, then[] = {STREAM_TCP, STREAM_RTP},
+                                  last[] = {STREAM_CHAN};
 
     drop_streams(ch);
     if (ch->asked->has_events)

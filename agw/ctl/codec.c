@@ -1,4 +1,5 @@
-/* Payload types: RFC 3551 6 for the static ones, a=rtpmap and a=fmtp (RFC 8866 6.6, 6.15) for the rest. */
+/* Payload types: RFC 3551 6 for the static ones, a=rtpmap and a=fmtp (RFC 8866 6.6, 6.15) for the
+ * rest. */
 #include "agw/ctl/codec.h"
 
 #include <errno.h>
@@ -8,13 +9,14 @@ static const struct {
     const char *name;
     uint32_t clock;
     unsigned channels;
-} statics[] = { /* RFC 3551 tables 4 and 5 */
-    {0, "PCMU", 8000, 1},  {3, "GSM", 8000, 1},    {4, "G723", 8000, 1},   {5, "DVI4", 8000, 1},
-    {6, "DVI4", 16000, 1}, {7, "LPC", 8000, 1},    {8, "PCMA", 8000, 1},   {9, "G722", 8000, 1},
-    {10, "L16", 44100, 2}, {11, "L16", 44100, 1},  {12, "QCELP", 8000, 1}, {13, "CN", 8000, 1},
-    {14, "MPA", 90000, 1}, {15, "G728", 8000, 1},  {16, "DVI4", 11025, 1}, {17, "DVI4", 22050, 1},
-    {18, "G729", 8000, 1}, {25, "CelB", 90000, 1}, {26, "JPEG", 90000, 1}, {28, "nv", 90000, 1},
-    {31, "H261", 90000, 1}, {32, "MPV", 90000, 1}, {33, "MP2T", 90000, 1}, {34, "H263", 90000, 1},
+} statics[] = {
+    /* RFC 3551 tables 4 and 5 */
+    {0, "PCMU", 8000, 1},   {3, "GSM", 8000, 1},    {4, "G723", 8000, 1},   {5, "DVI4", 8000, 1},
+    {6, "DVI4", 16000, 1},  {7, "LPC", 8000, 1},    {8, "PCMA", 8000, 1},   {9, "G722", 8000, 1},
+    {10, "L16", 44100, 2},  {11, "L16", 44100, 1},  {12, "QCELP", 8000, 1}, {13, "CN", 8000, 1},
+    {14, "MPA", 90000, 1},  {15, "G728", 8000, 1},  {16, "DVI4", 11025, 1}, {17, "DVI4", 22050, 1},
+    {18, "G729", 8000, 1},  {25, "CelB", 90000, 1}, {26, "JPEG", 90000, 1}, {28, "nv", 90000, 1},
+    {31, "H261", 90000, 1}, {32, "MPV", 90000, 1},  {33, "MP2T", 90000, 1}, {34, "H263", 90000, 1},
 };
 
 static void static_set(struct codec *c)
@@ -53,7 +55,8 @@ static int rtpmap_set(const struct sdp_media *m, struct codec *c)
             continue;
         name = sv_cut(&rest, '/');
         clock = sv_cut(&rest, '/');
-        if (!name.n || sv_u32(clock, 1000000, &n) || n == 0 || (rest.n && sv_u32(rest, 255, &channels)))
+        if (!name.n || sv_u32(clock, 1000000, &n) || n == 0 ||
+            (rest.n && sv_u32(rest, 255, &channels)))
             return -EBADMSG;
         c->known = true;
         c->name = name;
@@ -124,7 +127,8 @@ static unsigned likeness(const struct codec *p, const struct codec *q)
         return !p->known && !q->known && p->pt == q->pt;
     if (!sv_ieq(p->name, q->name) || p->clock != q->clock || p->channels != q->channels)
         return 0;
-    if (sv_iis(p->name, "H264")) { /* RFC 6184 8.1: absent means 0; the modes do not understand each other */
+    if (sv_iis(p->name,
+               "H264")) { /* RFC 6184 8.1: absent means 0; the modes do not understand each other */
         pm = parameter(p->fmtp, "packetization-mode");
         qm = parameter(q->fmtp, "packetization-mode");
         if (!sv_eq(pm.n ? pm : SV("0"), qm.n ? qm : SV("0")))
@@ -179,7 +183,8 @@ void codecs_map(const struct codecs *in, const struct codecs *out, uint8_t map[1
 unsigned codecs_fmts(const struct codecs *c, struct bus_fmt out[BUS_PTS])
 {
     for (unsigned i = 0; i < c->n; i++)
-        out[i] = (struct bus_fmt){
-            .pt = c->v[i].pt, .event = sv_iis(c->v[i].name, "telephone-event"), .clock = c->v[i].clock};
+        out[i] = (struct bus_fmt){.pt = c->v[i].pt,
+                                  .event = sv_iis(c->v[i].name, "telephone-event"),
+                                  .clock = c->v[i].clock};
     return c->n;
 }

@@ -19,6 +19,6 @@ struct ctx {
 int ctx_new(struct ctl *c, struct ctx **xp);
 void ctx_free(struct ctx *x); /* with its terminations */
 struct ctx *ctx_find(struct ctl *c, uint32_t id);
-/* Streams of the same StreamID on two terminations are connected (H.248.1 7.1.6): tell the data thread and the worker of new
- * pairs, and the worker of other payload types. */
+/* Streams of the same StreamID on two terminations are connected (H.248.1 7.1.6): tell the data
+ * thread and the worker of new pairs, and the worker of other payload types. */
 void ctx_connect(struct ctx *x);

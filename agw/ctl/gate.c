@@ -1,4 +1,5 @@
-/* gm and tman. The tables of iq-profile 2.2 give names; units: octets and octets a second, dvt in tenths of a microsecond. */
+/* gm and tman. The tables of iq-profile 2.2 give names; units: octets and octets a second, dvt in
+ * tenths of a microsecond. */
 #include "agw/ctl/gate.h"
 
 #include <utlist.h>
@@ -68,7 +69,8 @@ static uint32_t rate_of_sdp(const struct sdp *sdp)
     {
         struct sv rest = l->value, type = sv_cut(&rest, ':');
 
-        if (l->type == 'b' && sv_iis(type, "AS") && sv_u32(sv_trim(rest), UINT32_MAX / 125, &kbit) == 0)
+        if (l->type == 'b' && sv_iis(type, "AS") &&
+            sv_u32(sv_trim(rest), UINT32_MAX / 125, &kbit) == 0)
             return kbit * 125;
     }
     return 0;
@@ -82,7 +84,9 @@ static int police_read(const struct iq_stream *m, struct bus_rtp *out, struct iq
     out->rate = out->burst = 0;
     if (!m->pol.set || !m->pol.v)
         return 0;
-    out->rate = m->sdr.set ? (uint32_t)m->sdr.v : m->pdr.set ? (uint32_t)m->pdr.v : rate_of_sdp(m->local);
+    out->rate = m->sdr.set   ? (uint32_t)m->sdr.v
+                : m->pdr.set ? (uint32_t)m->pdr.v
+                             : rate_of_sdp(m->local);
     if (!out->rate)
         return iq_refuse(fault, 472, "tman/pol of stream %u: no sdr, pdr or b=AS", m->id);
     if (m->mbs.set)

@@ -20,7 +20,8 @@ struct fill {
 
 static int bad(struct fill *f, const struct sdp_attr *at)
 {
-    if (sv_is(at->name, "crypto") || sv_is(at->name, "ice-pwd")) /* secrets stand in no log and no reply */
+    if (sv_is(at->name, "crypto") ||
+        sv_is(at->name, "ice-pwd")) /* secrets stand in no log and no reply */
         return iq_refuse(f->fault, 449, "Local of stream %u: a=%.*s", f->stream, SV_ARG(at->name));
     return iq_refuse(f->fault, 449, "Local of stream %u: a=%.*s:%.*s", f->stream, SV_ARG(at->name),
                      SV_ARG(at->value));
@@ -206,7 +207,8 @@ static bool is_open_fingerprint(struct sv value)
 static const struct row {
     const char *name;
     bool (*is_open)(struct sv value);
-    char *(*text)(struct fill *f, const struct sdp_attr *at); /* NULL: no memory, or not to be had */
+    char *(*text)(struct fill *f,
+                  const struct sdp_attr *at); /* NULL: no memory, or not to be had */
     int (*given)(struct fill *f, const struct sdp_attr *at);
 } rows[] = {
     {"ice-ufrag", is_dollar, ufrag_text, ufrag_given},
@@ -229,8 +231,7 @@ static const struct row *row_of(struct sv name)
     return NULL;
 }
 
-static int fill_attr(struct fill *f, struct sdp_attr *at, struct sdp_attr **answer,
-                     bool *open)
+static int fill_attr(struct fill *f, struct sdp_attr *at, struct sdp_attr **answer, bool *open)
 {
     const struct row *r = row_of(at->name);
     char *text;
@@ -238,7 +239,8 @@ static int fill_attr(struct fill *f, struct sdp_attr *at, struct sdp_attr **answ
     if (!r)
         return is_dollar(at->value) ? bad(f, at) : 0;
     if (!r->is_open(at->value))
-        return memchr(at->value.p ? at->value.p : "", '$', at->value.n) ? bad(f, at) : r->given(f, at);
+        return memchr(at->value.p ? at->value.p : "", '$', at->value.n) ? bad(f, at)
+                                                                        : r->given(f, at);
     if (sv_is(at->name, "rtcp") && !f->l->rtcp)
         return bad(f, at);
     text = r->text(f, at);
@@ -249,8 +251,7 @@ static int fill_attr(struct fill *f, struct sdp_attr *at, struct sdp_attr **answ
     return sdp_attr_add(f->a, answer, r->name, at->value);
 }
 
-static int fill_attrs(struct fill *f, struct sdp_attr *list, struct sdp_attr **answer,
-                      bool *open)
+static int fill_attrs(struct fill *f, struct sdp_attr *list, struct sdp_attr **answer, bool *open)
 {
     struct sdp_attr *at;
     int err = 0;

@@ -1,4 +1,5 @@
-/* Port pool: two first-in-first-out queues (whole pairs, ports whose partner is taken), linked through one array. */
+/* Port pool: two first-in-first-out queues (whole pairs, ports whose partner is taken), linked
+ * through one array. */
 #include "agw/ctl/port.h"
 
 #include <assert.h>

@@ -92,7 +92,8 @@ static int read_sctp(const struct sdp *sdp, uint16_t stream, struct remote *out,
 }
 
 /* a=rtcp:53020, a=rtcp:53020 IN IP4 126.16.64.4 */
-static int read_rtcp(const struct sdp *sdp, uint16_t stream, struct remote *out, struct iq_fault *fault)
+static int read_rtcp(const struct sdp *sdp, uint16_t stream, struct remote *out,
+                     struct iq_fault *fault)
 {
     const struct sdp_attr *at = sdp_attr_of(sdp, sdp->media, "rtcp");
     struct sv rest = at ? at->value : SV_NONE, word;

@@ -14,13 +14,15 @@
 
 /* --- before --- */
 
-static int codecs_check(const struct sdp *sdp, const char *which, uint16_t id, struct iq_fault *fault)
+static int codecs_check(const struct sdp *sdp, const char *which, uint16_t id,
+                        struct iq_fault *fault)
 {
     struct codecs c;
     int err = codecs_read(sdp, &c);
 
     if (err == -E2BIG)
-        return iq_refuse(fault, 510, "%s of stream %u: more than %u payload types", which, id, BUS_PTS);
+        return iq_refuse(fault, 510, "%s of stream %u: more than %u payload types", which, id,
+                         BUS_PTS);
     return err ? iq_refuse(fault, 449, "%s of stream %u: payload types", which, id) : 0;
 }
 
@@ -35,7 +37,8 @@ int rtp_keys_check(const struct iq_stream *m, struct iq_fault *fault)
         return iq_refuse(fault, 472, "stream %u: no a=crypto in Local", m->id);
     if (err == -ENOTSUP)
         return iq_refuse(fault, 449, "stream %u: no a=crypto that this gateway can do", m->id);
-    return err ? iq_refuse(fault, 473, "stream %u: a=crypto of Local and Remote do not fit", m->id) : 0;
+    return err ? iq_refuse(fault, 473, "stream %u: a=crypto of Local and Remote do not fit", m->id)
+               : 0;
 }
 
 int rtp_check(const struct iq_stream *m, struct iq_fault *fault)
@@ -60,8 +63,10 @@ static void mid_set(const struct sdp *sdp, struct bus_flow *b)
 
     if (at && at->value.n < sizeof b->mid)
         sv_copy(at->value, b->mid, sizeof b->mid);
-    for (at = sdp ? sdp_attr_find(sdp->media->attrs, "extmap") : NULL; at; at = sdp_attr_next(at, "extmap")) {
-        struct sv rest = at->value, word = sv_word(&rest), n = sv_cut(&word, '/'); /* "3/recvonly URI" */
+    for (at = sdp ? sdp_attr_find(sdp->media->attrs, "extmap") : NULL; at;
+         at = sdp_attr_next(at, "extmap")) {
+        struct sv rest = at->value, word = sv_word(&rest),
+                  n = sv_cut(&word, '/'); /* "3/recvonly URI" */
 
         if (sv_is(sv_word(&rest), MID_URI) && sv_u32(n, UINT8_MAX, &id) == 0)
             b->mid_ext = (uint8_t)id;
@@ -110,7 +115,8 @@ static void flow_set(const struct stream *s, struct bus_flow *b)
     mid_set(m->local, b);
     if (codecs_read(m->local, &c) == 0)
         b->n_fmts = codecs_fmts(&c, b->fmts);
-    b->feedback = proto.n && (proto.p[proto.n - 1] | 0x20) == 'f'; /* RTP/AVPF, RTP/SAVPF (RFC 4585, 5124) */
+    b->feedback =
+        proto.n && (proto.p[proto.n - 1] | 0x20) == 'f'; /* RTP/AVPF, RTP/SAVPF (RFC 4585, 5124) */
     b->keep_ext = takes_ext(m->remote);
     b->has_rtcp = !sv_iis(proto, "UDP") &&
                   (local_has_mux(m->local) || s->tp->rtcp.u.sa.sa_family != AF_UNSPEC);
@@ -118,9 +124,10 @@ static void flow_set(const struct stream *s, struct bus_flow *b)
         b->has_rtcp = false;
     sv_copy(sv_from(s->term->cname), b->cname, sizeof b->cname);
     if (s->term->inactivity.set)
-        b->inactivity_ms = (uint32_t)(s->term->inactivity.v > CTL_INACTIVITY_MAX
-                                          ? CTL_INACTIVITY_MAX
-                                          : s->term->inactivity.v) * 1000;
+        b->inactivity_ms =
+            (uint32_t)(s->term->inactivity.v > CTL_INACTIVITY_MAX ? CTL_INACTIVITY_MAX
+                                                                  : s->term->inactivity.v) *
+            1000;
     b->counts = s->ep->counts;
 }
 
@@ -176,7 +183,8 @@ void rtp_gate(struct stream *s)
 void rtp_close(struct stream *s)
 {
     if (s->opened)
-        bus_post_id(s->term->ctx->ctl->conf.workers[s->term->ctx->worker], BUS_FLOW_CLOSE, s->ep->id);
+        bus_post_id(s->term->ctx->ctl->conf.workers[s->term->ctx->worker], BUS_FLOW_CLOSE,
+                    s->ep->id);
 }
 
 /* What comes in on one side by its Local, goes out on the other by its Remote. */

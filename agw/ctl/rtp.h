@@ -1,4 +1,5 @@
-/* RTP streams: what the worker is told of each (a flow on a transport), and of two that are connected. Thread: control. */
+/* RTP streams: what the worker is told of each (a flow on a transport), and of two that are
+ * connected. Thread: control. */
 #pragma once
 
 #include "agw/ctl/stream.h"

@@ -1,4 +1,5 @@
-/* a=crypto:TAG SUITE inline:KEY||SALT[|lifetime][|MKI:length] [session parameters] (RFC 4568 9.2). */
+/* a=crypto:TAG SUITE inline:KEY||SALT[|lifetime][|MKI:length] [session parameters] (RFC 4568 9.2).
+ */
 #include "agw/ctl/sdes.h"
 
 #include <errno.h>
@@ -7,35 +8,6 @@
 #include "common/rnd.h"
 
 #define RAW_MAX (SRTP_KEY_MAX + SRTP_SALT_MAX)
-
-static const struct suite {
-    const char *name;
-    enum srtp_profile profile;
-    unsigned key, salt;
-} suites[] = {
-    {"AES_CM_128_HMAC_SHA1_80", SRTP_AES128_CM_SHA1_80, 16, 14},
-    {"AES_CM_128_HMAC_SHA1_32", SRTP_AES128_CM_SHA1_32, 16, 14},
-    {"AEAD_AES_128_GCM", SRTP_AEAD_AES_128_GCM, 16, 12},
-    {"AEAD_AES_256_GCM", SRTP_AEAD_AES_256_GCM, 32, 12},
-};
-
-static const struct suite *suite_named(struct sv name)
-{
-    for (unsigned i = 0; i < ARRAY_LEN(suites); i++) {
-        if (sv_iis(name, suites[i].name))
-            return &suites[i];
-    }
-    return NULL;
-}
-
-static const struct suite *suite_of(enum srtp_profile p)
-{
-    for (unsigned i = 0; i < ARRAY_LEN(suites); i++) {
-        if (suites[i].profile == p)
-            return &suites[i];
-    }
-    return NULL;
-}
 
 /* --- base64 (RFC 4648 4) --- */
 
@@ -69,7 +41,8 @@ static int unbase64(struct sv text, uint8_t *out, size_t want)
 static void base64(const uint8_t *p, size_t n, char *out)
 {
     for (size_t i = 0; i < n; i += 3) {
-        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0u);
+        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) |
+                     (i + 2 < n ? p[i + 2] : 0u);
 
         *out++ = digits[v >> 18];
         *out++ = digits[v >> 12 & 63];
@@ -81,19 +54,31 @@ static void base64(const uint8_t *p, size_t n, char *out)
 
 /* --- one line --- */
 
-static int head_parse(struct sv *rest, uint32_t *tag, const struct suite **suite)
+static int head_parse(struct sv *rest, uint32_t *tag, enum srtp_profile *suite)
 {
+    struct sv name;
+
     if (sv_u32(sv_word(rest), 999999999, tag))
         return -EBADMSG;
-    *suite = suite_named(sv_word(rest));
-    return *suite ? 0 : -ENOTSUP;
+    name = sv_word(rest);
+    *suite = name.n ? srtp_profile_of(name.p, name.n) : SRTP_PROFILE_NONE;
+    return *suite != SRTP_PROFILE_NONE ? 0 : -ENOTSUP;
+}
+
+/* KEY || SALT */
+static void key_set(struct srtp_key *key, enum srtp_profile suite, const uint8_t *raw)
+{
+    memset(key, 0, sizeof *key);
+    key->profile = suite;
+    memcpy(key->key, raw, srtp_key_len(suite));
+    memcpy(key->salt, raw + srtp_key_len(suite), srtp_salt_len(suite));
 }
 
 int sdes_parse(struct sv value, struct sdes *out)
 {
     struct sv rest = sv_trim(value), keys, b64;
     uint8_t raw[RAW_MAX];
-    const struct suite *s;
+    enum srtp_profile s;
     uint32_t tag;
     int err = head_parse(&rest, &tag, &s);
 
@@ -105,34 +90,30 @@ int sdes_parse(struct sv value, struct sdes *out)
     keys = (struct sv){keys.p + 7, keys.n - 7};
     b64 = sv_cut(&keys, '|');
     /* a lifetime may follow; an MKI "1:4" and several keys are beyond us */
-    if (memchr(b64.p ? b64.p : "", ';', b64.n) || (keys.n && (memchr(keys.p, ':', keys.n) || memchr(keys.p, ';', keys.n))))
+    if (memchr(b64.p ? b64.p : "", ';', b64.n) ||
+        (keys.n && (memchr(keys.p, ':', keys.n) || memchr(keys.p, ';', keys.n))))
         return -ENOTSUP;
-    if (unbase64(b64, raw, s->key + s->salt))
+    if (unbase64(b64, raw, srtp_key_len(s) + srtp_salt_len(s)))
         return -EBADMSG;
-    if (sv_trim(rest).n) /* KDR, UNENCRYPTED_SRTP, ...: all change what the packets look like (6.3), but WSH */
+    if (sv_trim(rest).n) /* KDR, UNENCRYPTED_SRTP, ...: all change what the packets look like (6.3),
+                            but WSH */
         if (!sv_istarts(sv_trim(rest), "WSH="))
             return -ENOTSUP;
-    memset(out, 0, sizeof *out);
     out->tag = tag;
-    out->key.profile = s->profile;
-    memcpy(out->key.key, raw, s->key);
-    memcpy(out->key.salt, raw + s->key, s->salt);
+    key_set(&out->key, s, raw);
     return 0;
 }
 
 void sdes_print(const struct sdes *s, char out[SDES_LEN])
 {
-    const struct suite *su = suite_of(s->key.profile);
+    const size_t key = srtp_key_len(s->key.profile), salt = srtp_salt_len(s->key.profile);
     char text[(RAW_MAX + 2) / 3 * 4 + 1];
     uint8_t raw[RAW_MAX];
 
-    out[0] = '\0';
-    if (!su)
-        return;
-    memcpy(raw, s->key.key, su->key);
-    memcpy(raw + su->key, s->key.salt, su->salt);
-    base64(raw, su->key + su->salt, text);
-    snprintf(out, SDES_LEN, "%u %s inline:%s", s->tag, su->name, text);
+    memcpy(raw, s->key.key, key);
+    memcpy(raw + key, s->key.salt, salt);
+    base64(raw, key + salt, text);
+    snprintf(out, SDES_LEN, "%u %s inline:%s", s->tag, srtp_profile_name(s->key.profile), text);
 }
 
 bool sdes_is_open(struct sv value)
@@ -154,7 +135,7 @@ static const struct sdp_attr *lines_of(const struct sdp *sdp)
 int sdes_new(struct sv value, const struct sdp *offered, struct sdes *out)
 {
     struct sv rest = sv_trim(value);
-    const struct suite *s = &suites[0];
+    enum srtp_profile s = SRTP_AES128_CM_SHA1_80; /* what everybody can do (RFC 4568 6.2.1) */
     struct sdes theirs;
     uint32_t tag = 1;
     uint8_t raw[RAW_MAX];
@@ -167,20 +148,18 @@ int sdes_new(struct sv value, const struct sdp *offered, struct sdes *out)
             if (sdes_parse(at->value, &theirs))
                 continue;
             tag = theirs.tag;
-            s = suite_of(theirs.key.profile);
+            s = theirs.key.profile;
             break;
         }
     }
-    rnd_bytes(raw, s->key + s->salt);
-    memset(out, 0, sizeof *out);
+    rnd_bytes(raw, sizeof raw);
     out->tag = tag;
-    out->key.profile = s->profile;
-    memcpy(out->key.key, raw, s->key);
-    memcpy(out->key.salt, raw + s->key, s->salt);
+    key_set(&out->key, s, raw);
     return 0;
 }
 
-int sdes_keys(const struct sdp *local, const struct sdp *remote, struct srtp_key *send, struct srtp_key *recv)
+int sdes_keys(const struct sdp *local, const struct sdp *remote, struct srtp_key *send,
+              struct srtp_key *recv)
 {
     const struct sdp_attr *ours = lines_of(local), *theirs = lines_of(remote);
     struct sdes a, b;

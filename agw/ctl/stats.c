@@ -95,11 +95,14 @@ static const struct {
     {{"agw_rtcp_rx_total", "RTCP packets taken from the network", false}, TOTAL(rtcp_rx)},
     {{"agw_rtcp_tx_total", "RTCP packets sent", false}, TOTAL(rtcp_tx)},
     {{"agw_rtp_gated_total", "dropped: not through-connected", false}, TOTAL(gated)},
-    {{"agw_rtp_refused_total", "dropped: from a source that is not the stream's", false}, TOTAL(refused)},
-    {{"agw_rtp_unauthentic_total", "dropped: SRTP authentication, or no keys yet", false}, TOTAL(unauthentic)},
+    {{"agw_rtp_refused_total", "dropped: from a source that is not the stream's", false},
+     TOTAL(refused)},
+    {{"agw_rtp_unauthentic_total", "dropped: SRTP authentication, or no keys yet", false},
+     TOTAL(unauthentic)},
     {{"agw_rtp_replayed_total", "dropped: SRTP index seen before", false}, TOTAL(replayed)},
     {{"agw_rtp_policed_total", "dropped: above the rate (tman)", false}, TOTAL(policed)},
-    {{"agw_rtp_unmapped_total", "dropped: payload type that the other side does not take", false}, TOTAL(unmapped)},
+    {{"agw_rtp_unmapped_total", "dropped: payload type that the other side does not take", false},
+     TOTAL(unmapped)},
 };
 
 static const count_t *value_of(const struct flow_counts *f, unsigned i)

@@ -19,17 +19,23 @@ static const struct proto {
     enum bus_sec sec;
     const char *media[5]; /* of the m= line */
 } protos[] = {
-#define AV {"audio", "video", "text", "-"}
+#define AV                                                                                         \
+    {                                                                                              \
+        "audio", "video", "text", "-"                                                              \
+    }
     {"UDP/DTLS/SCTP", STREAM_SEP, BUS_SEC_DTLS, {"application"}}, /* RFC 8841 4.1 */
     {"TCP/MSRP", STREAM_TCP, BUS_SEC_NONE, {"message", "-"}},     /* RFC 4975 8 */
     {"TCP", STREAM_TCP, BUS_SEC_NONE, {"message", "-"}}, /* TS 23.334 6.2.18.4: media-agnostic */
     {"RTP/AVP", STREAM_RTP, BUS_SEC_NONE, AV},
-    {"RTP/AVPF", STREAM_RTP, BUS_SEC_NONE, AV},          /* RFC 4585 */
+    {"RTP/AVPF", STREAM_RTP, BUS_SEC_NONE, AV}, /* RFC 4585 */
     {"RTP/SAVP", STREAM_RTP, BUS_SEC_SDES, AV},
-    {"RTP/SAVPF", STREAM_RTP, BUS_SEC_SDES, AV},         /* RFC 5124 */
-    {"UDP/TLS/RTP/SAVP", STREAM_RTP, BUS_SEC_DTLS, AV},  /* RFC 5764 8 */
+    {"RTP/SAVPF", STREAM_RTP, BUS_SEC_SDES, AV},        /* RFC 5124 */
+    {"UDP/TLS/RTP/SAVP", STREAM_RTP, BUS_SEC_DTLS, AV}, /* RFC 5764 8 */
     {"UDP/TLS/RTP/SAVPF", STREAM_RTP, BUS_SEC_DTLS, AV},
-    {"UDP", STREAM_RTP, BUS_SEC_NONE, {"audio", "video", "text", "image", "-"}}, /* transparent: no RTCP */
+    {"UDP",
+     STREAM_RTP,
+     BUS_SEC_NONE,
+     {"audio", "video", "text", "image", "-"}}, /* transparent: no RTCP */
 #undef AV
 };
 
@@ -42,7 +48,8 @@ static const struct proto *proto_of(struct sv name)
     return NULL;
 }
 
-/* RTP/SAVP with no a=crypto on either side is secured end to end and passes as it is (TS 23.334 6.2.10A). */
+/* RTP/SAVP with no a=crypto on either side is secured end to end and passes as it is
+ * (TS 23.334 6.2.10A). */
 enum bus_sec stream_security(const struct iq_stream *m)
 {
     const struct proto *p = proto_of(m->local->media->proto);
@@ -397,7 +404,8 @@ void stream_update(struct stream *s, const struct iq_stream *asked)
     s->rewatch = false;
     if (s->opened && s->kind == STREAM_SEP && described)
         assoc_update(s);
-    if (s->opened && s->kind == STREAM_TCP && (described || (asked && (asked->tcp_establish || asked->saf.set))))
+    if (s->opened && s->kind == STREAM_TCP &&
+        (described || (asked && (asked->tcp_establish || asked->saf.set))))
         tcp_update(s);
     if (asked && asked->sctp_reset.set)
         reset(s, asked->sctp_reset.v);

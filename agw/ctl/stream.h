@@ -1,6 +1,7 @@
 /* Streams: struct iq_stream to the orders for worker and data thread. Four kinds on the wire: SCTP
  * over DTLS over UDP (the de-aggregation stream, TS 23.334 6.2.10.6.2 S1), a data channel in it
- * (component stream S2), MSRP over TCP (S2 of T2), and RTP over UDP, plain or secured (6.2.10.2, 6.2.10.5). Owner: struct term. Thread: control. */
+ * (component stream S2), MSRP over TCP (S2 of T2), and RTP over UDP, plain or secured (6.2.10.2,
+ * 6.2.10.5). Owner: struct term. Thread: control. */
 #pragma once
 
 #include "agw/ctl/local.h"
@@ -14,20 +15,21 @@ struct transport;
 struct stream {
     struct term *term;
     enum stream_kind kind;
-    struct iq_stream spec; /* as it stands; texts in the termination's arena */
-    enum bus_sec sec;      /* RTP: where its keys come from */
-    struct transport *tp;  /* SEP, RTP: what it rides on; the termination's */
-    struct ep *ep;         /* NULL for SEP: the association has the id of its transport */
-    int fd;      /* TCP: reserved and not yet given away; else -1 */
-    bool opened; /* the other threads know it */
+    struct iq_stream spec;  /* as it stands; texts in the termination's arena */
+    enum bus_sec sec;       /* RTP: where its keys come from */
+    struct transport *tp;   /* SEP, RTP: what it rides on; the termination's */
+    struct ep *ep;          /* NULL for SEP: the association has the id of its transport */
+    int fd;                 /* TCP: reserved and not yet given away; else -1 */
+    bool opened;            /* the other threads know it */
     struct addr local_addr; /* TCP */
-    struct local local;    /* what Local says in the end */
-    msec_t since;          /* in the context since then (nt/dur) */
-    bool rewatch;          /* RTP: adid/ipstop was armed or cleared */
-    bool rewire;           /* RTP: payload types may have changed since it was joined */
-    bool connect;          /* tcpbcc/EstBNC was given: TCP active */
-    bool is_cut;           /* its TCP connection was lost and is not there again ... */
-    bool told_cut, telling;/* ... and what the controller heard of it; a NOTIFY waits for its reply */
+    struct local local;     /* what Local says in the end */
+    msec_t since;           /* in the context since then (nt/dur) */
+    bool rewatch;           /* RTP: adid/ipstop was armed or cleared */
+    bool rewire;            /* RTP: payload types may have changed since it was joined */
+    bool connect;           /* tcpbcc/EstBNC was given: TCP active */
+    bool is_cut;            /* its TCP connection was lost and is not there again ... */
+    bool told_cut,
+        telling; /* ... and what the controller heard of it; a NOTIFY waits for its reply */
     struct stream *joined; /* the connected one */
     struct stream *prev, *next;
 };
@@ -49,7 +51,7 @@ void stream_open(struct stream *s);
 void stream_update(struct stream *s, const struct iq_stream *asked);
 void stream_gate(struct stream *s);
 void stream_join(struct stream *chan, struct stream *tcp);
-bool stream_can_mark(const struct stream *s); /* ds/dscp may still be set */
+bool stream_can_mark(const struct stream *s);                     /* ds/dscp may still be set */
 void stream_through(const struct stream *s, bool *in, bool *out); /* Mode */
 bool stream_far_end(const struct stream *s, struct remote *r);    /* Remote, read; false: none */
 struct stream *stream_carrier(

@@ -13,9 +13,9 @@ struct term {
     char id[TERM_ID_MAX]; /* "ip/1/core/7" */
     struct arena *arena;  /* texts and SDP of groupse and of the streams' specs */
     struct iq_texts groupse;
-    struct stream *streams; /* list */
+    struct stream *streams;       /* list */
     struct transport *transports; /* list: what the streams of UDP ride on */
-    char cname[BUS_CNAME];  /* of what it sends (RFC 7022) */
+    char cname[BUS_CNAME];        /* of what it sends (RFC 7022) */
     /* Events descriptor in force (replaced whole); per stream: spec.notify_* */
     bool has_events;
     uint32_t request_id;
