@@ -138,7 +138,7 @@ static void datagram(struct worker *w, struct sock *s, unsigned i)
     port->stats.rx_octets += in->n;
     if (kind == DEMUX_MEDIA) {
         udp_pkt(w->rx, i, &pkt);
-        pkt.rtcp = s->kind == SOCK_RTCP;
+        pkt.rtcp = s->kind == SOCK_RTCP || rtp_is_rtcp(in->p, in->n);
         media(w, port, &pkt);
     } else if (s->kind == SOCK_RTCP) {
         worker_count(w, WORKER_C_JUNK, 1); /* ICE and DTLS are on the RTP port alone (RFC 5761 is demanded with them) */
