@@ -4,6 +4,7 @@
 #define NTA_AGENT_MAGIC_T void
 #define NTA_LEG_MAGIC_T void
 #define NTA_INCOMING_MAGIC_T void
+#define NTA_RELIABLE_MAGIC_T void
 #define NTA_OUTGOING_MAGIC_T void
 #define SU_ROOT_MAGIC_T void
 #define SU_WAKEUP_ARG_T void
@@ -71,11 +72,19 @@ struct sip_in {
     sip_flow flow;
     nta_incoming_t *irq;
     bool invite, final;
+    bool target;                   /* INVITE, UPDATE: our Contact is in the answer */
+    bool supports_100rel, requires_100rel;
+    bool answering, expired;       /* see sip_early.c */
+    bool overdue;                  /* no PRACK came: Sofia tells once more, when the refusal has its ACK */
+    nta_reliable_t *rels[SIP_REL_MAX]; /* 18x of ours without a PRACK */
+    unsigned n_rels;
     struct sip_dlg *dlg;
     void (*cancelled)(void *arg, const char *reason);
     void *cancelled_arg;
     void (*ack)(void *arg, const struct sip_msg *m);
     void *ack_arg;
+    void (*prack)(void *arg, struct sip_in *prack, const struct sip_msg *m);
+    void *prack_arg;
 };
 
 struct sip_out {
@@ -85,6 +94,7 @@ struct sip_out {
     sip_flow flow;
     nta_outgoing_t *orq;
     bool invite;
+    uint32_t rseq;          /* re-INVITE: of the last reliable 18x; 0: none */
     struct sip_dlg *dlg;
     sip_response_h *cb;
     void *arg;
@@ -96,6 +106,8 @@ struct sip_dlg {
     enum sip_side side;
     sip_flow flow;
     nta_leg_t *leg;
+    struct sip_early *earlies; /* until the 2xx: one for each To tag; the first of them uses leg */
+    bool confirmed;
     struct sip_dlg_h h;
     char *contact;          /* value of our Contact */
     char *aor;              /* W2: whose connection it began on; NULL: nobody's */
@@ -118,7 +130,7 @@ bool msg_has(const struct sip_hdr *hdrs, const char *name);
 void msg_remove(msg_t *msg, sip_t *sip, const char *name); /* every header field of that name */
 
 /* sip.c */
-extern const char sip_allow[];
+const char *allow_of(enum sip_side side);
 void sip_wire_sent(struct sip *s, enum sip_side side, nta_outgoing_t *orq, nta_incoming_t *irq); /* just sent: one of them */
 void sip_wire_flush(struct sip *s); /* what Sofia has put on the wire goes into the trace now, before anything later */
 
@@ -134,11 +146,25 @@ int in_screen(struct agent *a, nta_incoming_t *irq, const sip_t *sip);
 url_string_t const *out_hop(const struct sip *s, const url_t *url);
 int out_start(struct sip_out **op, struct sip *s, struct sip_dlg *d, enum sip_side side, sip_flow flow, sip_response_h *cb,
               void *arg, struct sip_out **made);
+void out_free(struct sip_out *out);
 int out_response(void *magic, nta_outgoing_t *orq, const sip_t *sip);
 void out_forget(struct sip *s, const struct sip_dlg *d);
 void out_free_all(struct sip *s);
 
+/* sip_early.c */
+/* A provisional answer to an INVITE of ours that has a dialog. false: not for anybody's ears, a repetition for example. */
+bool early_response(struct sip_out *out, const sip_t *sip);
+void early_settle(struct sip_dlg *d, const sip_t *sip); /* a 2xx: its dialog stays, the early ones go */
+void early_free_all(struct sip_dlg *d);
+bool rel_wanted(const struct sip_in *in, int status, bool body);
+int rel_reply(struct sip_in *in, int status, const char *reason, const tagi_t *tags);
+void rel_expired(struct sip_in *in);
+void rel_free_all(struct sip_in *in);
+
 /* sip_dlg.c */
+int dlg_on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
+/* The next hop of a dialog: its first route or its target; NULL = let Sofia see. */
+url_string_t const *dlg_hop(const struct sip *s, const nta_leg_t *leg);
 void dlg_established(struct sip_dlg *d, const sip_t *sip, nta_outgoing_t *orq); /* a 2xx to our INVITE or UPDATE */
 void dlg_move_flow(struct sip *s, sip_flow old, sip_flow now);
 

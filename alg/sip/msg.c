@@ -210,6 +210,13 @@ const char *sip_msg_to_tag(const struct sip_msg *m)
     return m->in->sip_to ? m->in->sip_to->a_tag : NULL;
 }
 
+const char *sip_msg_peer_tag(const struct sip_msg *m)
+{
+    const sip_from_t *a = m->in->sip_status ? m->in->sip_to : m->in->sip_from;
+
+    return a ? a->a_tag : NULL;
+}
+
 const char *sip_msg_contact(const struct sip_msg *m)
 {
     return m->in->sip_contact ? url_text(m, m->in->sip_contact->m_url) : NULL;

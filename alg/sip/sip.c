@@ -13,7 +13,11 @@
 #include "alg/sip/ws.h"
 #include "common/log.h"
 
-const char sip_allow[] = "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS, MESSAGE";
+const char *allow_of(enum sip_side side)
+{
+    return side == SIP_MW ? "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, MESSAGE"
+                          : "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS, MESSAGE";
+}
 
 const struct count_def sip_counters[SIP_C_N] = {
     [SIP_C_MW_BAD] = {"alg_sip_core_bad_total", "malformed messages from the core", false},
@@ -58,7 +62,7 @@ static int answer_method(struct agent *a, nta_incoming_t *irq, const sip_t *sip)
     static const char *const known[] = {"UPDATE", "INFO", "PRACK", "NOTIFY", "SUBSCRIBE", "REFER", "PUBLISH", "REGISTER"};
     char lines[160];
 
-    snprintf(lines, sizeof lines, "Allow: %s", sip_allow);
+    snprintf(lines, sizeof lines, "Allow: %s", allow_of(a->side));
     for (unsigned i = 0; i < ARRAY_LEN(known); i++)
         if (!strcmp(known[i], sip->sip_request->rq_method_name))
             return answer(a, irq, 405, lines);
@@ -69,7 +73,8 @@ static int answer_options(struct agent *a, nta_incoming_t *irq)
 {
     char lines[320];
 
-    snprintf(lines, sizeof lines, "Allow: %s\r\nAccept: application/sdp\r\nSupported: path, outbound", sip_allow);
+    snprintf(lines, sizeof lines, "Allow: %s\r\nAccept: application/sdp\r\nSupported: %s", allow_of(a->side),
+             a->side == SIP_MW ? "100rel, timer, path, outbound" : "timer, path, outbound");
     return answer(a, irq, 200, lines);
 }
 

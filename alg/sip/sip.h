@@ -34,6 +34,7 @@ const char *sip_msg_ctype(const struct sip_msg *m);  /* "application/sdp", lower
 const char *sip_msg_call_id(const struct sip_msg *m);
 const char *sip_msg_from_uri(const struct sip_msg *m), *sip_msg_to_uri(const struct sip_msg *m);
 const char *sip_msg_to_tag(const struct sip_msg *m); /* NULL = none */
+const char *sip_msg_peer_tag(const struct sip_msg *m); /* of who sent it: From tag of a request, To tag of an answer; NULL */
 const char *sip_msg_contact(const struct sip_msg *m); /* first Contact URI; NULL */
 uint32_t sip_msg_cseq(const struct sip_msg *m);
 enum sip_side sip_msg_side(const struct sip_msg *m);
@@ -81,6 +82,11 @@ int sip_reply(struct sip_in *in, int status, const char *reason, const struct si
 /* CANCEL came for this INVITE: the 200 to CANCEL is already sent; the callback must answer 487. */
 void sip_in_on_cancel(struct sip_in *in, void (*cancelled)(void *arg, const char *reason_header), void *arg);
 void sip_in_on_ack(struct sip_in *in, void (*ack)(void *arg, const struct sip_msg *m), void *arg); /* m NULL: no ACK in 64*T1 */
+/* Our 18x on Mw go reliably (RFC 3262) when the INVITE requires 100rel, or supports it and they have a body; a 2xx is held
+ * until those with a body have their PRACK. prack: it came; with a body when `prack` is there, which wants an answer then.
+ * m NULL: none came in 64*T1; the INVITE wants 504 (503 goes by itself), or has got it when it was answered with 2xx already. */
+void sip_in_on_prack(struct sip_in *in, void (*prack)(void *arg, struct sip_in *prack, const struct sip_msg *m), void *arg);
+bool sip_in_is_reliable(const struct sip_in *in); /* an 18x with a body would go reliably */
 
 struct sip_dlg_h { /* requests inside a dialog: re-INVITE, BYE, UPDATE, INFO, OPTIONS ... each must be answered */
     void (*request)(void *arg, struct sip_dlg *d, struct sip_in *in, const struct sip_msg *m);
@@ -97,7 +103,9 @@ struct sip_target {
     const char *route;   /* Mw: Service-Route values "a, b" put as Route; NULL = outbound proxy of the configuration, if any */
     const char *from, *to; /* name-addr without tags: "<sip:alice@home.net>" */
 };
-/* Every response, 1xx and the final one; m NULL: timeout (408) or no transport (503) — status says which. A 2xx or failure is
+/* 1xx of several callees of an INVITE differ in sip_msg_peer_tag, as do their requests inside (RFC 3261 13.2.2.4); the 2xx
+ * settles it. Reliable 1xx have got their PRACK already; each comes once and in order.
+ * Every response, 1xx and the final one; m NULL: timeout (408) or no transport (503) — status says which. A 2xx or failure is
  * the last call, except that more 2xx of a forked INVITE may follow with `out` NULL: the callee ACKs and BYEs those itself. */
 typedef void sip_response_h(void *arg, struct sip_out *out, int status, const struct sip_msg *m);
 

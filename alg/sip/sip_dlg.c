@@ -9,8 +9,6 @@
 #include "common/log.h"
 #include "common/rnd.h"
 
-static int on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
-
 /* Our Contact: on W2 the name alone (RFC 7118: transport=ws), on Mw the address the core reaches us at. */
 static char *make_contact(const struct sip *s, enum sip_side side)
 {
@@ -54,6 +52,7 @@ void sip_dlg_free(struct sip_dlg *d)
     DL_DELETE(d->sip->dlgs, d);
     if (d->ack)
         nta_outgoing_destroy(d->ack);
+    early_free_all(d);
     if (d->leg)
         nta_leg_destroy(d->leg);
     free(d->contact);
@@ -70,7 +69,8 @@ int sip_dlg_accept(struct sip_dlg **dp, struct sip *s, struct sip_in *in, const 
 
     if (!d)
         return -ENOMEM;
-    d->leg = nta_leg_tcreate(s->agents[m->side].nta, on_request, d, SIPTAG_CALL_ID(sip->sip_call_id),
+    d->confirmed = true;
+    d->leg = nta_leg_tcreate(s->agents[m->side].nta, dlg_on_request, d, SIPTAG_CALL_ID(sip->sip_call_id),
                              SIPTAG_FROM(sip->sip_to), SIPTAG_TO(sip->sip_from),
                              NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
     tag = d->leg ? nta_leg_tag(d->leg, nta_incoming_tag(in->irq, NULL)) : NULL;
@@ -100,7 +100,7 @@ static bool flow_ok(struct sip_dlg *d, sip_flow flow)
     return true;
 }
 
-static int on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip)
+int dlg_on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip)
 {
     struct sip_dlg *d = magic;
     struct sip *s = d->sip;
@@ -115,6 +115,8 @@ static int on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const si
         nta_incoming_destroy(irq);
         return 0;
     }
+    if (sip->sip_request->rq_method == sip_method_prack) /* RFC 3262 3: of no 18x that waits for one */
+        return 481;
     if (d->side == SIP_W2)
         flow = bridge_flow(s->bridge, irq, NULL);
     if (!flow_ok(d, flow))
@@ -147,24 +149,21 @@ void dlg_established(struct sip_dlg *d, const sip_t *sip, nta_outgoing_t *orq)
         d->inv_2xx = true;
         snprintf(d->inv_branch, sizeof d->inv_branch, "%s", branch ? branch : "");
     }
-    if (!nta_leg_get_rtag(d->leg)) {
-        nta_leg_rtag(d->leg, sip->sip_to->a_tag);
-        nta_leg_client_route(d->leg, sip->sip_record_route, sip->sip_contact);
-    } else {
+    if (!d->confirmed && method == sip_method_invite)
+        early_settle(d, sip);
+    else
         nta_leg_client_route(d->leg, NULL, sip->sip_contact);
-    }
 }
 
-/* The next hop of this dialog: its first route or its target; NULL = let Sofia see. */
-static url_string_t const *dlg_hop(const struct sip_dlg *d)
+url_string_t const *dlg_hop(const struct sip *s, const nta_leg_t *leg)
 {
     const sip_route_t *route = NULL;
     const sip_contact_t *target = NULL;
 
-    nta_leg_get_route(d->leg, &route, &target);
+    nta_leg_get_route((nta_leg_t *)leg, &route, &target);
     if (route)
-        return out_hop(d->sip, route->r_url);
-    return out_hop(d->sip, target ? target->m_url : NULL);
+        return out_hop(s, route->r_url);
+    return out_hop(s, target ? target->m_url : NULL);
 }
 
 struct shape { /* one request, before it is sent */
@@ -184,14 +183,14 @@ static nta_outgoing_t *dlg_send(struct sip_dlg *d, struct sip_out *out, const st
     const char *lines = msg_lines(home, q->hdrs);
     sip_payload_t *payload = q->body.n ? sip_payload_create(home, q->body.p, (isize_t)q->body.n) : NULL;
     url_string_t *uri = q->uri ? (url_string_t *)url_hdup(home, (const url_t *)q->uri) : NULL;
-    url_string_t const *hop = tp ? NULL : q->uri ? out_hop(s, route ? route->r_url : NULL) : dlg_hop(d);
+    url_string_t const *hop = tp ? NULL : q->uri ? out_hop(s, route ? route->r_url : NULL) : dlg_hop(s, d->leg);
     nta_outgoing_t *orq;
 
     orq = nta_outgoing_tcreate(d->leg, out_response, out, hop, sip_method_code(q->method), q->method, uri,
                                TAG_IF(tp, NTATAG_TPORT(tp)), TAG_IF(route, SIPTAG_ROUTE(route)),
                                TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
                                TAG_IF(refresh && !msg_has(q->hdrs, "Contact"), SIPTAG_CONTACT_STR(d->contact)),
-                               TAG_IF(refresh && !msg_has(q->hdrs, "Allow"), SIPTAG_ALLOW_STR(sip_allow)),
+                               TAG_IF(refresh && !msg_has(q->hdrs, "Allow"), SIPTAG_ALLOW_STR(allow_of(d->side))),
                                TAG_IF(!msg_has(q->hdrs, "User-Agent"), SIPTAG_USER_AGENT_STR(s->agent_name)),
                                TAG_IF(payload, SIPTAG_CONTENT_TYPE_STR(q->ctype ? q->ctype : "application/sdp")),
                                TAG_IF(payload, SIPTAG_PAYLOAD(payload)), TAG_END());
@@ -235,7 +234,7 @@ int sip_invite(struct sip_dlg **dp, struct sip_out **op, struct sip *s, const st
 
     if (!d)
         return err;
-    d->leg = nta_leg_tcreate(s->agents[to->side].nta, on_request, d, SIPTAG_FROM_STR(to->from), SIPTAG_TO_STR(to->to),
+    d->leg = nta_leg_tcreate(s->agents[to->side].nta, dlg_on_request, d, SIPTAG_FROM_STR(to->from), SIPTAG_TO_STR(to->to),
                              TAG_END());
     if (!d->leg || !nta_leg_tag(d->leg, NULL)) {
         err = -EINVAL; /* the address cannot be parsed */
@@ -277,7 +276,7 @@ int sip_ack(struct sip_dlg *d, const struct sip_hdr *hdrs, struct sv body)
     int err = d->side == SIP_W2 && !tp ? -ENOTCONN : d->inv_2xx ? 0 : -EINVAL;
 
     if (!err) {
-        ack = nta_outgoing_tcreate(d->leg, NULL, NULL, tp ? NULL : dlg_hop(d), SIP_METHOD_ACK, NULL,
+        ack = nta_outgoing_tcreate(d->leg, NULL, NULL, tp ? NULL : dlg_hop(s, d->leg), SIP_METHOD_ACK, NULL,
                                    TAG_IF(tp, NTATAG_TPORT(tp)), SIPTAG_CSEQ(cseq), NTATAG_ACK_BRANCH(d->inv_branch),
                                    TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
                                    TAG_IF(payload, SIPTAG_CONTENT_TYPE_STR("application/sdp")),

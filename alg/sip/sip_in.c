@@ -11,6 +11,7 @@
 static void in_free(struct sip_in *in)
 {
     DL_DELETE(in->sip->ins, in);
+    rel_free_all(in);
     nta_incoming_destroy(in->irq);
     free(in);
 }
@@ -56,7 +57,10 @@ static int on_ack_cancel(void *magic, nta_incoming_t *irq, const sip_t *sip)
         su_home_deinit(home);
         return 0; /* Sofia answers 487 when the callback did not */
     }
-    in_acked(in, sip);
+    if (!sip && in->expired)
+        rel_expired(in);
+    else
+        in_acked(in, sip);
     return 0;
 }
 
@@ -71,6 +75,9 @@ struct sip_in *in_new(struct agent *a, sip_flow flow, nta_incoming_t *irq, const
     in->flow = flow;
     in->irq = irq;
     in->invite = sip->sip_request->rq_method == sip_method_invite;
+    in->target = in->invite || sip->sip_request->rq_method == sip_method_update;
+    in->requires_100rel = sip_has_feature(sip->sip_require, "100rel");
+    in->supports_100rel = in->requires_100rel || sip_has_feature(sip->sip_supported, "100rel");
     in->dlg = dlg;
     DL_APPEND(a->sip->ins, in);
     nta_incoming_bind(irq, on_ack_cancel, in);
@@ -95,8 +102,9 @@ int sip_reply(struct sip_in *in, int status, const char *reason, const struct si
     struct sip *s = in->sip;
     const char *lines = msg_lines(home, hdrs);
     sip_payload_t *payload = body.n ? sip_payload_create(home, body.p, (isize_t)body.n) : NULL;
-    bool ours = in->dlg && in->invite && status > 100 && status < 300 && !msg_has(hdrs, "Contact");
+    bool ours = in->dlg && in->target && status > 100 && status < 300 && !msg_has(hdrs, "Contact");
     bool ok2xx = in->invite && status >= 200 && status < 300;
+    tagi_t *tags;
     int err;
 
     if (in->final || status < 100 || status > 699) {
@@ -105,18 +113,24 @@ int sip_reply(struct sip_in *in, int status, const char *reason, const struct si
     }
     if (!reason)
         reason = msg_phrase(status);
-    err = nta_incoming_treply(in->irq, status, reason ? reason : "Unknown",
-                              TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
-                              TAG_IF(ours, SIPTAG_CONTACT_STR(in->dlg ? in->dlg->contact : NULL)),
-                              TAG_IF((ok2xx || status == 405) && !msg_has(hdrs, "Allow"), SIPTAG_ALLOW_STR(sip_allow)),
-                              TAG_IF(!msg_has(hdrs, "Server"), SIPTAG_SERVER_STR(s->agent_name)),
-                              TAG_IF(payload, SIPTAG_CONTENT_TYPE_STR(ctype ? ctype : "application/sdp")),
-                              TAG_IF(payload, SIPTAG_PAYLOAD(payload)), TAG_END());
+    tags = tl_list(TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
+                   TAG_IF(ours, SIPTAG_CONTACT_STR(in->dlg ? in->dlg->contact : NULL)),
+                   TAG_IF((ok2xx || status == 405) && !msg_has(hdrs, "Allow"), SIPTAG_ALLOW_STR(allow_of(in->side))),
+                   TAG_IF(!msg_has(hdrs, "Server"), SIPTAG_SERVER_STR(s->agent_name)),
+                   TAG_IF(payload, SIPTAG_CONTENT_TYPE_STR(ctype ? ctype : "application/sdp")),
+                   TAG_IF(payload, SIPTAG_PAYLOAD(payload)), TAG_END());
+    in->answering = true;
+    err = !tags ? -ENOMEM
+          : rel_wanted(in, status, payload != NULL) ? rel_reply(in, status, reason, tags)
+                                                    : nta_incoming_treply(in->irq, status, reason, TAG_NEXT(tags));
+    in->answering = false;
+    if (tags)
+        tl_vfree(tags);
     count_add(&s->counts[SIP_C_OUT], 1);
     sip_wire_sent(s, in->side, NULL, in->irq);
     if (status >= 200) {
         in->final = true;
-        if (!ok2xx)
+        if (!ok2xx && !in->overdue)
             in_free(in);
     }
     su_home_deinit(home);
@@ -145,28 +159,30 @@ void in_free_all(struct sip *s)
         in_free(s->ins);
 }
 
-/* RFC 3261 8.2.2.3. Session timers are served by alg/call (RFC 4028); REGISTER may also require what is passed on to the
- * registrar. */
-static bool is_understood(const char *tag, bool reg)
+/* RFC 3261 8.2.2.3. Session timers are served by alg/call (RFC 4028), 100rel towards the core; REGISTER may also require
+ * what is passed on to the registrar. */
+static bool is_understood(enum sip_side side, const char *tag, bool reg)
 {
     static const char *const registering[] = {"path", "outbound", "gruu"};
 
     if (!strcasecmp("timer", tag))
         return !reg;
+    if (!strcasecmp("100rel", tag))
+        return side == SIP_MW && !reg;
     for (unsigned i = 0; reg && i < ARRAY_LEN(registering); i++)
         if (!strcasecmp(registering[i], tag))
             return true;
     return false;
 }
 
-static char *unsupported(su_home_t *home, const sip_t *sip)
+static char *unsupported(enum sip_side side, su_home_t *home, const sip_t *sip)
 {
     bool reg = sip->sip_request->rq_method == sip_method_register;
     char *all = NULL;
 
     for (const sip_require_t *r = sip->sip_require; r; r = r->k_next)
         for (unsigned i = 0; r->k_items && r->k_items[i]; i++)
-            if (!is_understood(r->k_items[i], reg))
+            if (!is_understood(side, r->k_items[i], reg))
                 all = all ? su_sprintf(home, "%s, %s", all, r->k_items[i]) : su_strdup(home, r->k_items[i]);
     return all;
 }
@@ -175,7 +191,7 @@ int in_screen(struct agent *a, nta_incoming_t *irq, const sip_t *sip)
 {
     su_home_t home[1] = {SU_HOME_INIT(home)};
     const url_t *url = sip->sip_request->rq_url;
-    char *bad = unsupported(home, sip);
+    char *bad = unsupported(a->side, home, sip);
     int status = 0;
 
     if (sip->sip_max_forwards && sip->sip_max_forwards->mf_count == 0)

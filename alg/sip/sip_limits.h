@@ -4,6 +4,8 @@
 #define SIP_MSG_MAX (64 * 1024)       /* bytes of one SIP message, W2 and Mw */
 #define SIP_LINES_MAX 200             /* header lines of one message from a browser */
 #define SIP_VALUE_MAX 4096            /* bytes of one header value that is kept beyond its message */
+#define SIP_EARLY_MAX 8               /* early dialogs of one INVITE; answers of more forks are not taken */
+#define SIP_REL_MAX 4                 /* reliable provisional answers of ours that wait for their PRACK */
 #define SIP_FRAME_ROOM 512            /* what rewriting may add to a message */
 #define WS_REQUEST_MAX 8192           /* bytes of the HTTP request of an upgrade */
 #define WS_SHAKING_MAX 1024           /* connections that have not sent it yet */

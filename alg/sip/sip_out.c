@@ -44,7 +44,7 @@ int out_start(struct sip_out **op, struct sip *s, struct sip_dlg *d, enum sip_si
     return 0;
 }
 
-static void out_free(struct sip_out *out)
+void out_free(struct sip_out *out)
 {
     DL_DELETE(out->sip->outs, out);
     if (out->orq)
@@ -72,6 +72,8 @@ int out_response(void *magic, nta_outgoing_t *orq, const sip_t *sip)
     sip_wire_flush(s);
     count_add(&s->counts[SIP_C_IN], 1);
     if (status < 101)
+        return 0;
+    if (status < 200 && out->invite && out->dlg && !internal && !early_response(out, sip))
         return 0;
     if (status / 100 == 2 && out->dlg && !internal)
         dlg_established(out->dlg, sip, orq);
