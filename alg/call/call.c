@@ -209,9 +209,11 @@ static int open_call(struct call *call, struct sip_in *in, const struct sip_msg 
 {
     const struct calls_conf *conf = &call->calls->conf;
     enum sdp_setup choice = conf->dtls_active ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
-    int err = exch_new(&call->x, call->origin, NULL, &conf->policy, choice, call->tls_id);
+    int err;
 
-    if (!err)
+    call->late = sip_msg_body(m).n == 0;
+    err = exch_new(&call->x, call->late ? SIP_W2 : call->origin, NULL, &conf->policy, choice, call->tls_id);
+    if (!err && !call->late)
         err = exch_read_offer(call->x, sip_msg_body(m));
     if (err == -EPROTO) {
         *fault = call->x->why;
@@ -261,7 +263,9 @@ static int screen(struct calls *c, const struct sip_msg *m, struct leg_why *why)
 
     if (c->stopping || (c->conf.max_calls && c->n >= c->conf.max_calls))
         *why = (struct leg_why){.status = 503, .retry_after = 5 + rnd_u32() % (CALL_RETRY_MAX - 4)};
-    else if (body.n == 0) /* offerless: not served yet (README) */
+    else if (body.n == 0 && sip_msg_side(m) == SIP_MW)
+        return 0;
+    else if (body.n == 0) /* no browser does that */
         *why = (struct leg_why){.status = 488, .warn = 399, .text = "an INVITE without an offer is not served"};
     else if (!ctype || strcmp(ctype, "application/sdp") != 0 || (coding && strcasecmp(coding, "identity") != 0))
         *why = (struct leg_why){.status = 415};

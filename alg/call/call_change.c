@@ -250,7 +250,7 @@ void call_on_re_offered(struct fsm *f, int ev, void *data)
         return;
     if (e->leg != other_leg(call)) { /* a fork of the call's beginning */
         if (ev == EV_ANSWER) {
-            leg_confirm(e->leg);
+            leg_confirm(e->leg, SV_NONE);
             leg_end(e->leg, &(struct leg_why){.status = 487});
         }
         return;
@@ -262,7 +262,7 @@ void call_on_re_offered(struct fsm *f, int ev, void *data)
             undo(call, call_far_status(e->status));
         return;
     }
-    leg_confirm(e->leg);
+    leg_confirm(e->leg, SV_NONE);
     if (!call->x_leg->in || exch_read_answer(call->x, e->body))
         break_off(call, 500);
     else

@@ -29,6 +29,8 @@ static const struct fsm_timer default_timers[CALL_TIMERS] = {
 #define OVER (ON(CALL_DYING) | ON(CALL_DEAD))
 #define UP (ON(CALL_ACTIVE) | ON(CALL_CUT))
 #define CHANGES (ON(CALL_RE_RESERVING) | ON(CALL_RE_OFFERED) | ON(CALL_RE_CONF_T1) | ON(CALL_RE_CONF_T2))
+#define EARLY_MEDIA (ON(CALL_EARLY_FAR) | ON(CALL_EARLY_NEAR) | ON(CALL_EARLY))
+#define ANSWERED (ON(CALL_CONF_FAR) | ON(CALL_CONF_NEAR) | UP)
 #define EARLY (ENDS | ON(EV_FLOW_BACK))
 #define LATE (ENDS | ON(EV_ACK) | ON(EV_NO_ACK) | ON(EV_FLOW_BACK) | ON(EV_RESET_DONE))
 
@@ -39,14 +41,28 @@ static void on_dying(struct fsm *f, int ev, void *data);
 static void on_dead(struct fsm *f, int ev, void *data);
 
 static const struct fsm_state states[CALL_STATES] = {
-    [CALL_IDLE] = {"idle", ON(EV_OFFER), ON(CALL_RESERVING) | OVER, call_on_idle, T_NONE},
+    [CALL_IDLE] = {"idle", ON(EV_OFFER), ON(CALL_RESERVING) | ON(CALL_OFFERED) | OVER, call_on_idle, T_NONE},
     [CALL_RESERVING] = {"reserving", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | EARLY, ON(CALL_OFFERED) | OVER,
                         call_on_reserving, T_IQ},
     [CALL_OFFERED] = {"offered",
                       ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_PROGRESS) | ON(EV_ANSWER) | ON(EV_REJECT) | EARLY,
-                      ON(CALL_CONF_FAR) | OVER, call_on_offered, T_ANSWER},
+                      ON(CALL_CONF_FAR) | EARLY_MEDIA | ON(CALL_LATE_RESERVING) | OVER, call_on_offered, T_ANSWER},
+    [CALL_EARLY_FAR] = {"early-far", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
+                        ANSWERED | EARLY_MEDIA | OVER, call_on_early_far, T_IQ},
+    [CALL_EARLY_NEAR] = {"early-near", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
+                         ANSWERED | EARLY_MEDIA | OVER, call_on_early_near, T_IQ},
+    [CALL_EARLY] = {"early", ON(EV_PROGRESS) | ON(EV_ANSWER) | ON(EV_REJECT) | EARLY, ANSWERED | EARLY_MEDIA | OVER, call_on_early,
+                    T_ANSWER},
+    [CALL_LATE_RESERVING] = {"late-reserving", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
+                             ON(CALL_LATE_OFFERED) | OVER, call_on_late_reserving, T_IQ},
+    [CALL_LATE_OFFERED] = {"late-offered", ON(EV_ACK) | ON(EV_NO_ACK) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
+                           ON(CALL_LATE_CORE) | OVER, call_on_late_offered, T_NONE},
+    [CALL_LATE_CORE] = {"late-core", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
+                        ON(CALL_LATE_ACCESS) | OVER, call_on_late_core, T_IQ},
+    [CALL_LATE_ACCESS] = {"late-access", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
+                          UP | OVER, call_on_late_access, T_IQ},
     [CALL_CONF_FAR] = {"conf-far", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
-                       ON(CALL_CONF_NEAR) | OVER, call_on_conf_far, T_IQ},
+                       ON(CALL_CONF_NEAR) | UP | OVER, call_on_conf_far, T_IQ},
     [CALL_CONF_NEAR] = {"conf-near", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
                         UP | OVER, call_on_conf_near, T_IQ},
     [CALL_ACTIVE] = {"active", ON(EV_REINVITE) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_LINK) | LATE,
@@ -303,7 +319,7 @@ static void late_answer(struct call *call, int ev, struct call_ev *e)
 
     (void)call;
     if (ev == EV_ANSWER) { /* CANCEL and 200 crossed (RFC 3261 9.1): take it and hang up */
-        leg_confirm(e->leg);
+        leg_confirm(e->leg, SV_NONE);
         leg_end(e->leg, &why);
     }
 }

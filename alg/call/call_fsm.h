@@ -10,6 +10,13 @@ enum call_state {
     CALL_IDLE,
     CALL_RESERVING,    /* first termination: T2 for a WIC's offer, T1 for the core's */
     CALL_OFFERED,      /* INVITE is out */
+    CALL_EARLY_FAR,    /* the core described itself before its answer: T2, then T1 */
+    CALL_EARLY_NEAR,
+    CALL_EARLY,        /* the WIC has its answer, the core has not answered */
+    CALL_LATE_RESERVING, /* an INVITE without an offer: the WIC offered in its 200; T2 */
+    CALL_LATE_OFFERED, /* our 200 with the offer waits for the ACK with the answer */
+    CALL_LATE_CORE,
+    CALL_LATE_ACCESS,
     CALL_CONF_FAR,     /* the answerer's termination */
     CALL_CONF_NEAR,    /* the caller's termination */
     CALL_ACTIVE,
@@ -59,6 +66,7 @@ struct call_ev { /* the data of an event; unset what it has not */
     int status;
     struct sv body;
     const char *reason;
+    const char *early;  /* P-Early-Media; NULL: none */
 };
 
 /* One callee, with the context that serves it. A call to several flows of a WIC has one each until one answers. */
@@ -95,6 +103,9 @@ struct call {
     char tls_id[48]; /* ours: 120 bits or more (RFC 8842 4) */
     char end_text[80];
     bool established;
+    bool late;               /* the core's INVITE had no offer: the WIC makes it */
+    struct sv final;         /* the answer came while the early media were configured; in the exchange's arena */
+    bool has_final;
     unsigned n_br;
     struct branch br[];
 };
@@ -124,6 +135,13 @@ void call_iq_h(struct branch *br, struct iq_ctx_h *h);
 void call_on_idle(struct fsm *f, int ev, void *data);
 void call_on_reserving(struct fsm *f, int ev, void *data);
 void call_on_offered(struct fsm *f, int ev, void *data);
+void call_on_early_far(struct fsm *f, int ev, void *data);   /* call_early.c: early media (sip-sdp 2.5) */
+void call_on_early_near(struct fsm *f, int ev, void *data);
+void call_on_early(struct fsm *f, int ev, void *data);
+void call_on_late_reserving(struct fsm *f, int ev, void *data); /* call_late.c: INVITE without an offer (sip-sdp 2.8) */
+void call_on_late_offered(struct fsm *f, int ev, void *data);
+void call_on_late_core(struct fsm *f, int ev, void *data);
+void call_on_late_access(struct fsm *f, int ev, void *data);
 void call_on_conf_far(struct fsm *f, int ev, void *data);
 void call_on_conf_near(struct fsm *f, int ev, void *data);
 void call_on_re_reserving(struct fsm *f, int ev, void *data);
@@ -133,6 +151,18 @@ void call_on_re_conf_t1(struct fsm *f, int ev, void *data);
 void call_on_re_conf_t2(struct fsm *f, int ev, void *data);
 void call_on_re_undoing(struct fsm *f, int ev, void *data);
 void call_change(struct call *call, struct leg *leg, struct sv body); /* EV_REINVITE in CALL_ACTIVE, CALL_CUT */
+/* call_setup.c: shared by the actions of a new call; each but the first may move the state: last statement of an action */
+int call_configure(struct call *call, enum sip_side side); /* as media_configure_* of the one that answered */
+int call_read_reply(struct branch *br, enum sip_side side, const struct iq_result *r);
+void call_conf_far(struct call *call);     /* the steps from an answer on, each skipped when it has nothing to say */
+void call_answered(struct call *call, struct branch *br, struct sv body);
+void call_bad_answer(struct call *call, int err);
+void call_iq_refused(struct call *call, const struct iq_result *r);
+bool call_commit(struct call *call);       /* the exchange went through; false: no memory */
+void call_progress(struct call *call, struct branch *br, const struct call_ev *e);
+void call_fail_branch(struct branch *br, int status, unsigned retry_after);
+bool call_early(struct call *call, struct branch *br, const struct call_ev *e); /* call_early.c; false: no early media in it */
+void call_late_answer(struct call *call, struct branch *br, struct sv offer);   /* call_late.c */
 /* call_fsm.c: shared by the actions. Each of these moves the state: last statement of an action. */
 void call_end(struct call *call, const struct leg_why *why);
 void call_settle(struct call *call); /* nothing is under way: CALL_ACTIVE, or CALL_CUT while a connection is lost */

@@ -1,5 +1,7 @@
 /* A new call: reserve, offer, configure, answer (TS 23.334 6.2.10.6.2; T2 first for a WIC's offer, T1 first for the
  * core's, sip-sdp 2.8). */
+#include <errno.h>
+
 #include "alg/call/call_fsm.h"
 #include "common/log.h"
 
@@ -11,15 +13,16 @@ static int reserve(struct branch *br)
                              : media_reserve_access(&br->media, x, call_on_iq, br);
 }
 
-static int configure(struct branch *br, enum sip_side side)
+int call_configure(struct call *call, enum sip_side side)
 {
-    const struct exch *x = br->call->x;
+    struct branch *br = call->won;
+    const struct exch *x = call->x;
 
     return side == SIP_MW ? media_configure_core(&br->media, x, call_on_iq, br)
                           : media_configure_access(&br->media, x, call_on_iq, br);
 }
 
-static int read_reply(struct branch *br, enum sip_side side, const struct iq_result *r)
+int call_read_reply(struct branch *br, enum sip_side side, const struct iq_result *r)
 {
     return side == SIP_MW ? media_core_reply(&br->media, r) : media_access_reply(&br->media, br->call->x, r);
 }
@@ -27,6 +30,21 @@ static int read_reply(struct branch *br, enum sip_side side, const struct iq_res
 static enum sip_side far_side(const struct call *call)
 {
     return call->origin == SIP_W2 ? SIP_MW : SIP_W2;
+}
+
+static int send_invite(struct branch *br)
+{
+    struct call *call = br->call;
+    struct call_req *q = &call->req;
+    struct sip_target to = {.side = br->leg.side,
+                            .flow = br->leg.flow,
+                            .uri = call->origin == SIP_W2 ? q->uri : q->uris[br - call->br],
+                            .route = q->route,
+                            .from = q->from,
+                            .to = q->to};
+    int err = call->late ? 0 : exch_write_offer(call->x, &br->media, &br->leg.own);
+
+    return err ? err : leg_invite(&br->leg, call->calls->alg->sip, &to, q->hdrs);
 }
 
 void call_on_idle(struct fsm *f, int ev, void *data)
@@ -41,13 +59,13 @@ void call_on_idle(struct fsm *f, int ev, void *data)
         struct iq_ctx_h h;
 
         call_iq_h(br, &h);
-        if (media_open(&br->media, call->calls->alg->mgc, &call->calls->conf, &h) || reserve(br))
+        if (media_open(&br->media, call->calls->alg->mgc, &call->calls->conf, &h) || (call->late ? send_invite(br) : reserve(br)))
             br->failed = 503;
         else
             alive++;
     }
     if (alive > 0)
-        fsm_to(f, CALL_RESERVING);
+        fsm_to(f, call->late ? CALL_OFFERED : CALL_RESERVING);
     else
         call_end_status(call, 503, 5, NULL);
 }
@@ -87,7 +105,7 @@ static const struct branch *best_refusal(const struct call *call)
     return best;
 }
 
-static void fail_branch(struct branch *br, int status, unsigned retry_after)
+void call_fail_branch(struct branch *br, int status, unsigned retry_after)
 {
     const struct branch *best;
 
@@ -102,28 +120,13 @@ static void fail_iq(struct branch *br, const struct iq_result *r)
     unsigned retry_after;
     int status = iq_sip_status(r, false, &retry_after);
 
-    fail_branch(br, status, retry_after);
-}
-
-static int send_invite(struct branch *br)
-{
-    struct call *call = br->call;
-    struct call_req *q = &call->req;
-    struct sip_target to = {.side = br->leg.side,
-                            .flow = br->leg.flow,
-                            .uri = call->origin == SIP_W2 ? q->uri : q->uris[br - call->br],
-                            .route = q->route,
-                            .from = q->from,
-                            .to = q->to};
-    int err = exch_write_offer(call->x, &br->media, &br->leg.own);
-
-    return err ? err : leg_invite(&br->leg, call->calls->alg->sip, &to, q->hdrs);
+    call_fail_branch(br, status, retry_after);
 }
 
 /* A reservation came back: call that callee. 0: it is being called. */
 static int reserved(struct branch *br, const struct iq_result *r)
 {
-    int err = read_reply(br, br->leg.side, r);
+    int err = call_read_reply(br, br->leg.side, r);
 
     if (err)
         log_warn("call", "%s msg=\"the gateway's reply lacks what was asked\"", br->call->fsm.tag);
@@ -139,7 +142,7 @@ static bool ends_one(struct call *call, int ev, struct call_ev *e)
         return false;
     if (e->br->failed)
         return true;
-    fail_branch(e->br, ev == EV_FLOW_CLOSED ? 480 : 503, 0);
+    call_fail_branch(e->br, ev == EV_FLOW_CLOSED ? 480 : 503, 0);
     return true;
 }
 
@@ -151,7 +154,7 @@ void call_on_reserving(struct fsm *f, int ev, void *data)
     switch (ev) {
     case EV_IQ_OK:
         if (reserved(e->br, e->res))
-            fail_branch(e->br, 500, 0);
+            call_fail_branch(e->br, 500, 0);
         else
             fsm_to(f, CALL_OFFERED);
         break;
@@ -182,32 +185,45 @@ static void drop_others(struct call *call)
     }
 }
 
-static void answered(struct call *call, struct branch *br, struct sv body)
+void call_bad_answer(struct call *call, int err)
+{
+    struct sdp_fault *w = &call->x->why;
+    struct leg_why why = {.status = w->status == 488 ? 488 : 500,
+                          .warn = w->warn,
+                          .text = w->text,
+                          .reason = "SIP;cause=488;text=\"Answer not acceptable\""};
+
+    if (err != -EPROTO) {
+        call_end_status(call, 500, 0, NULL);
+        return;
+    }
+    log_warn("call", "%s msg=\"the answer is not acceptable: %s\"", call->fsm.tag, w->text);
+    call_end(call, &why);
+}
+
+void call_answered(struct call *call, struct branch *br, struct sv body)
 {
     int err;
 
     call->won = br;
     drop_others(call);
-    leg_confirm(&br->leg);
-    err = exch_read_answer(call->x, body);
-    if (err == -EPROTO) {
-        struct sdp_fault *w = &call->x->why;
-        struct leg_why why = {.status = w->status == 488 ? 488 : 500,
-                              .warn = w->warn,
-                              .text = w->text,
-                              .reason = "SIP;cause=488;text=\"Answer not acceptable\""};
-
-        log_warn("call", "%s msg=\"the answer is not acceptable: %s\"", call->fsm.tag, w->text);
-        call_end(call, &why);
-    } else if (err || configure(br, br->leg.side)) {
-        call_end_status(call, 500, 0, NULL);
-    } else {
-        fsm_to(&call->fsm, CALL_CONF_FAR);
+    if (call->late) {
+        call_late_answer(call, br, body);
+        return;
     }
+    leg_confirm(&br->leg, SV_NONE);
+    err = call->x->told && body.n == 0 ? 0 : exch_read_answer(call->x, body); /* RFC 3261 13.2.1: said before */
+    call->x->early = false;
+    if (err)
+        call_bad_answer(call, err);
+    else
+        call_conf_far(call);
 }
 
-static void progress(struct call *call, struct branch *br, int status, const char *reason)
+void call_progress(struct call *call, struct branch *br, const struct call_ev *e)
 {
+    int status = e->status;
+
     if (status == 100 || status == 199 || br->failed)
         return;
     if (call->origin == SIP_W2 && !call->calls->conf.early_media_183)
@@ -215,7 +231,7 @@ static void progress(struct call *call, struct branch *br, int status, const cha
     if (status == 180 && br->rang)
         return;
     br->rang = br->rang || status == 180;
-    leg_progress(&call->near, status, reason);
+    leg_progress(&call->near, status, e->reason, SV_NONE);
 }
 
 void call_on_offered(struct fsm *f, int ev, void *data)
@@ -226,25 +242,26 @@ void call_on_offered(struct fsm *f, int ev, void *data)
     switch (ev) {
     case EV_IQ_OK:
         if (e->br->failed || reserved(e->br, e->res))
-            fail_branch(e->br, 500, 0);
+            call_fail_branch(e->br, 500, 0);
         break;
     case EV_IQ_FAIL:
         fail_iq(e->br, e->res);
         break;
     case EV_PROGRESS:
-        progress(call, e->br, e->status, e->reason);
+        if (!call_early(call, e->br, e))
+            call_progress(call, e->br, e);
         break;
     case EV_ANSWER:
         if (e->br->failed) { /* cancelled, but the 200 was faster */
-            leg_confirm(e->leg);
+            leg_confirm(e->leg, SV_NONE);
             leg_end(e->leg, &(struct leg_why){.status = 487});
         } else {
-            answered(call, e->br, e->body);
+            call_answered(call, e->br, e->body);
         }
         break;
     case EV_REJECT:
         if (!e->br->failed)
-            fail_branch(e->br, call_far_status(e->status), 0);
+            call_fail_branch(e->br, call_far_status(e->status), 0);
         break;
     case EV_FLOW_BACK:
         break;
@@ -264,19 +281,75 @@ static bool loser(const struct call *call, int ev, struct call_ev *e)
     if (ev == EV_FLOW_BACK || ev == EV_PROGRESS || ev == EV_REJECT)
         return true;
     if (ev == EV_ANSWER) {
-        leg_confirm(e->leg);
+        leg_confirm(e->leg, SV_NONE);
         leg_end(e->leg, &(struct leg_why){.status = 487});
         return true;
     }
     return ev != EV_TIMEOUT && ev != EV_STOP && e->br && e->br != call->won;
 }
 
-static void iq_refused(struct call *call, const struct iq_result *r)
+void call_iq_refused(struct call *call, const struct iq_result *r)
 {
     unsigned retry_after;
     int status = iq_sip_status(r, false, &retry_after);
 
     call_end_status(call, status, retry_after, "SIP;cause=503;text=\"Media gateway\"");
+}
+
+bool call_commit(struct call *call)
+{
+    struct media *m = &call->won->media;
+
+    if (exch_commit(call->x, &call->keep, &call->lay))
+        return false;
+    media_forget(m, call->x, CHAN_GONE);
+    sdp_own_agree(&call->near.own);
+    sdp_own_agree(&call->won->leg.own);
+    exch_free(call->x);
+    call->x = NULL;
+    call->established = true;
+    count_add(&call->calls->counts[CALL_C_ESTABLISHED], 1);
+    log_info("call", "%s msg=\"established\" ctx=%u channels=%u rtp=%u", call->fsm.tag, iq_ctx_id(m->ctx), call->lay->n,
+             call->lay->n_rtp);
+    return true;
+}
+
+/* --- from the answer on --- */
+
+static void answer(struct call *call)
+{
+    if (!call->x->told && exch_write_answer(call->x, &call->won->media, &call->near.own)) {
+        call_end_status(call, 500, 0, NULL);
+    } else if (!call_commit(call)) {
+        call_end_status(call, 500, 0, NULL);
+    } else {
+        leg_answer(&call->near, sdp_own_body(&call->near.own));
+        call_settle(call);
+    }
+}
+
+static void conf_near(struct call *call)
+{
+    int err = call_configure(call, call->origin);
+
+    if (err == MEDIA_NOTHING)
+        answer(call);
+    else if (err)
+        call_end_status(call, 500, 0, NULL);
+    else
+        fsm_to(&call->fsm, CALL_CONF_NEAR);
+}
+
+void call_conf_far(struct call *call)
+{
+    int err = call_configure(call, far_side(call));
+
+    if (err == MEDIA_NOTHING)
+        conf_near(call);
+    else if (err)
+        call_end_status(call, 500, 0, NULL);
+    else
+        fsm_to(&call->fsm, CALL_CONF_FAR);
 }
 
 void call_on_conf_far(struct fsm *f, int ev, void *data)
@@ -287,34 +360,13 @@ void call_on_conf_far(struct fsm *f, int ev, void *data)
     if (loser(call, ev, e))
         return;
     if (ev == EV_IQ_FAIL)
-        iq_refused(call, e->res);
+        call_iq_refused(call, e->res);
     else if (ev != EV_IQ_OK)
         call_end_event(call, ev, e);
-    else if (read_reply(e->br, far_side(call), e->res) || configure(call->won, call->origin))
+    else if (call_read_reply(e->br, far_side(call), e->res))
         call_end_status(call, 500, 0, NULL);
     else
-        fsm_to(f, CALL_CONF_NEAR);
-}
-
-static int answer(struct call *call)
-{
-    int err = exch_write_answer(call->x, &call->won->media, &call->near.own);
-
-    if (!err)
-        err = exch_commit(call->x, &call->keep, &call->lay);
-    if (err)
-        return err;
-    media_forget(&call->won->media, call->x, CHAN_GONE);
-    leg_answer(&call->near, sdp_own_body(&call->near.own));
-    sdp_own_agree(&call->near.own);
-    sdp_own_agree(&call->won->leg.own);
-    exch_free(call->x);
-    call->x = NULL;
-    call->established = true;
-    count_add(&call->calls->counts[CALL_C_ESTABLISHED], 1);
-    log_info("call", "%s msg=\"established\" ctx=%u channels=%u rtp=%u", call->fsm.tag, iq_ctx_id(call->won->media.ctx),
-             call->lay->n, call->lay->n_rtp);
-    return 0;
+        conf_near(call);
 }
 
 void call_on_conf_near(struct fsm *f, int ev, void *data)
@@ -325,11 +377,11 @@ void call_on_conf_near(struct fsm *f, int ev, void *data)
     if (loser(call, ev, e))
         return;
     if (ev == EV_IQ_FAIL)
-        iq_refused(call, e->res);
+        call_iq_refused(call, e->res);
     else if (ev != EV_IQ_OK)
         call_end_event(call, ev, e);
-    else if (read_reply(e->br, call->origin, e->res) || answer(call))
+    else if (call_read_reply(e->br, call->origin, e->res))
         call_end_status(call, 500, 0, NULL);
     else
-        call_settle(call);
+        answer(call);
 }

@@ -44,7 +44,7 @@ static void on_ack(void *arg, const struct sip_msg *m)
     struct leg *leg = arg;
 
     leg->wait_ack = false;
-    event(leg, m ? EV_ACK : EV_NO_ACK, &(struct call_ev){0});
+    event(leg, m ? EV_ACK : EV_NO_ACK, &(struct call_ev){.body = m ? sip_msg_body(m) : SV_NONE});
 }
 
 /* RFC 4028: whoever asks for a session timer refreshes it itself; its refreshes are answered by UPDATE or re-INVITE
@@ -98,10 +98,10 @@ void leg_answer(struct leg *leg, struct sv body)
     sip_reply(in, 200, NULL, hdrs, body, NULL);
 }
 
-void leg_progress(struct leg *leg, int status, const char *reason)
+void leg_progress(struct leg *leg, int status, const char *reason, struct sv body)
 {
     if (leg->in)
-        sip_reply(leg->in, status, reason, NULL, SV_NONE, NULL);
+        sip_reply(leg->in, status, reason, NULL, body, NULL);
 }
 
 void leg_reject(struct sip_in *in, const struct leg_why *why)
@@ -143,7 +143,8 @@ static void on_response(void *arg, struct sip_out *out, int status, const struct
 {
     struct leg *leg = arg;
     struct call_ev e = {.status = status, .body = m ? sip_msg_body(m) : SV_NONE,
-                        .reason = m ? sip_msg_reason(m) : NULL};
+                        .reason = m ? sip_msg_reason(m) : NULL,
+                        .early = m ? sip_msg_header(m, "P-Early-Media") : NULL};
 
     if (!out) /* another callee behind a forking proxy answered too; the core ends it */
         return;
@@ -154,7 +155,7 @@ static void on_response(void *arg, struct sip_out *out, int status, const struct
     }
     leg->out = NULL;
     if (status < 300)
-        leg->up = true;
+        leg->up = leg->owe_ack = true;
     event(leg, status < 300 ? EV_ANSWER : EV_REJECT, &e);
 }
 
@@ -173,10 +174,11 @@ int leg_reinvite(struct leg *leg)
                            leg);
 }
 
-void leg_confirm(struct leg *leg)
+void leg_confirm(struct leg *leg, struct sv body)
 {
-    if (leg->dlg)
-        sip_ack(leg->dlg, NULL, SV_NONE);
+    if (leg->dlg && leg->owe_ack)
+        sip_ack(leg->dlg, NULL, body);
+    leg->owe_ack = false;
 }
 
 static void on_bye_response(void *arg, struct sip_out *out, int status, const struct sip_msg *m)
@@ -208,6 +210,8 @@ void leg_end(struct leg *leg, const struct leg_why *why)
         leg->cancelled = true;
         sip_cancel(leg->out, why->reason);
     }
+    if (leg->up)
+        leg_confirm(leg, SV_NONE);
     /* RFC 3261 15: no BYE from the callee before its 2xx was acknowledged (or that was given up) */
     if (leg->up && !leg->over && !leg->wait_ack)
         bye(leg, why->reason);

@@ -20,15 +20,15 @@ static bool flows_up(const struct exch *x, const struct rline *r)
     return rtp_sends(r->dir[SIP_W2]) && rtp_receives(r->dir[SIP_MW]) && (!x->early || x->early_up);
 }
 
-static bool flows_down(const struct rline *r)
+static bool flows_down(const struct exch *x, const struct rline *r)
 {
-    return rtp_sends(r->dir[SIP_MW]) && rtp_receives(r->dir[SIP_W2]);
+    return rtp_sends(r->dir[SIP_MW]) && rtp_receives(r->dir[SIP_W2]) && !(x->early && x->early_none);
 }
 
 bool rtp_flows_from_core(const struct exch *x)
 {
     for (unsigned i = 0; i < x->lay.n_rtp; i++) {
-        if (x->lay.rtp[i].state != CHAN_GONE && flows_down(&x->lay.rtp[i]))
+        if (x->lay.rtp[i].state != CHAN_GONE && flows_down(x, &x->lay.rtp[i]))
             return true;
     }
     return false;
@@ -134,7 +134,7 @@ int rtp_reserve_core(struct make *mk, struct media *m, const struct exch *x)
 static int configure_core(struct make *mk, struct media *m, const struct exch *x, const struct rline *r)
 {
     struct media_port *p = media_port_slot(m, r->stream);
-    enum h248_mode mode = mode_of(flows_up(x, r), flows_down(r));
+    enum h248_mode mode = mode_of(flows_up(x, r), flows_down(x, r));
     const struct codec_list *codecs = &r->codecs[x->from];
     struct sdp *remote = core_remote(mk, x, r);
     uint64_t sum = remote ? sum_of(remote) : 0;
@@ -350,7 +350,7 @@ static int configure_access(struct make *mk, struct media *m, const struct exch 
 {
     const struct rline *r = &x->lay.rtp[i];
     struct media_end *e = media_end_slot(m, r->stream);
-    enum h248_mode mode = mode_of(flows_down(r), flows_up(x, r));
+    enum h248_mode mode = mode_of(flows_down(x, r), flows_up(x, r));
     const struct codec_list *codecs = &r->codecs[x->from];
     uint64_t sum = e ? e->remote : 0;
     struct sdp *remote = NULL;

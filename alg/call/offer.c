@@ -602,6 +602,23 @@ static void drop_dc(struct exch *x)
     }
 }
 
+int exch_read_early(struct exch *x, struct sv body)
+{
+    int err;
+
+    if (!x->saved)
+        x->saved = ARENA_NEW(x->a, struct layout);
+    if (!x->saved)
+        return -ENOMEM;
+    if (x->n_early++ >= CALL_EARLY_MAX)
+        return -EPROTO;
+    *x->saved = x->lay;
+    err = exch_read_answer(x, body);
+    if (err)
+        x->lay = *x->saved;
+    return err;
+}
+
 int exch_read_answer(struct exch *x, struct sv body)
 {
     int err;

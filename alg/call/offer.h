@@ -77,8 +77,10 @@ struct exch {
     bool dc_fresh;                 /* the de-aggregation stream is of this exchange */
     bool altered;                  /* so it must of a line's direction or codecs */
     bool moved;                    /* a matter of one side only, as an ICE restart is */
-    bool early;                    /* before the answer: the WIC is not heard (unless early_up) */
-    bool early_up;
+    bool early, early_up, early_none; /* before the answer only the core is heard; the WIC too; nobody (RFC 5009) */
+    bool told;                     /* the WIC has its answer: what the core says later changes T2 alone */
+    unsigned n_early;              /* descriptions that came before the answer */
+    struct layout *saved;          /* before the one that is being read */
     struct layout lay;
     struct web_desc *web;          /* what the WIC said in this exchange; NULL: nothing yet */
     struct ims_desc *ims;          /* what the core said */
@@ -99,6 +101,8 @@ void exch_free(struct exch *x);
 /* 0; -EPROTO: refuse as x->why says; -ENOMEM. */
 int exch_read_offer(struct exch *x, struct sv body);
 int exch_read_answer(struct exch *x, struct sv body);
+/* The answer of a provisional response. -EPROTO: no use; as if it had not been there. */
+int exch_read_early(struct exch *x, struct sv body);
 /* Into own->body. 0, -EMSGSIZE, -ENOMEM. */
 int exch_write_offer(struct exch *x, const struct media *m, struct sdp_own *own);
 int exch_write_answer(struct exch *x, const struct media *m, struct sdp_own *own);

@@ -250,12 +250,13 @@ int exch_rtp_answer_ims(struct exch *x)
     for (unsigned i = 0; i < l->n_rtp; i++) {
         struct rline *r = &l->rtp[i];
         const struct rtp_line *said = x->ims->lines[r->ims_line].rtp;
-        struct codec_list web, ims;
+        struct codec_list web, ims, offered;
 
         if (r->state == CHAN_GONE)
             continue;
+        offered = x->told ? r->codecs[SIP_W2] : x->web_rtp[i]->codecs; /* the WIC keeps to what it was told */
         if (said)
-            codec_agree(&x->web_rtp[i]->codecs, &said->codecs, r->kind, &web, &ims);
+            codec_agree(&offered, &said->codecs, r->kind, &web, &ims);
         if (!said || said->kind != r->kind || said->sec != r->sec[SIP_MW] || !codec_is_media(&web)) {
             rline_gone(x, r);
             continue;

@@ -23,7 +23,7 @@ struct sip_msg {
 struct sip_in {
     bool invite, answered, cancelled_ok;
     int status, provisional;
-    char body[4096], headers[512];
+    char body[4096], early[4096], headers[512];
     struct sip_dlg *dlg;
     void (*cancelled)(void *arg, const char *reason);
     void *cancelled_arg;
@@ -47,6 +47,7 @@ struct sip_dlg {
     sip_flow flow;
     bool freed, up, ended; /* ended: the peer sent BYE */
     int acks, byes;
+    char ack_body[4096];
     struct sip_dlg *prev, *next;
 };
 
@@ -78,7 +79,7 @@ static struct world {
     struct iq_ctx *ctxs;
     struct reg_binding binding[4];
     unsigned n_bindings;
-    bool no_gateway, stopped;
+    bool no_gateway, stopped, early_sent, av; /* of the test's own */
     unsigned port, rtp_port;
 } W;
 
@@ -122,6 +123,8 @@ int sip_reply(struct sip_in *in, int status, const char *reason, const struct si
     assert(!in->answered); /* exactly one final answer, nothing after it */
     if (status < 200) {
         in->provisional = status;
+        if (body.n)
+            snprintf(in->early, sizeof in->early, "%.*s", SV_ARG(body));
         return 0;
     }
     in->answered = true;
@@ -199,9 +202,9 @@ int sip_cancel(struct sip_out *out, const char *reason)
 int sip_ack(struct sip_dlg *d, const struct sip_hdr *hdrs, struct sv body)
 {
     (void)hdrs;
-    (void)body;
     assert(!d->freed && d->up);
     d->acks++;
+    snprintf(d->ack_body, sizeof d->ack_body, "%.*s", SV_ARG(body));
     return 0;
 }
 
@@ -473,15 +476,21 @@ static struct sip_out *out_pending(const char *method)
     return found;
 }
 
-static void respond(struct sip_out *o, int status, const char *body)
+static void respond_with(struct sip_out *o, int status, const char *body, const char *early)
 {
-    struct sip_msg m = {.method = o->method, .status = status, .body = body, .side = o->dlg->side, .flow = o->dlg->flow};
+    struct sip_msg m = {.method = o->method, .status = status, .body = body, .side = o->dlg->side, .flow = o->dlg->flow,
+                        .header = {{early ? "P-Early-Media" : NULL, early}}};
 
     o->done = status >= 200;
     if (status / 100 == 2)
         o->dlg->up = true;
     if (o->cb)
         o->cb(o->arg, o, status, &m);
+}
+
+static void respond(struct sip_out *o, int status, const char *body)
+{
+    respond_with(o, status, body, NULL);
 }
 
 static struct sip_in *in_new(const char *method)
@@ -514,9 +523,9 @@ static struct sip_in *inside(struct sip_dlg *d, const char *method, const char *
     return in;
 }
 
-static void ack_or_not(struct sip_in *in, bool came)
+static void ack_with(struct sip_in *in, bool came, const char *body)
 {
-    struct sip_msg m = {.method = "ACK"};
+    struct sip_msg m = {.method = "ACK", .body = body};
     void (*cb)(void *, const struct sip_msg *) = in->ack;
 
     in->ack = NULL;
@@ -524,6 +533,11 @@ static void ack_or_not(struct sip_in *in, bool came)
         in->dlg->up = true;
     if (cb)
         cb(in->ack_arg, came ? &m : NULL);
+}
+
+static void ack_or_not(struct sip_in *in, bool came)
+{
+    ack_with(in, came, NULL);
 }
 
 static void ack(struct sip_in *in)

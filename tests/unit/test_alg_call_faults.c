@@ -8,9 +8,11 @@
 #include <cmocka.h>
 
 #include "common/log.h"
+#include "tests/fake/call_media.h"
 #include "tests/fake/call_world.h"
 
-enum kind { MO, MT, MT_FORK, MO_ADD, MO_REMOVE, MT_ADD, KINDS };
+enum kind { MO, MT, MT_FORK, MO_ADD, MO_REMOVE, MT_ADD, AV_MO, AV_EARLY, AV_MT, AV_LATE, AV_BUNDLE, AV_VIDEO_W2, AV_VIDEO_MW,
+            AV_HOLD, KINDS };
 enum fault {
     F_NONE,
     F_CANCEL,
@@ -40,10 +42,50 @@ static const char two_chans_answer[] = WIC_HEAD("active") WIC_CHAN("0", "active"
 static const char core_two[] = CORE_HEAD CORE_LINE("49200", "passive") CORE_LINE("49202", "passive");
 static const char core_second[] = CORE_HEAD "m=message 0 TCP/MSRP *\r\n" CORE_LINE("49202", "passive");
 
+static const char audio_core[] = MW_HEAD MW_AUDIO("49170", "sendrecv");
+static const char audio_answer[] = W2_ANSWER("0 126", "sendrecv");
+
+static void begin_av(enum kind k)
+{
+    world_open(1);
+    W.av = true;
+    W.calls->conf.policy.browser = k == AV_BUNDLE;
+    W.calls->conf.media_inactivity_s = 60;
+    if (k == AV_MT || k == AV_LATE)
+        request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .body = k == AV_LATE ? NULL : A3, .side = SIP_MW});
+    else
+        request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .side = SIP_W2, .flow = WIC_FLOW,
+                                 .body = k == AV_BUNDLE ? W2_MAX_BUNDLE : k == AV_MO || k == AV_EARLY ? A1 : AUDIO_ONLY("sendrecv")});
+}
+
+static const char *answer_av(enum kind k, const struct sip_out *o, bool changed)
+{
+    if (k == AV_LATE)
+        return A1;
+    if (k == AV_MT)
+        return W2_HEAD W2_AUDIO("54400", "0 126", "active", "sendrecv") W2_VIDEO("102", "active");
+    if (o->dlg->side == SIP_W2)
+        return changed && k == AV_VIDEO_MW ? W2_ANSWER("0 126", "sendrecv") W2_VIDEO("102", "active") : audio_answer;
+    if (k == AV_BUNDLE)
+        return A3 MW_MSRP("49200", "active");
+    if (k == AV_MO || k == AV_EARLY || (changed && k == AV_VIDEO_W2))
+        return A3;
+    return changed && k == AV_HOLD ? MW_HEAD MW_AUDIO("49170", "recvonly") : audio_core;
+}
+
+static const char *change_av(enum kind k)
+{
+    return k == AV_VIDEO_W2 ? A1 : k == AV_VIDEO_MW ? A3 : AUDIO_ONLY("sendonly");
+}
+
 static void begin(enum kind k)
 {
     bool mo = k == MO || k == MO_ADD || k == MO_REMOVE;
 
+    if (k >= AV_MO) {
+        begin_av(k);
+        return;
+    }
     world_open(k == MT_FORK ? 3 : 1);
     if (mo)
         request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .body = k == MO_REMOVE ? two_chans : wic_offer,
@@ -54,6 +96,8 @@ static void begin(enum kind k)
 
 static const char *answer_for(enum kind k, const struct sip_out *o, bool changed)
 {
+    if (k >= AV_MO)
+        return answer_av(k, o, changed);
     if (o->dlg->side == SIP_W2)
         return k == MT_ADD && changed ? two_chans_answer : wic_answer;
     if (k == MO_REMOVE)
@@ -80,15 +124,21 @@ static bool step(enum kind k, bool *changed)
 
     if (op) {
         op_ok(op);
+    } else if (o && !strcmp(o->method, "INVITE") && k == AV_EARLY && !W.early_sent && !o->cancelled) {
+        W.early_sent = true;
+        respond(o, 183, A3);
     } else if (o && !strcmp(o->method, "INVITE")) {
         respond(o, o->cancelled ? 487 : 200, o->cancelled ? NULL : answer_for(k, o, *changed));
     } else if (o) {
         respond(o, 200, NULL);
     } else if (unacked()) {
-        ack(unacked());
+        ack_with(unacked(), true, k == AV_LATE ? A3 : NULL);
     } else if (W.calls->list && W.calls->list->fsm.state == CALL_RE_RESETTING) {
         fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
-    } else if (!*changed && k >= MO_ADD && W.calls->list && W.calls->list->fsm.state == CALL_ACTIVE) {
+    } else if (!*changed && k >= AV_VIDEO_W2 && W.calls->list && W.calls->list->fsm.state == CALL_ACTIVE) {
+        *changed = true;
+        inside(dlg_of(k == AV_VIDEO_MW ? SIP_MW : SIP_W2), "INVITE", change_av(k));
+    } else if (!*changed && k >= MO_ADD && k < AV_MO && W.calls->list && W.calls->list->fsm.state == CALL_ACTIVE) {
         *changed = true;
         d = dlg_of(k == MT_ADD ? SIP_MW : SIP_W2);
         inside(d, "INVITE", k == MO_ADD ? two_chans : k == MT_ADD ? CORE_HEAD CORE_LINE("49200", "actpass") CORE_LINE("49202", "actpass")
@@ -121,7 +171,7 @@ static void reinvite(enum sip_side side)
     struct sip_dlg *d = dlg_of(side);
 
     if (d && d->up && !d->ended && d->byes == 0)
-        inside(d, "INVITE", side == SIP_W2 ? two_chans : core_offer);
+        inside(d, "INVITE", side == SIP_W2 ? (W.av ? A1 : two_chans) : W.av ? A3 : core_offer);
 }
 
 static void iq_empty(struct op *op)
