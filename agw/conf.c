@@ -161,7 +161,7 @@ static const struct conf_key keys[] = {
         "who encrypts SRTP: openssl, or libsrtp (slower, see docs/media-path.md)"),
     STR("raw_send", raw_send, "auto", check_auto,
         "one raw socket sends for all streams with a port of their own: auto = with CAP_NET_RAW"),
-    INT("gather", gather, "300", 0, 5000,
+    INT("gather", gather, "0", 0, 5000,
         "from 4000 packets/s on a packet may wait so long for others, microseconds; 0 = never"),
     INT("max_contexts", max_contexts, TEXT(CTL_CONTEXTS), 1, CTL_CONTEXTS_MAX,
         "contexts at a time; more: error 412"),

@@ -6,7 +6,8 @@
 #define SLOT (PKT_HEAD + MEDIA_RX_SIZE + PKT_TAIL)
 
 struct udp_rx {
-    unsigned n; /* slots in use */
+    unsigned n;     /* slots in use */
+    unsigned dirty; /* slots before this one have a msg_namelen that recvmmsg has written */
     struct mmsghdr msg[MEDIA_RX_SLOTS];
     struct iovec iov[MEDIA_RX_SLOTS];
     struct dgram dgram[MEDIA_RX_SLOTS];
@@ -60,6 +61,7 @@ int udp_rx_new(struct udp_rx **rxp)
         rx->msg[i].msg_hdr.msg_iov = &rx->iov[i];
         rx->msg[i].msg_hdr.msg_iovlen = 1;
         rx->msg[i].msg_hdr.msg_name = &rx->dgram[i].src;
+        rx->msg[i].msg_hdr.msg_namelen = sizeof(rx->dgram[i].src);
         rx->dgram[i].p = p;
     }
     *rxp = rx;
@@ -99,9 +101,11 @@ static unsigned recv_many(struct udp_rx *rx, int fd, unsigned want)
     struct mmsghdr *msg = &rx->msg[rx->n];
     int n;
 
-    for (unsigned i = 0; i < want; i++)
-        msg[i].msg_hdr.msg_namelen = sizeof(rx->dgram[0].src);
+    for (unsigned i = rx->n; i < rx->n + want && i < rx->dirty; i++)
+        rx->msg[i].msg_hdr.msg_namelen = sizeof(rx->dgram[0].src);
     n = recvmmsg(fd, msg, want, MSG_DONTWAIT, NULL);
+    if (n > 0 && rx->dirty < rx->n + (unsigned)n)
+        rx->dirty = rx->n + (unsigned)n;
     for (int i = 0; i < n; i++)
         rx->dgram[rx->n + (unsigned)i].n = msg[i].msg_hdr.msg_flags & MSG_TRUNC ? 0 : msg[i].msg_len;
     return n < 0 ? 0 : (unsigned)n;
