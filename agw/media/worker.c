@@ -1,4 +1,4 @@
-/* One thread: epoll over the streams' sockets and the inbox, batches in and out, deadlines from two heaps. The clock is read
+/* One thread: epoll over the streams' sockets and the inbox, batches in and out, deadlines of endpoints from a heap, of flows from a queue. The clock is read
  * once per wake-up. Everything a wake-up does is bounded: MEDIA_EPOLL_BATCH sockets, one batch of each (MEDIA_RX_ROUNDS of a
  * shared one), what the inbox held. */
 #include "agw/media/worker.h"
@@ -157,16 +157,14 @@ static void run_ports(struct worker *w)
 
 static void run_streams(struct worker *w)
 {
-    struct due_entry *e;
-
-    while ((e = due_first(&w->stream_due)) && e->at <= w->now)
-        worker_look(w, (struct stream *)((char *)e - offsetof(struct stream, due)));
+    while (w->looks && w->looks->look_at <= w->now)
+        worker_look(w, w->looks);
 }
 
 static int wait_ms(const struct worker *w)
 {
-    const struct due_entry *port = due_first(&w->port_due), *stream = due_first(&w->stream_due);
-    const msec_t a = port ? port->at : MSEC_NEVER, b = stream ? stream->at : MSEC_NEVER;
+    const struct due_entry *port = due_first(&w->port_due);
+    const msec_t a = port ? port->at : MSEC_NEVER, b = w->looks ? w->looks->look_at : MSEC_NEVER;
     const msec_t at = a < b ? a : b, now = net_now_ms();
 
     if (at == MSEC_NEVER)
@@ -298,7 +296,6 @@ static void close_all(struct worker *w)
 {
     worker_close_all(w);
     due_fini(&w->port_due);
-    due_fini(&w->stream_due);
     dtls_ctx_free(w->env.dtls);
     stun_mac_free(w->env.mac);
     out_free(w->out);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "agw/media/worker_priv.h"
 #include "common/log.h"
@@ -25,11 +26,16 @@ static struct stream *stream_find(struct worker *w, bus_id id)
 
 /* --- flows --- */
 
+static void look_later(struct worker *w, struct stream *s)
+{
+    s->look_at = w->now + MEDIA_FLOW_LOOK_MS;
+    DL_APPEND(w->looks, s);
+}
+
 void worker_look(struct worker *w, struct stream *s)
 {
     struct pkt pkt;
     enum bus_what what;
-    msec_t at;
     bool more = flow_deadline(s->flow) <= w->now;
 
     for (int i = 0; more && i < MEDIA_FLOW_NEWS; i++) {
@@ -43,24 +49,18 @@ void worker_look(struct worker *w, struct stream *s)
         if (more)
             (void)bus_post_event(w->conf.ctl, s->id, what, "");
     }
-    at = flow_deadline(s->flow);
-    if (at > w->now + MEDIA_FLOW_LOOK_MS)
-        at = w->now + MEDIA_FLOW_LOOK_MS;
-    due_set(&w->stream_due, &s->due, at > w->now ? at : w->now + 1);
+    DL_DELETE(w->looks, s);
+    look_later(w, s);
 }
 
 static int stream_register(struct worker *w, struct stream *s)
 {
-    if (due_add(&w->stream_due, &s->due))
-        return -ENOMEM;
     HASH_ADD(hh, w->streams, id, sizeof(s->id), s);
-    if (!s->hh.tbl) {
-        due_del(&w->stream_due, &s->due);
+    if (!s->hh.tbl)
         return -ENOMEM;
-    }
     s->next_of_port = s->port->streams;
     s->port->streams = s;
-    due_set(&w->stream_due, &s->due, w->now + MEDIA_FLOW_LOOK_MS);
+    look_later(w, s);
     worker_count(w, WORKER_C_FLOWS, 1);
     return 0;
 }
@@ -97,7 +97,7 @@ static void stream_free(struct worker *w, struct stream *s)
         at = &(*at)->next_of_port;
     *at = s->next_of_port;
     HASH_DEL(w->streams, s);
-    due_del(&w->stream_due, &s->due);
+    DL_DELETE(w->looks, s);
     flow_free(s->flow);
     free(s);
     worker_count(w, WORKER_C_FLOWS, -1);

@@ -29,7 +29,8 @@ struct stream { /* a flow */
     struct flow *flow;
     struct port *port;
     struct stream *next_of_port;
-    struct due_entry due;
+    struct stream *prev, *next; /* worker.looks */
+    msec_t look_at;
     UT_hash_handle hh;
 };
 
@@ -42,7 +43,8 @@ struct worker {
     struct stream *streams; /* by id */
     struct sock shared[MEDIA_SHARED];
     unsigned n_shared;
-    struct due port_due, stream_due;
+    struct stream *looks; /* all of them, in the order in which they are asked what is due: the pause is the same for each */
+    struct due port_due;
     msec_t bad_logged; /* as in struct port, for what is nobody's */
     struct udp_rx *rx;
     struct out *out;
