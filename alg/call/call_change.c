@@ -33,16 +33,21 @@ static void break_off(struct call *call, int status)
     call_end_status(call, status, 0, "SIP;cause=503;text=\"Change failed\"");
 }
 
+static bool is_withdrawn(const struct call *call)
+{
+    return !call->x_leg->in && !call->x->quiet;
+}
+
 static void finish(struct call *call)
 {
     struct exch *x = call->x;
     struct media *m = &call->won->media;
     struct leg *leg = call->x_leg;
-    int err = exch_asks(x) ? exch_write_answer(x, m, &leg->own) : exch_write_again(x, m, &leg->own);
+    int err = x->quiet ? 0 : exch_asks(x) ? exch_write_answer(x, m, &leg->own) : exch_write_again(x, m, &leg->own);
 
     if (!err)
         err = exch_commit(x, &call->keep, &call->lay);
-    if (err || !leg->in) { /* no memory, or taken back too late */
+    if (err || is_withdrawn(call)) { /* no memory, or taken back too late */
         break_off(call, 500);
         return;
     }
@@ -136,36 +141,26 @@ static void step_reserve(struct call *call)
 
 /* --- the states --- */
 
-/* RFC 3261 14.2: an INVITE without a body asks for an offer; ours is what we said last. Its answer, in the ACK, can only
- * agree with it. */
-static void answer_offerless(struct leg *leg)
+/* RFC 3261 14.2: an INVITE without a body asks for an offer. Ours is what we said last, to the core in both directions, so that
+ * it can resume what it holds; its answer comes in the ACK. */
+static void answer_offerless(struct call *call, struct leg *leg)
 {
+    call->asked = leg->side == SIP_MW && exch_write_wish(&leg->own) == 0;
     leg_answer(leg, sdp_own_body(&leg->own));
+    sdp_own_agree(&leg->own);
 }
 
-void call_change(struct call *call, struct leg *leg, struct sv body)
+static void begin(struct call *call, struct leg *leg, struct sv body, bool quiet)
 {
-    struct leg *other = leg == &call->near ? &call->won->leg : &call->near;
     const struct calls_conf *conf = &call->calls->conf;
     struct exch *x;
     int err;
 
-    if (leg != &call->near && leg != &call->won->leg) { /* a fork that lost and is being hung up */
-        leg_refuse(leg, &(struct leg_why){.status = 481});
-        return;
-    }
-    if (body.n == 0) {
-        answer_offerless(leg);
-        return;
-    }
-    if (other->out || other->wait_ack || leg->wait_ack) { /* RFC 3261 14.2, sip-sdp 2.5: glare */
-        leg_refuse(leg, &(struct leg_why){.status = 491});
-        return;
-    }
     if (exch_new(&x, leg->side, call->lay, &conf->policy, conf->dtls_active ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE, call->tls_id)) {
         leg_refuse(leg, &(struct leg_why){.status = 500});
         return;
     }
+    x->quiet = quiet;
     call->x = x;
     call->x_leg = leg;
     err = exch_read_offer(x, body);
@@ -177,6 +172,35 @@ void call_change(struct call *call, struct leg *leg, struct sv body)
     } else {
         step_t1(call);
     }
+}
+
+/* What the core answered to the offer that it had asked for: as if it offered that, but nobody waits for our answer. */
+void call_acked(struct call *call, struct leg *leg, struct sv body)
+{
+    bool asked = call->asked && leg->side == SIP_MW;
+
+    call->asked = call->asked && !asked;
+    if (asked && body.n > 0)
+        begin(call, leg, body, true);
+}
+
+void call_change(struct call *call, struct leg *leg, struct sv body)
+{
+    struct leg *other = leg == &call->near ? &call->won->leg : &call->near;
+
+    if (leg != &call->near && leg != &call->won->leg) { /* a fork that lost and is being hung up */
+        leg_refuse(leg, &(struct leg_why){.status = 481});
+        return;
+    }
+    if (body.n == 0) {
+        answer_offerless(call, leg);
+        return;
+    }
+    if (other->out || other->wait_ack || leg->wait_ack) { /* RFC 3261 14.2, sip-sdp 2.5: glare */
+        leg_refuse(leg, &(struct leg_why){.status = 491});
+        return;
+    }
+    begin(call, leg, body, false);
 }
 
 /* The offerer took its INVITE back: it hears 487 now, the rest runs to where nothing is left over. */
@@ -234,7 +258,7 @@ void call_on_re_reserving(struct fsm *f, int ev, void *data)
             refuse(call, &(struct leg_why){.status = status, .retry_after = retry_after});
     } else if (reserved(call, e->res)) {
         undo(call, 500);
-    } else if (!call->x_leg->in) {
+    } else if (is_withdrawn(call)) {
         undo(call, 487);
     } else {
         step_offer(call);
@@ -263,7 +287,7 @@ void call_on_re_offered(struct fsm *f, int ev, void *data)
         return;
     }
     leg_confirm(e->leg, SV_NONE);
-    if (!call->x_leg->in || exch_read_answer(call->x, e->body))
+    if (is_withdrawn(call) || exch_read_answer(call->x, e->body))
         break_off(call, 500);
     else
         step_reset(call);

@@ -338,6 +338,8 @@ static void on_active(struct fsm *f, int ev, void *data)
         late_answer(call, ev, e);
         break;
     case EV_ACK:
+        call_acked(call, e->leg, e->body);
+        break;
     case EV_FLOW_BACK:
     case EV_RESET_DONE:
     case EV_CANCEL: /* crossed with our 2xx */

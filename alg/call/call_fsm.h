@@ -103,6 +103,7 @@ struct call {
     char tls_id[48]; /* ours: 120 bits or more (RFC 8842 4) */
     char end_text[80];
     bool established;
+    bool asked;              /* a 200 of ours inside the call made an offer to the core, whose answer the ACK brings */
     bool late;               /* the core's INVITE had no offer: the WIC makes it */
     struct sv final;         /* the answer came while the early media were configured; in the exchange's arena */
     bool has_final;
@@ -163,6 +164,7 @@ void call_progress(struct call *call, struct branch *br, const struct call_ev *e
 void call_fail_branch(struct branch *br, int status, unsigned retry_after);
 bool call_early(struct call *call, struct branch *br, const struct call_ev *e); /* call_early.c; false: no early media in it */
 void call_late_answer(struct call *call, struct branch *br, struct sv offer);   /* call_late.c */
+void call_acked(struct call *call, struct leg *leg, struct sv body); /* EV_ACK in CALL_ACTIVE, CALL_CUT */
 /* call_fsm.c: shared by the actions. Each of these moves the state: last statement of an action. */
 void call_end(struct call *call, const struct leg_why *why);
 void call_settle(struct call *call); /* nothing is under way: CALL_ACTIVE, or CALL_CUT while a connection is lost */

@@ -78,6 +78,7 @@ struct exch {
     bool altered;                  /* so it must of a line's direction or codecs */
     bool moved;                    /* a matter of one side only, as an ICE restart is */
     bool early, early_up, early_none; /* before the answer only the core is heard; the WIC too; nobody (RFC 5009) */
+    bool quiet;                    /* the offerer waits for no answer: its own came in an ACK */
     bool told;                     /* the WIC has its answer: what the core says later changes T2 alone */
     unsigned n_early;              /* descriptions that came before the answer */
     struct layout *saved;          /* before the one that is being read */
@@ -108,6 +109,8 @@ int exch_write_offer(struct exch *x, const struct media *m, struct sdp_own *own)
 int exch_write_answer(struct exch *x, const struct media *m, struct sdp_own *own);
 /* The answer when the other side need not be asked: what was said last, in an answer's words. */
 int exch_write_again(struct exch *x, const struct media *m, struct sdp_own *own);
+/* Our own wish when the core asks for an offer inside a call: what was said last, with every line in both directions. */
+int exch_write_wish(struct sdp_own *own);
 unsigned exch_open(const struct exch *x); /* channels and lines that are left */
 bool exch_asks(const struct exch *x);     /* does the other side have to agree? */
 /* Keeps the layout without what is gone, in *keep (replaced and freed). 0, -ENOMEM: nothing changed. */

@@ -161,6 +161,15 @@ static int again_trans(struct sdp_attr *attrs, const struct tport *tp, const str
     return 0;
 }
 
+static bool is_direction(struct sv name)
+{
+    for (unsigned d = SDP_SENDRECV; d <= SDP_INACTIVE; d++) {
+        if (sv_is(name, rtp_dir_name((enum sdp_dir)d)))
+            return true;
+    }
+    return false;
+}
+
 static int again_rtp(struct exch *x, struct sdp_media *md, const struct rline *r, enum sip_side to)
 {
     const struct codec_list *agreed = &r->codecs[to];
@@ -172,7 +181,7 @@ static int again_rtp(struct exch *x, struct sdp_media *md, const struct rline *r
     if (!fmts.p)
         return -ENOMEM;
     DL_FOREACH(md->attrs, at) {
-        if (sv_is(at->name, "sendrecv") || sv_is(at->name, "sendonly") || sv_is(at->name, "recvonly") || sv_is(at->name, "inactive"))
+        if (is_direction(at->name))
             at->name = sv_from(rtp_dir_name(dir));
     }
     if (!sv_eq(md->fmts, fmts)) {
@@ -268,4 +277,30 @@ int exch_write_again(struct exch *x, const struct media *m, struct sdp_own *own)
     addrtype = s->origin.addrtype;
     addr = s->origin.addr;
     return err ? err : sdp_own_print(own, s, addrtype, addr);
+}
+
+int exch_write_wish(struct sdp_own *own)
+{
+    struct arena *a = arena_new(SDP_ARENA_MAX);
+    struct sv copy = a ? arena_sv(a, sdp_own_body(own)) : SV_NONE;
+    struct sdp_media *md;
+    struct sdp_attr *at;
+    struct sdp_err e;
+    struct sdp *s;
+    int err = copy.p ? sdp_parse(a, copy, SDP_SIP, &s, &e) : -ENOMEM;
+
+    if (err)
+        goto out;
+    DL_FOREACH(s->media, md) {
+        if (!sv_is(md->media, "audio") && !sv_is(md->media, "video"))
+            continue;
+        DL_FOREACH(md->attrs, at) {
+            if (is_direction(at->name))
+                at->name = SV("sendrecv");
+        }
+    }
+    err = sdp_own_print(own, s, s->origin.addrtype, s->origin.addr);
+out:
+    arena_free(a);
+    return err;
 }

@@ -12,7 +12,7 @@
 #include "tests/fake/call_world.h"
 
 enum kind { MO, MT, MT_FORK, MO_ADD, MO_REMOVE, MT_ADD, AV_MO, AV_EARLY, AV_MT, AV_LATE, AV_BUNDLE, AV_VIDEO_W2, AV_VIDEO_MW,
-            AV_HOLD, KINDS };
+            AV_HOLD, AV_ASKED, KINDS };
 enum fault {
     F_NONE,
     F_CANCEL,
@@ -132,12 +132,12 @@ static bool step(enum kind k, bool *changed)
     } else if (o) {
         respond(o, 200, NULL);
     } else if (unacked()) {
-        ack_with(unacked(), true, k == AV_LATE ? A3 : NULL);
+        ack_with(unacked(), true, k == AV_LATE ? A3 : k == AV_ASKED ? MW_HEAD MW_AUDIO("49170", "sendonly") : NULL);
     } else if (W.calls->list && W.calls->list->fsm.state == CALL_RE_RESETTING) {
         fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
     } else if (!*changed && k >= AV_VIDEO_W2 && W.calls->list && W.calls->list->fsm.state == CALL_ACTIVE) {
         *changed = true;
-        inside(dlg_of(k == AV_VIDEO_MW ? SIP_MW : SIP_W2), "INVITE", change_av(k));
+        inside(dlg_of(k == AV_VIDEO_MW || k == AV_ASKED ? SIP_MW : SIP_W2), "INVITE", k == AV_ASKED ? NULL : change_av(k));
     } else if (!*changed && k >= MO_ADD && k < AV_MO && W.calls->list && W.calls->list->fsm.state == CALL_ACTIVE) {
         *changed = true;
         d = dlg_of(k == MT_ADD ? SIP_MW : SIP_W2);

@@ -779,9 +779,40 @@ static void test_offerless_faults(void **state)
     world_close();
 }
 
+/* The core asks for an offer and resumes, or moves, with the answer in its ACK. */
+static void test_offerless_inside(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    establish(AUDIO_ONLY("sendrecv"), MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    in = inside(dlg_of(SIP_MW), "INVITE", MW_HEAD MW_AUDIO("49170", "sendonly"));
+    respond(out_pending("INVITE"), 200, W2_ANSWER("0 126", "recvonly"));
+    all_ok();
+    TEXT(in->body, "a=recvonly\r\n");
+    ack(in);
+    in = inside(dlg_of(SIP_MW), "INVITE", NULL);
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 30000 RTP/AVP 0 126\r\n", "a=sendrecv\r\n", "!recvonly");
+    ack_with(in, true, MW_HEAD MW_AUDIO("49500", "sendrecv"));
+    TEXT(out_pending("INVITE")->body, "a=sendrecv\r\n", "a=setup:actpass\r\n");
+    respond(out_pending("INVITE"), 200, W2_ANSWER("0 126", "sendrecv"));
+    OP("MOD ip/1/access/8\n S1 sr");
+    op_ok(op_pending());
+    OP("MOD ip/1/core/7\n S1 sr R(v=0| c=IN IP4 10.20.0.99| m=audio 49500");
+    op_ok(op_pending());
+    assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE);
+    in = inside(dlg_of(SIP_MW), "INVITE", NULL);
+    ack(in); /* an ACK that says nothing changes nothing */
+    assert_null(op_pending());
+    hang_up(SIP_W2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_offerless_inside),
         cmocka_unit_test(test_early),
         cmocka_unit_test(test_early_both_ways),
         cmocka_unit_test(test_early_fork),

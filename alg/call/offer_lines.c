@@ -1,0 +1,65 @@
+/* Where something new finds its place: StreamIDs, m= lines of both sides, mids (RFC 3264 8.1, RFC 9143). */
+#include "alg/call/offer.h"
+
+uint16_t exch_free_stream(const struct layout *l)
+{
+    for (uint16_t id = 1;; id++) {
+        bool used = id == l->dc_stream || id == l->bundle_stream;
+
+        for (unsigned i = 0; i < l->n; i++)
+            used = used || l->ch[i].stream == id;
+        for (unsigned i = 0; i < l->n_rtp; i++)
+            used = used || l->rtp[i].stream == id;
+        if (!used)
+            return id;
+    }
+}
+
+int exch_free_slot(struct layout *l, const char *media, struct sv proto, struct sv fmts)
+{
+    struct ims_slot *s = NULL;
+
+    for (unsigned i = 0; i < l->n_ims && !s; i++) {
+        if (l->ims[i].chan < 0 && l->ims[i].rtp < 0 && sv_is(l->ims[i].media, media))
+            s = &l->ims[i];
+    }
+    if (!s && l->n_ims == SDP_LINES_MAX)
+        return -1;
+    if (!s)
+        s = &l->ims[l->n_ims++];
+    *s = (struct ims_slot){.media = sv_from(media), .proto = proto, .fmts = fmts, .chan = -1, .rtp = -1};
+    return (int)(s - l->ims);
+}
+
+/* A number that no line of the WIC has as its mid. */
+static struct sv free_mid(struct exch *x)
+{
+    for (unsigned n = 0;; n++) {
+        char *mid = arena_printf(x->a, "%u", n);
+        bool used = false;
+
+        for (unsigned i = 0; mid && i < x->lay.n_web; i++)
+            used = used || sv_is(x->lay.web[i].mid, mid);
+        if (!used)
+            return sv_from(mid);
+    }
+}
+
+int exch_web_line(struct exch *x, struct web_line line)
+{
+    struct layout *l = &x->lay;
+    unsigned at = l->n_web;
+
+    for (unsigned i = 0; i < l->n_web; i++) {
+        if (l->web[i].kind == WEB_REFUSED && sv_eq(l->web[i].media, line.media))
+            at = i;
+    }
+    if (at == SDP_LINES_MAX)
+        return -1;
+    line.mid = free_mid(x);
+    if (!line.mid.p)
+        return -1;
+    l->web[at] = line;
+    l->n_web += at == l->n_web;
+    return (int)at;
+}
