@@ -107,6 +107,15 @@ void exch_free(struct exch *x)
         arena_free(x->a);
 }
 
+bool exch_drops(const struct exch *x, uint16_t stream)
+{
+    for (unsigned i = 0; x && i < x->lay.n_rtp; i++) {
+        if (x->lay.rtp[i].stream == stream)
+            return x->lay.rtp[i].state == CHAN_GONE;
+    }
+    return false;
+}
+
 unsigned exch_open(const struct exch *x)
 {
     unsigned n = 0;

@@ -112,6 +112,8 @@ int exch_write_again(struct exch *x, const struct media *m, struct sdp_own *own)
 /* Our own wish when the core asks for an offer inside a call: what was said last, with every line in both directions. */
 int exch_write_wish(struct sdp_own *own);
 unsigned exch_open(const struct exch *x); /* channels and lines that are left */
+/* Does this exchange take the line with that StreamID away? A browser closes its transport before it answers. x may be NULL. */
+bool exch_drops(const struct exch *x, uint16_t stream);
 bool exch_asks(const struct exch *x);     /* does the other side have to agree? */
 /* Keeps the layout without what is gone, in *keep (replaced and freed). 0, -ENOMEM: nothing changed. */
 int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay);

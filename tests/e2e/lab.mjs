@@ -37,10 +37,19 @@ export class Lab {
   async up({ alg = [], agw = [], farArgs = [] } = {}) {
     this.agw = this.start('agw', agw);
     this.alg = this.start('alg', alg);
-    this.far = this.start('lab-far', ['--page', 'tests/lab/page', '--jssip', join(BUILD, 'jssip.js'), ...farArgs]);
-    await until('far end', () => ok(`${far}/config.json`));
+    await this.startFar(farArgs);
     await until('alg', () => ok('http://127.0.0.1:9101/health'));
     await until('agw', () => ok('http://127.0.0.1:9102/health'));
+  }
+  async startFar(farArgs) {
+    this.far = this.start('lab-far', ['--page', 'tests/lab/page', '--jssip', join(BUILD, 'jssip.js'), ...farArgs]);
+    await until('far end', () => ok(`${far}/config.json`));
+  }
+  async restartFar(farArgs) {
+    this.far.kill('SIGTERM');
+    await this.far.done;
+    this.processes = this.processes.filter((p) => p.child !== this.far);
+    await this.startFar(farArgs);
   }
   async down() { // returns what did not end with status 0
     const bad = [];
