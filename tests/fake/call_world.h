@@ -457,7 +457,7 @@ static void op_ok(struct op *op)
     arena_free(a);
 }
 
-static void op_fail(struct op *op, unsigned code)
+static inline void op_fail(struct op *op, unsigned code)
 {
     struct iq_result r = {.code = code, .timeout = code == 0};
 
@@ -466,7 +466,7 @@ static void op_fail(struct op *op, unsigned code)
 }
 
 /* The newest of a kind without an end. */
-static struct sip_out *out_pending(const char *method)
+static inline struct sip_out *out_pending(const char *method)
 {
     struct sip_out *o, *found = NULL;
 
@@ -476,7 +476,7 @@ static struct sip_out *out_pending(const char *method)
     return found;
 }
 
-static void respond_with(struct sip_out *o, int status, const char *body, const char *early)
+static inline void respond_with(struct sip_out *o, int status, const char *body, const char *early)
 {
     struct sip_msg m = {.method = o->method, .status = status, .body = body, .side = o->dlg->side, .flow = o->dlg->flow,
                         .header = {{early ? "P-Early-Media" : NULL, early}}};
@@ -488,7 +488,7 @@ static void respond_with(struct sip_out *o, int status, const char *body, const 
         o->cb(o->arg, o, status, &m);
 }
 
-static void respond(struct sip_out *o, int status, const char *body)
+static inline void respond(struct sip_out *o, int status, const char *body)
 {
     respond_with(o, status, body, NULL);
 }
@@ -503,7 +503,7 @@ static struct sip_in *in_new(const char *method)
     return in;
 }
 
-static struct sip_in *request(struct sip_msg m)
+static inline struct sip_in *request(struct sip_msg m)
 {
     struct sip_in *in = in_new(m.method);
 
@@ -512,7 +512,7 @@ static struct sip_in *request(struct sip_msg m)
 }
 
 /* A request of the peer inside a dialog. */
-static struct sip_in *inside(struct sip_dlg *d, const char *method, const char *body)
+static inline struct sip_in *inside(struct sip_dlg *d, const char *method, const char *body)
 {
     struct sip_in *in = in_new(method);
     struct sip_msg m = {.method = method, .body = body, .side = d->side, .flow = d->flow, .to_tag = "t"};
@@ -523,7 +523,7 @@ static struct sip_in *inside(struct sip_dlg *d, const char *method, const char *
     return in;
 }
 
-static void ack_with(struct sip_in *in, bool came, const char *body)
+static inline void ack_with(struct sip_in *in, bool came, const char *body)
 {
     struct sip_msg m = {.method = "ACK", .body = body};
     void (*cb)(void *, const struct sip_msg *) = in->ack;
@@ -535,17 +535,17 @@ static void ack_with(struct sip_in *in, bool came, const char *body)
         cb(in->ack_arg, came ? &m : NULL);
 }
 
-static void ack_or_not(struct sip_in *in, bool came)
+static inline void ack_or_not(struct sip_in *in, bool came)
 {
     ack_with(in, came, NULL);
 }
 
-static void ack(struct sip_in *in)
+static inline void ack(struct sip_in *in)
 {
     ack_or_not(in, true);
 }
 
-static struct sip_dlg *dlg_of(enum sip_side side)
+static inline struct sip_dlg *dlg_of(enum sip_side side)
 {
     struct sip_dlg *d;
 
@@ -579,7 +579,7 @@ static void world_open(unsigned flows)
 }
 
 /* Every thread of a call still open is given its ordinary end. late_200: a cancelled INVITE is answered all the same. */
-static void world_drain(bool late_200, const char *answer)
+static inline void world_drain(bool late_200, const char *answer)
 {
     for (unsigned i = 0; i < 200; i++) {
         struct sip_in *in, *waiting = NULL;

@@ -273,6 +273,76 @@ static void test_local(void **state)
     }
 }
 
+static void read_codecs(struct arena *a, const char *line, enum rtp_kind kind, struct codec_list *out)
+{
+    codec_read(parse(a, arena_printf(a, "%s%s", HEAD "c=IN IP4 10.0.0.1\r\n", line))->media, kind, &sdp_policy_default, out);
+}
+
+/* sip-sdp 3.9: one audio codec with what belongs to it; the numbers of each side; what looks alike and is not. */
+static void test_codecs_agree(void **state)
+{
+    static const struct {
+        enum rtp_kind kind;
+        const char *offer, *answer, *mine, *theirs;
+    } rows[] = {
+        {RTP_AUDIO, "m=audio 9 RTP/AVP 111 0 110 126 13\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\n",
+         "m=audio 9 RTP/AVP 0 8 111 126 13\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:126 telephone-event/8000\r\n", "0 126 13", "0 126 13"},
+        {RTP_AUDIO, "m=audio 9 RTP/AVP 111 110\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:110 telephone-event/48000\r\n",
+         "m=audio 9 RTP/AVP 96 97\r\na=rtpmap:96 OPUS/48000/2\r\na=rtpmap:97 telephone-event/48000\r\n", "111 110", "96 97"},
+        {RTP_AUDIO, "m=audio 9 RTP/AVP 111\r\na=rtpmap:111 opus/48000/2\r\n", "m=audio 9 RTP/AVP 111\r\na=rtpmap:111 opus/48000\r\n", "0", "0"},
+        {RTP_AUDIO, "m=audio 9 RTP/AVP 97\r\na=rtpmap:97 AMR/8000\r\n",
+         "m=audio 9 RTP/AVP 97\r\na=rtpmap:97 AMR/8000\r\na=fmtp:97 octet-align=1\r\n", "0", "0"},
+        {RTP_VIDEO, "m=video 9 RTP/AVPF 98 102\r\na=rtpmap:98 H264/90000\r\na=rtpmap:102 H264/90000\r\na=fmtp:102 packetization-mode=1\r\n",
+         "m=video 9 RTP/AVPF 99\r\na=rtpmap:99 H264/90000\r\na=fmtp:99 profile-level-id=42e01f; packetization-mode=1\r\n", "102", "99"},
+        {RTP_VIDEO, "m=video 9 RTP/AVPF 96 97\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:97 H264/90000\r\n",
+         "m=video 9 RTP/AVPF 97 96\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:97 H264/90000\r\n", "97 96", "97 96"},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena *a = arena_new(1u << 20);
+        struct codec_list offered, answered, mine, theirs;
+
+        read_codecs(a, rows[i].offer, rows[i].kind, &offered);
+        read_codecs(a, rows[i].answer, rows[i].kind, &answered);
+        codec_agree(&offered, &answered, rows[i].kind, &mine, &theirs);
+        assert_true(sv_is(codec_fmts(a, &mine), rows[i].mine));
+        assert_true(sv_is(codec_fmts(a, &theirs), rows[i].theirs));
+        arena_free(a);
+    }
+}
+
+static void test_codec_bounds(void **state)
+{
+    static char text[40000];
+    struct buf b = buf_over(text, sizeof text - 1);
+    struct arena *a = arena_new(1u << 22);
+    struct codec_list l;
+
+    (void)state;
+    buf_str(&b, "m=audio 9 RTP/AVP");
+    for (int i = 0; i < 128; i++)
+        buf_printf(&b, " %d", i);
+    buf_str(&b, "\r\n");
+    for (int i = 0; i < 128; i++)
+        buf_printf(&b, "a=rtpmap:%d opus/48000/2\r\n", i);
+    text[b.len] = '\0';
+    read_codecs(a, text, RTP_AUDIO, &l);
+    assert_int_equal(l.n, CODEC_MAX);
+    read_codecs(a, "m=audio 9 RTP/AVP 0 0 0 300 99999999999 8x -3 50 51 52\r\na=rtpmap:50 opus/0\r\na=rtpmap:51 /8000\r\na=rtpmap:52 PCMU/8000/999\r\n",
+                RTP_AUDIO, &l);
+    assert_int_equal(l.n, 1); /* once, and nothing of the rest */
+    b = buf_over(text, sizeof text - 1);
+    buf_str(&b, "m=audio 9 RTP/AVP 0\r\na=fmtp:0 ");
+    for (int i = 0; i <= CODEC_FMTP_MAX; i++)
+        buf_str(&b, "x");
+    buf_str(&b, "\r\n");
+    text[b.len] = '\0';
+    read_codecs(a, text, RTP_AUDIO, &l);
+    assert_int_equal(l.n, 0);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_levels),         cmocka_unit_test(test_bad_lines),  cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_channels_that_msrp_forbids), cmocka_unit_test(test_setup), cmocka_unit_test(test_ims_lines),
         cmocka_unit_test(test_own_versions),   cmocka_unit_test(test_local),
+        cmocka_unit_test(test_codecs_agree),   cmocka_unit_test(test_codec_bounds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,54 @@
+/* Steps of calls with audio and video, for the programs that test them. */
+#pragma once
+
+#include "tests/fake/call_media.h"
+#include "tests/fake/call_world.h"
+
+static inline void expect_text(const char *text, const char *const *parts)
+{
+    assert_non_null(text);
+    for (; *parts; parts++) {
+        bool no = **parts == '!';
+
+        if (!strstr(text, *parts + no) != no)
+            fail_msg("%s in:\n%s", *parts, text);
+    }
+}
+#define TEXT(t, ...) expect_text(t, (const char *const[]){__VA_ARGS__, NULL})
+#define OP(...) (assert_non_null(op_pending()), TEXT(op_pending()->text, __VA_ARGS__))
+
+static inline struct sip_in *originate(const char *body)
+{
+    return request((struct sip_msg){.method = "INVITE", .uri = "sip:bob@home.net", .body = body, .side = SIP_W2, .flow = WIC_FLOW});
+}
+
+static inline struct sip_in *terminate(const char *body)
+{
+    return request((struct sip_msg){.method = "INVITE", .uri = "sip:alice@home.net", .body = body, .side = SIP_MW});
+}
+
+static inline void hang_up(enum sip_side side)
+{
+    assert_int_equal(inside(dlg_of(side), "BYE", NULL)->status, 200);
+    world_drain(false, NULL);
+    world_close();
+}
+
+static inline struct sip_in *establish(const char *offer, const char *answer)
+{
+    struct sip_in *in = originate(offer);
+
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, answer);
+    op_ok(op_pending());
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    ack(in);
+    return in;
+}
+
+static inline void all_ok(void)
+{
+    while (op_pending())
+        op_ok(op_pending());
+}

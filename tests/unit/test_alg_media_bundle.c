@@ -1,0 +1,209 @@
+/* Audio and video by other transports: bundles, SDES; and lines that nothing can be made of (sip-sdp 3.3, 3.4, chart F21). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/log.h"
+#include "tests/fake/call_steps.h"
+
+/* F21: what has no transport of its own is refused where nothing is bundled. */
+static void test_bundle_only_strict(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    in = originate(W2_MAX_BUNDLE);
+    OP("S1 in", "!S2");
+    op_ok(op_pending());
+    TEXT(out_pending("INVITE")->body, "m=audio 30000 ", "!m=video", "!m=message");
+    respond(out_pending("INVITE"), 200, MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    op_ok(op_pending());
+    op_ok(op_pending());
+    TEXT(in->body, "m=audio 40002 ", "m=video 0 UDP/TLS/RTP/SAVPF 96 97 102\r\n", "m=application 0 ", "!BUNDLE");
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+/* Profile "browser": one transport, whose owner is the first line. */
+static void test_bundle(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    W.calls->conf.policy.browser = true;
+    in = originate(W2_MAX_BUNDLE);
+    OP("S1 in", "S2 in", "S4 in");
+    op_ok(op_pending());
+    TEXT(out_pending("INVITE")->body, "m=audio 30000 ", "m=video 30002 ", "m=message 31000 ", "!BUNDLE", "!mid", "!extmap");
+    respond(out_pending("INVITE"), 200, A3 MW_MSRP("49200", "active"));
+    op_ok(op_pending());
+    OP("ADD ip/$/access/$ groupse=[SCTP 4] groupse=[BUNDLE 1 2 3]", "S1 sr", "a=ice-ufrag:$", "a=mid:0| a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid|",
+       "a=ssrc:3735928559 cname:k2j4|", "S2 sr realm=access.example.net L(v=0| c=IN IP4 $| m=video $ UDP/TLS/RTP/SAVPF 102| "
+       "a=rtpmap:102 H264/90000| a=fmtp:102 packetization-mode=1;profile-level-id=42e01f| a=rtcp-mux| a=mid:1| a=extmap:4 ",
+       "a=ssrc:77 cname:k2j4|", "S3 sr realm=access.example.net strdeagg=4 L(v=0| c=IN IP4 $| m=application $ UDP/DTLS/SCTP webrtc-datachannel| "
+       "a=sctp-port:$| a=max-message-size:$| a=mid:2| )");
+    assert_ptr_equal(strstr(op_pending()->text, "EstBNC"), strrchr(op_pending()->text, 'E')); /* once */
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "a=group:BUNDLE 0 1 2\r\n", "m=audio 40004 ", "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n", "m=video 40004 ",
+         "m=application 40004 ", "!bundle-only", "!ssrc-audio-level");
+    ack(in);
+    /* the first line goes: its transport stays for the others */
+    in = inside(dlg_of(SIP_MW), "INVITE", MW_HEAD "m=audio 0 RTP/AVP 0\r\n" MW_VIDEO("49180") MW_MSRP("49200", "active"));
+    TEXT(out_pending("INVITE")->body, "a=group:BUNDLE 1 2\r\n", "m=audio 0 ", "m=video 40004 ", "m=application 40004 ", "!bundle-only");
+    respond(out_pending("INVITE"), 200,
+            W2_HEAD "a=group:BUNDLE 1 2\r\nm=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\nc=IN IP4 0.0.0.0\r\n" W2_VIDEO("102", "passive") W2_DC("2", "passive"));
+    OP("MOD ip/1/access/8 groupse=[SCTP 4] groupse=[BUNDLE 1 2 3]", "S1 in", "!L{}");
+    all_ok();
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 0 ", "m=video 30002 ");
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+/* The core calls: we offer the bundle. */
+static void test_bundle_offered(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    W.calls->conf.policy.browser = true;
+    in = terminate(A3);
+    OP("ADD ip/$/access/$ groupse=[BUNDLE 1 2]", "S1 in", "a=mid:0| a=extmap:1 ", "S2 in", "a=mid:1|");
+    op_ok(op_pending());
+    TEXT(out_pending("INVITE")->body, "a=group:BUNDLE 0 1\r\n", "m=audio 40000 ", "m=video 0 UDP/TLS/RTP/SAVPF 102\r\n", "a=bundle-only\r\n",
+         "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\n");
+    respond(out_pending("INVITE"), 200, W2_HEAD "a=group:BUNDLE 0 1\r\n" W2_AUDIO("54500", "0 126", "active", "sendrecv") W2_VIDEO("102", "active"));
+    OP("MOD ip/1/access/8 groupse=[BUNDLE 1 2]", "S1 sr R(", "S2 sr R(", "!EstBNC");
+    op_ok(op_pending());
+    OP("S1 sr", "S2 sr");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 3000", "m=video 3000");
+    ack(in);
+    hang_up(SIP_W2);
+    /* a browser that does not bundle keeps the first line only */
+    world_open(1);
+    W.calls->conf.policy.browser = true;
+    in = terminate(A3);
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, W2_HEAD W2_AUDIO("54500", "0 126", "active", "sendrecv") "m=video 0 UDP/TLS/RTP/SAVPF 102\r\n");
+    OP("S1 sr R(", "S2 - L{} R{}");
+    all_ok();
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 3000", "m=video 0 RTP/AVPF");
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+/* SDES: a client that is no browser, without ICE; and a core that wants SRTP. */
+static void test_sdes(void **state)
+{
+    static const char offer[] = W2_HEAD "m=audio 5000 RTP/SAVP 0 126\r\nc=IN IP4 203.0.113.7\r\na=rtpmap:126 telephone-event/8000\r\n"
+                                        "a=crypto:7 F8_128_HMAC_SHA1_80 inline:eA==\r\n"
+                                        "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n";
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    W.calls->conf.policy.core_proto[RTP_AUDIO] = "RTP/SAVP";
+    in = originate(offer);
+    OP("m=audio $ RTP/SAVP 0 126|", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:");
+    op_ok(op_pending());
+    TEXT(out_pending("INVITE")->body, "m=audio 30000 RTP/SAVP 0 126\r\n", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:", "!d0Rm");
+    respond(out_pending("INVITE"), 200, MW_HEAD "m=audio 49170 RTP/SAVP 0 126\r\na=rtpmap:126 telephone-event/8000\r\n"
+                                                "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n");
+    OP("S1 sr R(", "inline:WVNf");
+    op_ok(op_pending());
+    OP("ADD ip/$/access/$", "L(v=0| c=IN IP4 $| m=audio $ RTP/SAVP 0 126|", "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:",
+       "R(v=0| c=IN IP4 203.0.113.7| m=audio 5000 RTP/SAVP 0 126|", "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:d0Rm", " latch", "!astuns", "!EstBNC",
+       "!ice", "!fingerprint", "!mux");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 40002 RTP/SAVP 0 126\r\n", "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:", "!d0Rm", "!WVNf", "!mux", "!setup");
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+static void test_refused_offers(void **state)
+{
+    static const struct {
+        enum sip_side side;
+        const char *body, *warning;
+    } rows[] = {
+        {SIP_W2, W2_HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\n" W2_SEC("actpass") "a=rtpmap:111 opus/48000/2\r\n", "305"},
+        {SIP_W2, W2_HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\n" W2_ICE "a=setup:actpass\r\na=rtpmap:111 opus/48000/2\r\n", "fingerprint"},
+        {SIP_W2, W2_HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\n" W2_ICE W2_SEC("holdconn") "a=rtpmap:111 opus/48000/2\r\n", "setup"},
+        {SIP_W2, W2_HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111 126\r\nc=IN IP4 0.0.0.0\r\n" W2_ICE W2_SEC("actpass") "a=rtpmap:111 opus\r\n"
+                 "a=rtpmap:126 telephone-event/8000\r\n", "codec"},
+        {SIP_W2, W2_HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 200 -1 x 0x\r\nc=IN IP4 0.0.0.0\r\n" W2_ICE W2_SEC("actpass"), "codec"},
+        {SIP_W2, W2_HEAD "m=audio 9 RTP/AVP 0\r\nc=IN IP4 203.0.113.7\r\n", "304"}, /* no plain RTP to browsers */
+        {SIP_W2, W2_HEAD "m=audio 9 RTP/SAVP 0\r\nc=IN IP4 203.0.113.7\r\n", "crypto"},
+        {SIP_W2, W2_HEAD "m=text 9 UDP/TLS/RTP/SAVPF 98\r\nc=IN IP4 203.0.113.7\r\n", "304"},
+        {SIP_MW, MW_HEAD "m=audio 0 RTP/AVP 0\r\n", "304"},
+        {SIP_MW, MW_HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n", "304"},
+        {SIP_MW, MW_HEAD "m=audio 9 RTP/AVP 18\r\n", "codec"},
+        {SIP_MW, MW_HEAD "m=audio 9 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 nothing\r\n", "crypto"},
+        {SIP_MW, "v=0\r\no=ue 5 5 IN IP4 h.example\r\ns=-\r\nc=IN IP4 h.example\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n", "numeric"},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sip_in *in;
+
+        world_open(1);
+        in = rows[i].side == SIP_W2 ? originate(rows[i].body) : terminate(rows[i].body);
+        assert_int_equal(in->status, 488);
+        TEXT(in->headers, rows[i].warning);
+        assert_null(W.ctxs);
+        world_close();
+    }
+}
+
+/* Answers that nothing can be made of end the call, whatever they are. */
+static void test_bad_answers(void **state)
+{
+    static const char *const rows[] = {
+        MW_HEAD "m=audio 0 RTP/AVP 0\r\n",
+        MW_HEAD "m=audio 49170 RTP/AVP 18\r\n",
+        MW_HEAD "m=audio 49170 RTP/AVP 126\r\na=rtpmap:126 telephone-event/8000\r\n",
+        MW_HEAD "m=audio 49170 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n",
+        MW_HEAD "m=video 49170 RTP/AVP 0\r\n",
+        MW_HEAD "m=audio 49170 RTP/AVP 0\r\nm=audio 49172 RTP/AVP 0\r\n",
+        "v=0",
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sip_in *in;
+
+        world_open(1);
+        in = originate(AUDIO_ONLY("sendrecv"));
+        op_ok(op_pending());
+        respond(out_pending("INVITE"), 200, rows[i]);
+        assert_true(in->status == 488 || in->status == 500);
+        world_drain(false, NULL);
+        world_close();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bundle_only_strict),
+        cmocka_unit_test(test_bundle),
+        cmocka_unit_test(test_bundle_offered),
+        cmocka_unit_test(test_sdes),
+        cmocka_unit_test(test_refused_offers),
+        cmocka_unit_test(test_bad_answers),
+    };
+
+    log_init(LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

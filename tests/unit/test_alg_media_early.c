@@ -1,0 +1,240 @@
+/* Descriptions at other times than usual: early media, forks, offers that the core asks for (sip-sdp 2.5, 2.8, charts F15, F16). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/log.h"
+#include "tests/fake/call_steps.h"
+
+/* Early media (sip-sdp 2.5): the WIC has its answer with the first 18x that has one; only the core is heard until the 200. */
+static void test_early(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    in = originate(AUDIO_ONLY("sendrecv"));
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 183, MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    assert_int_equal(in->provisional, 100);
+    OP("MOD ip/1/core/7", "S1 ro R(v=0| c=IN IP4 10.20.0.99| m=audio 49170");
+    op_ok(op_pending());
+    OP("ADD ip/$/access/$", "S1 so realm", "EstBNC astuns");
+    op_ok(op_pending());
+    assert_int_equal(in->provisional, 183);
+    TEXT(in->early, "m=audio 40002 UDP/TLS/RTP/SAVPF 0 126\r\n", "a=setup:active\r\n");
+    respond(out_pending("INVITE"), 180, NULL);
+    assert_int_equal(in->provisional, 180);
+    respond(out_pending("INVITE"), 183, MW_HEAD MW_AUDIO("49170", "sendrecv")); /* the same again */
+    assert_null(op_pending());
+    respond(out_pending("INVITE"), 200, MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    assert_int_equal(dlg_of(SIP_MW)->acks, 1);
+    OP("MOD ip/1/core/7\n S1 sr", "! R(");
+    op_ok(op_pending());
+    OP("MOD ip/1/access/8\n S1 sr", "! R(", "!astuns");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    assert_string_equal(in->body, in->early);
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+/* Both directions by P-Early-Media, and an answer without a body: nothing is left to say. */
+static void test_early_both_ways(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    in = originate(AUDIO_ONLY("sendrecv"));
+    op_ok(op_pending());
+    respond_with(out_pending("INVITE"), 183, MW_HEAD MW_AUDIO("49170", "sendrecv"), "sendrecv");
+    OP("S1 sr R(");
+    op_ok(op_pending());
+    OP("S1 sr");
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, NULL);
+    assert_null(op_pending());
+    assert_int_equal(in->status, 200);
+    ack(in);
+    hang_up(SIP_MW);
+}
+
+/* F16: another callee of the core's fork answers. T2 turns to it, the WIC hears nothing of it. */
+static void test_early_fork(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    in = originate(AUDIO_ONLY("sendrecv"));
+    op_ok(op_pending());
+    respond_with(out_pending("INVITE"), 183, MW_HEAD MW_AUDIO("49170", "sendrecv"), "sendonly");
+    op_ok(op_pending());
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 183, MW_HEAD MW_AUDIO("50000", "sendrecv"));
+    OP("MOD ip/1/core/7\n S1 - R(v=0| c=IN IP4 10.20.0.99| m=audio 50000");
+    respond(out_pending("INVITE"), 200, "v=0\r\no=ue 5 5 IN IP4 10.20.0.98\r\ns=-\r\nc=IN IP4 10.20.0.98\r\nt=0 0\r\n" MW_AUDIO("51000", "sendrecv"));
+    assert_int_equal(in->status, 0); /* the gateway first */
+    op_ok(op_pending());
+    OP("MOD ip/1/core/7\n S1 sr R(v=0| c=IN IP4 10.20.0.98| m=audio 51000");
+    op_ok(op_pending());
+    OP("MOD ip/1/access/8\n S1 sr", "! R(");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    assert_string_equal(in->body, in->early);
+    ack(in);
+    hang_up(SIP_W2);
+    /* one that wants another codec cannot be had without transcoding */
+    world_open(1);
+    in = originate(AUDIO_ONLY("sendrecv"));
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 183, MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    op_ok(op_pending());
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 183, MW_HEAD "m=audio 50000 RTP/AVP 8\r\n"); /* of no use, not the end */
+    assert_null(op_pending());
+    respond(out_pending("INVITE"), 200, MW_HEAD "m=audio 50000 RTP/AVP 8\r\n");
+    assert_int_equal(in->status, 488);
+    world_drain(false, NULL);
+    world_close();
+}
+
+static void test_early_useless(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    in = originate(AUDIO_ONLY("sendrecv"));
+    op_ok(op_pending());
+    for (unsigned i = 0; i < 40; i++)
+        respond(out_pending("INVITE"), 183, i % 2 ? "v=1" : MW_HEAD "m=audio 0 RTP/AVP 0\r\n");
+    assert_null(op_pending());
+    assert_int_equal(in->provisional, 183);
+    assert_string_equal(in->early, "");
+    respond(out_pending("INVITE"), 200, MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    op_ok(op_pending());
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+/* F15: the core lets the WIC offer. */
+static void test_offerless(void **state)
+{
+    struct sip_in *in;
+    struct sip_dlg *wic;
+
+    (void)state;
+    world_open(1);
+    in = terminate(NULL);
+    assert_null(op_pending());
+    assert_string_equal(out_pending("INVITE")->body, "");
+    respond(out_pending("INVITE"), 180, NULL);
+    assert_int_equal(in->provisional, 180);
+    wic = out_pending("INVITE")->dlg;
+    respond(out_pending("INVITE"), 200, A1);
+    assert_int_equal(wic->acks, 0);
+    OP("ADD ip/$/core/$", "S1 in", "S2 in");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 30000 RTP/AVP 111 0 8 110 126\r\n", "m=video 30002 RTP/AVPF 96 102\r\n", "!fingerprint");
+    ack_with(in, true, A3);
+    OP("MOD ip/1/core/7", "S1 sr R(", "S2 sr R(");
+    op_ok(op_pending());
+    OP("ADD ip/$/access/$", "S1 sr", "S2 sr", "EstBNC astuns");
+    assert_int_equal(wic->acks, 0);
+    op_ok(op_pending());
+    assert_int_equal(wic->acks, 1);
+    TEXT(wic->ack_body, "m=audio 40004 UDP/TLS/RTP/SAVPF 0 126\r\n", "m=video 40006 ", "a=setup:active\r\n");
+    assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE);
+    hang_up(SIP_W2);
+}
+
+static void test_offerless_faults(void **state)
+{
+    struct sip_in *in;
+    struct sip_out *o;
+
+    (void)state;
+    world_open(1); /* no offer comes */
+    in = terminate(NULL);
+    respond(o = out_pending("INVITE"), 200, NULL);
+    assert_int_equal(in->status, 488);
+    assert_int_equal(o->dlg->acks, 1);
+    assert_int_equal(o->dlg->byes, 1);
+    world_drain(false, NULL);
+    world_close();
+    world_open(1); /* no gateway resources */
+    in = terminate(NULL);
+    respond(out_pending("INVITE"), 200, A1);
+    op_fail(op_pending(), 510);
+    assert_int_equal(in->status, 503);
+    world_drain(false, NULL);
+    world_close();
+    world_open(1); /* no ACK, and one without an answer */
+    in = terminate(NULL);
+    respond(out_pending("INVITE"), 200, A1);
+    op_ok(op_pending());
+    ack_or_not(in, false);
+    world_drain(false, NULL);
+    world_close();
+    world_open(1);
+    in = terminate(NULL);
+    respond(out_pending("INVITE"), 200, A1);
+    op_ok(op_pending());
+    ack(in);
+    world_drain(false, NULL);
+    world_close();
+}
+
+/* The core asks for an offer and resumes, or moves, with the answer in its ACK. */
+static void test_offerless_inside(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    establish(AUDIO_ONLY("sendrecv"), MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    in = inside(dlg_of(SIP_MW), "INVITE", MW_HEAD MW_AUDIO("49170", "sendonly"));
+    respond(out_pending("INVITE"), 200, W2_ANSWER("0 126", "recvonly"));
+    all_ok();
+    TEXT(in->body, "a=recvonly\r\n");
+    ack(in);
+    in = inside(dlg_of(SIP_MW), "INVITE", NULL);
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 30000 RTP/AVP 0 126\r\n", "a=sendrecv\r\n", "!recvonly");
+    ack_with(in, true, MW_HEAD MW_AUDIO("49500", "sendrecv"));
+    TEXT(out_pending("INVITE")->body, "a=sendrecv\r\n", "a=setup:actpass\r\n");
+    respond(out_pending("INVITE"), 200, W2_ANSWER("0 126", "sendrecv"));
+    OP("MOD ip/1/access/8\n S1 sr");
+    op_ok(op_pending());
+    OP("MOD ip/1/core/7\n S1 sr R(v=0| c=IN IP4 10.20.0.99| m=audio 49500");
+    op_ok(op_pending());
+    assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE);
+    in = inside(dlg_of(SIP_MW), "INVITE", NULL);
+    ack(in); /* an ACK that says nothing changes nothing */
+    assert_null(op_pending());
+    hang_up(SIP_W2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_early),
+        cmocka_unit_test(test_early_both_ways),
+        cmocka_unit_test(test_early_fork),
+        cmocka_unit_test(test_early_useless),
+        cmocka_unit_test(test_offerless),
+        cmocka_unit_test(test_offerless_faults),
+        cmocka_unit_test(test_offerless_inside),
+    };
+
+    log_init(LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
