@@ -263,6 +263,8 @@ static int screen(struct calls *c, const struct sip_msg *m, struct leg_why *why)
 
     if (c->stopping || (c->conf.max_calls && c->n >= c->conf.max_calls))
         *why = (struct leg_why){.status = 503, .retry_after = 5 + rnd_u32() % (CALL_RETRY_MAX - 4)};
+    else if (session_asked(&(struct session){0}, m))
+        *why = (struct leg_why){.status = 422};
     else if (body.n == 0 && sip_msg_side(m) == SIP_MW)
         return 0;
     else if (body.n == 0) /* no browser does that */

@@ -196,7 +196,7 @@ void call_change(struct call *call, struct leg *leg, struct sv body)
         answer_offerless(call, leg);
         return;
     }
-    if (other->out || other->wait_ack || leg->wait_ack) { /* RFC 3261 14.2, sip-sdp 2.5: glare */
+    if (other->out || other->wait_ack || leg->out || leg->wait_ack) { /* RFC 3261 14.2, sip-sdp 2.5: glare */
         leg_refuse(leg, &(struct leg_why){.status = 491});
         return;
     }
@@ -211,10 +211,7 @@ static void cancel(struct call *call, const struct call_ev *e)
     if (e->leg != call->x_leg)
         return;
     leg_refuse(call->x_leg, &(struct leg_why){.status = 487});
-    if (other->out && !other->cancelled) {
-        other->cancelled = true;
-        sip_cancel(other->out, e->reason);
-    }
+    leg_cancel(other, e->reason);
 }
 
 /* What is the same in all states of a change. true: taken care of. */

@@ -10,7 +10,7 @@ static const char *const event_names[CALL_EVENTS] = {
     [EV_ANSWER] = "answer", [EV_REJECT] = "reject", [EV_CANCEL] = "cancel", [EV_ACK] = "ack",
     [EV_NO_ACK] = "no-ack", [EV_BYE] = "bye", [EV_REINVITE] = "reinvite", [EV_FAULT] = "fault",
     [EV_GONE] = "gone", [EV_FLOW_CLOSED] = "flow-closed", [EV_FLOW_BACK] = "flow-back",
-    [EV_RESET_DONE] = "reset-done", [EV_LINK] = "link", [EV_LEG_DONE] = "leg-done", [EV_STOP] = "stop", [EV_TIMEOUT] = "timeout",
+    [EV_RESET_DONE] = "reset-done", [EV_LINK] = "link", [EV_EXPIRED] = "expired", [EV_LEG_DONE] = "leg-done", [EV_STOP] = "stop", [EV_TIMEOUT] = "timeout",
 };
 
 static const struct fsm_timer default_timers[CALL_TIMERS] = {
@@ -25,7 +25,7 @@ static const struct fsm_timer default_timers[CALL_TIMERS] = {
     [T_REAP] = {"T_REAP", 1, "the stack to unwind"},
 };
 
-#define ENDS (ON(EV_BYE) | ON(EV_GONE) | ON(EV_FAULT) | ON(EV_STOP) | ON(EV_TIMEOUT) | ON(EV_CANCEL) | ON(EV_FLOW_CLOSED))
+#define ENDS (ON(EV_BYE) | ON(EV_EXPIRED) | ON(EV_GONE) | ON(EV_FAULT) | ON(EV_STOP) | ON(EV_TIMEOUT) | ON(EV_CANCEL) | ON(EV_FLOW_CLOSED))
 #define OVER (ON(CALL_DYING) | ON(CALL_DEAD))
 #define UP (ON(CALL_ACTIVE) | ON(CALL_CUT))
 #define CHANGES (ON(CALL_RE_RESERVING) | ON(CALL_RE_OFFERED) | ON(CALL_RE_CONF_T1) | ON(CALL_RE_CONF_T2))
@@ -166,6 +166,9 @@ void call_end_event(struct call *call, int ev, const struct call_ev *e)
         break;
     case EV_FAULT:
         call_end_status(call, 503, 0, e->reason);
+        break;
+    case EV_EXPIRED:
+        call_end_status(call, e->status, 0, e->reason);
         break;
     case EV_GONE:
         count_add(&call->calls->counts[CALL_C_IQ_FAILED], 1);

@@ -51,6 +51,7 @@ enum call_event {
     EV_FLOW_BACK,
     EV_RESET_DONE,
     EV_LINK,        /* NOTIFY: a connection of the core was lost, or is there again */
+    EV_EXPIRED,     /* a session timer ran out, or a PRACK never came: status and reason are given */
     EV_LEG_DONE,    /* our BYE was answered */
     EV_STOP,
     EV_TIMEOUT,
@@ -161,6 +162,7 @@ void call_bad_answer(struct call *call, int err);
 void call_iq_refused(struct call *call, const struct iq_result *r);
 bool call_commit(struct call *call);       /* the exchange went through; false: no memory */
 void call_progress(struct call *call, struct branch *br, const struct call_ev *e);
+int call_ask_again(struct branch *br);      /* the INVITE once more, after 422. 0: it is out */
 void call_fail_branch(struct branch *br, int status, unsigned retry_after);
 bool call_early(struct call *call, struct branch *br, const struct call_ev *e); /* call_early.c; false: no early media in it */
 void call_late_answer(struct call *call, struct branch *br, struct sv offer);   /* call_late.c */

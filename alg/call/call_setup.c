@@ -32,19 +32,36 @@ static enum sip_side far_side(const struct call *call)
     return call->origin == SIP_W2 ? SIP_MW : SIP_W2;
 }
 
+static struct sip_target target(const struct branch *br)
+{
+    const struct call *call = br->call;
+    const struct call_req *q = &call->req;
+
+    return (struct sip_target){.side = br->leg.side,
+                               .flow = br->leg.flow,
+                               .uri = call->origin == SIP_W2 ? q->uri : q->uris[br - call->br],
+                               .route = q->route,
+                               .from = q->from,
+                               .to = q->to};
+}
+
 static int send_invite(struct branch *br)
 {
     struct call *call = br->call;
-    struct call_req *q = &call->req;
-    struct sip_target to = {.side = br->leg.side,
-                            .flow = br->leg.flow,
-                            .uri = call->origin == SIP_W2 ? q->uri : q->uris[br - call->br],
-                            .route = q->route,
-                            .from = q->from,
-                            .to = q->to};
+    struct sip_target to = target(br);
     int err = call->late ? 0 : exch_write_offer(call->x, &br->media, &br->leg.own);
 
-    return err ? err : leg_invite(&br->leg, call->calls->alg->sip, &to, q->hdrs);
+    return err ? err : leg_invite(&br->leg, call->calls->alg->sip, &to, call->req.hdrs);
+}
+
+int call_ask_again(struct branch *br)
+{
+    struct sip_target to;
+
+    if (!br || br->failed || !br->call->x)
+        return -EINVAL;
+    to = target(br);
+    return leg_invite_again(&br->leg, &to, br->call->req.hdrs);
 }
 
 void call_on_idle(struct fsm *f, int ev, void *data)

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "alg/call/call_fsm.h"
-#include "common/rnd.h"
 
 void leg_init(struct leg *leg, struct call *call, struct branch *br, enum sip_side side, sip_flow flow)
 {
@@ -14,10 +13,12 @@ void leg_init(struct leg *leg, struct call *call, struct branch *br, enum sip_si
     leg->br = br;
     leg->side = side;
     leg->flow = flow;
+    session_init(&leg->session, side == SIP_MW);
 }
 
 void leg_fini(struct leg *leg)
 {
+    leg_timers_stop(leg);
     if (leg->in)
         leg_refuse(leg, &(struct leg_why){.status = 500});
     sip_dlg_free(leg->dlg);
@@ -25,7 +26,7 @@ void leg_fini(struct leg *leg)
     sdp_own_fini(&leg->own);
 }
 
-static int event(struct leg *leg, int ev, struct call_ev *e)
+int leg_event(struct leg *leg, int ev, struct call_ev *e)
 {
     e->leg = leg;
     e->br = leg->br;
@@ -36,7 +37,7 @@ static int event(struct leg *leg, int ev, struct call_ev *e)
 
 static void on_cancel(void *arg, const char *reason)
 {
-    event(arg, EV_CANCEL, &(struct call_ev){.reason = reason});
+    leg_event(arg, EV_CANCEL, &(struct call_ev){.reason = reason});
 }
 
 static void on_ack(void *arg, const struct sip_msg *m)
@@ -44,51 +45,47 @@ static void on_ack(void *arg, const struct sip_msg *m)
     struct leg *leg = arg;
 
     leg->wait_ack = false;
-    event(leg, m ? EV_ACK : EV_NO_ACK, &(struct call_ev){.body = m ? sip_msg_body(m) : SV_NONE});
+    leg_event(leg, m ? EV_ACK : EV_NO_ACK, &(struct call_ev){.body = m ? sip_msg_body(m) : SV_NONE});
 }
 
-/* RFC 4028: whoever asks for a session timer refreshes it itself; its refreshes are answered by UPDATE or re-INVITE
- * handling here. A peer that wants us to refresh goes without. */
-static void take_session(struct leg *leg, const struct sip_msg *m)
+/* Of our reliable 18x. The core has our answer by then and nothing to say about it. */
+static void on_prack(void *arg, struct sip_in *prack, const struct sip_msg *m)
 {
-    const char *expires = sip_msg_header(m, "Session-Expires");
-    const char *supported = sip_msg_header(m, "Supported");
-    struct sv text = sv_from(expires), number = sv_trim(sv_cut(&text, ';'));
-    uint32_t seconds;
+    struct leg *leg = arg;
 
-    leg->session[0] = '\0';
-    if (!expires || !supported || !strstr(supported, "timer") || strstr(expires, "refresher=uas") ||
-        sv_u32(number, 86400 * 7, &seconds) || seconds < 90) /* RFC 4028 4: the least; 9: we may not raise it */
+    if (prack) /* RFC 3262 5: an offer, though the INVITE is not answered yet */
+        leg_reject(prack, &(struct leg_why){.status = 488});
+    if (m)
         return;
-    snprintf(leg->session, sizeof leg->session, "%u;refresher=uac", seconds);
+    if (leg->in) {
+        leg_event(leg, EV_EXPIRED, &(struct call_ev){.status = 504, .reason = "SIP;cause=504;text=\"No PRACK\""});
+    } else { /* our 2xx was held back and never left */
+        leg->over = true;
+        leg->wait_ack = false;
+        leg_event(leg, EV_NO_ACK, &(struct call_ev){0});
+    }
 }
 
 void leg_take_in(struct leg *leg, struct sip_in *in, const struct sip_msg *m)
 {
     leg->in = in;
     leg->in_invite = !strcmp(sip_msg_method(m), "INVITE");
-    take_session(leg, m);
-    if (leg->in_invite)
-        sip_in_on_cancel(in, on_cancel, leg);
-}
-
-static unsigned session_hdrs(const struct leg *leg, struct sip_hdr *h)
-{
-    if (!leg->session[0])
-        return 0;
-    h[0] = (struct sip_hdr){"Session-Expires", leg->session};
-    h[1] = (struct sip_hdr){"Require", "timer"};
-    return 2;
+    session_asked(&leg->session, m);
+    if (!leg->in_invite)
+        return;
+    sip_in_on_cancel(in, on_cancel, leg);
+    sip_in_on_prack(in, on_prack, leg);
 }
 
 void leg_answer(struct leg *leg, struct sv body)
 {
-    struct sip_hdr hdrs[3] = {{NULL, NULL}};
+    struct sip_hdr hdrs[SESSION_HDRS + 1] = {{NULL, NULL}};
     struct sip_in *in = leg->in;
 
     if (!in)
         return;
-    session_hdrs(leg, hdrs);
+    session_answer_hdrs(&leg->session, hdrs);
+    leg_renew(leg);
     leg->in = NULL;
     leg->up = true;
     if (leg->in_invite) {
@@ -107,7 +104,7 @@ void leg_progress(struct leg *leg, int status, const char *reason, struct sv bod
 void leg_reject(struct sip_in *in, const struct leg_why *why)
 {
     char retry[16], warning[200];
-    struct sip_hdr hdrs[4] = {{NULL, NULL}};
+    struct sip_hdr hdrs[5] = {{NULL, NULL}};
     unsigned n = 0;
 
     if (why->retry_after) {
@@ -123,6 +120,8 @@ void leg_reject(struct sip_in *in, const struct leg_why *why)
         warning[k] = '\0';
         hdrs[n++] = (struct sip_hdr){"Warning", warning};
     }
+    if (why->status == 422)
+        hdrs[n++] = (struct sip_hdr){"Min-SE", SESSION_MIN_TEXT};
     if (why->status == 415)
         hdrs[n++] = (struct sip_hdr){"Accept", "application/sdp"};
     sip_reply(in, why->status, NULL, hdrs, SV_NONE, NULL);
@@ -139,6 +138,18 @@ void leg_refuse(struct leg *leg, const struct leg_why *why)
 
 /* --- our requests --- */
 
+/* What we can mend by asking once more. true: we did. */
+static bool asked_again(struct leg *leg, int status, const struct sip_msg *m)
+{
+    bool fresh = !leg->up;
+
+    if (leg->cancelled || leg->over || !m)
+        return false;
+    if (status == 422 && !session_too_small(&leg->session, m))
+        return (fresh ? call_ask_again(leg->br) : leg_send_invite(leg)) == 0;
+    return status == 491 && !fresh && leg_repeat(leg);
+}
+
 static void on_response(void *arg, struct sip_out *out, int status, const struct sip_msg *m)
 {
     struct leg *leg = arg;
@@ -149,29 +160,78 @@ static void on_response(void *arg, struct sip_out *out, int status, const struct
     if (!out) /* another callee behind a forking proxy answered too; the core ends it */
         return;
     if (status < 200) {
+        if (m)
+            session_see(&leg->session, m);
         if (!leg->call->established)
-            event(leg, EV_PROGRESS, &e);
+            leg_event(leg, EV_PROGRESS, &e);
         return;
     }
     leg->out = NULL;
-    if (status < 300)
+    if (status >= 300 && asked_again(leg, status, m))
+        return;
+    if (status < 300) {
         leg->up = leg->owe_ack = true;
-    event(leg, status < 300 ? EV_ANSWER : EV_REJECT, &e);
+        session_answered(&leg->session, m);
+        leg_renew(leg);
+    }
+    leg_event(leg, status < 300 ? EV_ANSWER : EV_REJECT, &e);
 }
 
-int leg_invite(struct leg *leg, struct sip *s, const struct sip_target *to, const struct sip_hdr *hdrs)
+/* What every INVITE of ours says beside what the call wants: browsers are asked for nothing they lack (sip-sdp 1.8). */
+static void put_options(struct leg *leg, const struct sip_hdr *more, struct sip_hdr hdrs[CALL_HDR_MAX + SESSION_HDRS + 2])
 {
+    unsigned n = 0;
+
+    for (; more && more->name && n < CALL_HDR_MAX; more++)
+        hdrs[n++] = *more;
+    if (leg->side == SIP_MW)
+        hdrs[n++] = (struct sip_hdr){"Supported", leg->up ? "100rel, timer" : "100rel, timer, 199"};
+    n += session_ask_hdrs(&leg->session, hdrs + n);
+    hdrs[n] = (struct sip_hdr){NULL, NULL};
+}
+
+int leg_invite(struct leg *leg, struct sip *s, const struct sip_target *to, const struct sip_hdr *more)
+{
+    struct sip_hdr hdrs[CALL_HDR_MAX + SESSION_HDRS + 2];
     struct sip_dlg_h h = leg_dlg_h;
 
     h.arg = leg;
+    put_options(leg, more, hdrs);
     return sip_invite(&leg->dlg, &leg->out, s, to, hdrs, sdp_own_body(&leg->own), &h, on_response, leg);
+}
+
+int leg_invite_again(struct leg *leg, const struct sip_target *to, const struct sip_hdr *more)
+{
+    struct sip_hdr hdrs[CALL_HDR_MAX + SESSION_HDRS + 2];
+
+    put_options(leg, more, hdrs);
+    return sip_invite_again(leg->dlg, &leg->out, to, hdrs, sdp_own_body(&leg->own), on_response, leg);
+}
+
+int leg_send_invite(struct leg *leg)
+{
+    struct sip_hdr hdrs[CALL_HDR_MAX + SESSION_HDRS + 2];
+
+    put_options(leg, NULL, hdrs);
+    return sip_dlg_request(leg->dlg, &leg->out, "INVITE", hdrs, sdp_own_body(&leg->own), NULL, on_response, leg);
 }
 
 int leg_reinvite(struct leg *leg)
 {
-    leg->cancelled = false;
-    return sip_dlg_request(leg->dlg, &leg->out, "INVITE", NULL, sdp_own_body(&leg->own), NULL, on_response,
-                           leg);
+    leg->cancelled = leg->dropped = false;
+    leg->glares = 0;
+    return leg_send_invite(leg);
+}
+
+void leg_cancel(struct leg *leg, const char *reason)
+{
+    if (leg->out && !leg->cancelled) {
+        leg->cancelled = true;
+        sip_cancel(leg->out, reason);
+    } else if (leg->again.t) {
+        leg->dropped = true;
+        alarm_hasten(&leg->again);
+    }
 }
 
 void leg_confirm(struct leg *leg, struct sv body)
@@ -190,7 +250,7 @@ static void on_bye_response(void *arg, struct sip_out *out, int status, const st
     if (status < 200)
         return;
     leg->bye_wait = false;
-    event(leg, EV_LEG_DONE, &(struct call_ev){.status = status});
+    leg_event(leg, EV_LEG_DONE, &(struct call_ev){.status = status});
 }
 
 static void bye(struct leg *leg, const char *reason)
@@ -205,11 +265,10 @@ static void bye(struct leg *leg, const char *reason)
 
 void leg_end(struct leg *leg, const struct leg_why *why)
 {
+    leg_timers_stop(leg);
     leg_refuse(leg, why);
-    if (leg->out && !leg->up && !leg->cancelled) {
-        leg->cancelled = true;
-        sip_cancel(leg->out, why->reason);
-    }
+    if (!leg->up)
+        leg_cancel(leg, why->reason);
     if (leg->up)
         leg_confirm(leg, SV_NONE);
     /* RFC 3261 15: no BYE from the callee before its 2xx was acknowledged (or that was given up) */
@@ -221,68 +280,3 @@ bool leg_is_quiet(const struct leg *leg)
 {
     return !leg->in && !leg->out && !leg->bye_wait && !leg->wait_ack && (!leg->up || leg->over);
 }
-
-/* --- their requests inside the dialog --- */
-
-static void answer_update(struct leg *leg, struct sip_in *in, const struct sip_msg *m)
-{
-    struct sip_hdr hdrs[3] = {{NULL, NULL}};
-
-    take_session(leg, m);
-    session_hdrs(leg, hdrs);
-    sip_reply(in, 200, NULL, hdrs, SV_NONE, NULL);
-}
-
-static void take_offer(struct leg *leg, struct sip_in *in, const struct sip_msg *m)
-{
-    const char *ctype = sip_msg_ctype(m);
-    struct sv body = sip_msg_body(m);
-
-    if (body.n > 0 && (!ctype || strcmp(ctype, "application/sdp") != 0)) {
-        leg_reject(in, &(struct leg_why){.status = 415});
-    } else if (leg->in) { /* RFC 3261 14.2: the one before is not answered yet */
-        leg_reject(in, &(struct leg_why){.status = 500, .retry_after = 1 + rnd_u32() % 10});
-    } else if (!leg->up || leg->over) {
-        leg_reject(in, &(struct leg_why){.status = leg->over ? 481 : 491});
-    } else {
-        leg_take_in(leg, in, m);
-        if (event(leg, EV_REINVITE, &(struct call_ev){.body = body}))
-            leg_refuse(leg, &(struct leg_why){.status = 491});
-    }
-}
-
-static void on_request(void *arg, struct sip_dlg *d, struct sip_in *in, const struct sip_msg *m)
-{
-    struct leg *leg = arg;
-    const char *method = sip_msg_method(m);
-
-    (void)d;
-    if (leg->side == SIP_W2 && sip_msg_flow(m) != leg->flow) {
-        leg->flow = sip_msg_flow(m);
-        sip_dlg_set_flow(leg->dlg, leg->flow);
-        event(leg, EV_FLOW_BACK, &(struct call_ev){0});
-    }
-    if (!strcmp(method, "BYE")) {
-        const char *reason = sip_msg_header(m, "Reason"); /* before the answer ends the request */
-
-        sip_reply(in, 200, NULL, NULL, SV_NONE, NULL);
-        leg->over = true;
-        leg->wait_ack = false;
-        event(leg, EV_BYE, &(struct call_ev){.reason = reason});
-    } else if (!strcmp(method, "INVITE") || (!strcmp(method, "UPDATE") && sip_msg_body(m).n > 0)) {
-        take_offer(leg, in, m);
-    } else if (!strcmp(method, "UPDATE")) {
-        answer_update(leg, in, m);
-    } else if (!strcmp(method, "OPTIONS")) {
-        const struct sip_hdr hdrs[] = {
-            {"Allow", "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS, INFO"}, {"Accept", "application/sdp"}, {NULL, NULL}};
-
-        sip_reply(in, 200, NULL, hdrs, SV_NONE, NULL);
-    } else if (!strcmp(method, "INFO")) { /* RFC 6086 4.2.2: empty is fine, no package is understood */
-        sip_reply(in, sip_msg_body(m).n ? 469 : 200, NULL, NULL, SV_NONE, NULL);
-    } else {
-        sip_reply(in, 405, NULL, NULL, SV_NONE, NULL);
-    }
-}
-
-const struct sip_dlg_h leg_dlg_h = {.request = on_request};

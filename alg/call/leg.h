@@ -2,11 +2,14 @@
  * Owner: struct call (the caller's leg) or struct branch (a callee's). Main thread. */
 #pragma once
 
+#include "alg/call/alarm.h"
+#include "alg/call/session.h"
 #include "alg/sdp/own.h"
 #include "alg/sip/sip.h"
 
 struct call;
 struct branch;
+struct call_ev;
 
 struct leg {
     struct call *call;
@@ -23,7 +26,13 @@ struct leg {
     bool owe_ack;           /* their 2xx waits for our ACK */
     bool bye_wait;          /* our BYE has no answer yet */
     bool over;              /* BYE passed, or nothing was ever there */
-    char session[48];       /* Session-Expires of our answer, empty: none (RFC 4028) */
+    bool dropped;           /* our re-INVITE waits to be repeated, but is not wanted any more */
+    unsigned glares;        /* how often 491 came for it */
+    struct alarm again;     /* until it is repeated */
+    struct session session; /* RFC 4028 */
+    struct alarm due;       /* its refresh or its end */
+    uint64_t renewed;       /* ms of the loop */
+    bool refreshing;        /* a refresh of ours has no answer yet */
     struct sdp_own own;
 };
 
@@ -43,10 +52,20 @@ void leg_answer(struct leg *leg, struct sv body);                /* 200 */
 void leg_progress(struct leg *leg, int status, const char *reason, struct sv body);
 void leg_refuse(struct leg *leg, const struct leg_why *why);
 int leg_invite(struct leg *leg, struct sip *s, const struct sip_target *to, const struct sip_hdr *hdrs);
+int leg_invite_again(struct leg *leg, const struct sip_target *to, const struct sip_hdr *hdrs); /* the same, after a refusal */
 int leg_reinvite(struct leg *leg);                               /* with leg->own */
+void leg_cancel(struct leg *leg, const char *reason);            /* an INVITE of ours is not wanted any more */
 void leg_confirm(struct leg *leg, struct sv body);               /* ACK of their 2xx; body: our answer, when they offered */
 void leg_end(struct leg *leg, const struct leg_why *why);        /* whatever it takes; may be called again */
 bool leg_is_quiet(const struct leg *leg);                        /* nothing is awaited any more */
 /* A request whose fault is known before there is a leg. */
 void leg_reject(struct sip_in *in, const struct leg_why *why);
 extern const struct sip_dlg_h leg_dlg_h;
+
+/* --- between leg*.c --- */
+int leg_event(struct leg *leg, int ev, struct call_ev *e);
+int leg_send_invite(struct leg *leg);     /* re-INVITE with leg->own, whatever became of the one before */
+/* leg_timer.c */
+void leg_renew(struct leg *leg);          /* the session timer runs anew from a 2xx on */
+bool leg_repeat(struct leg *leg);         /* 491: the re-INVITE goes out again in a while; false: often enough */
+void leg_timers_stop(struct leg *leg);

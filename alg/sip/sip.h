@@ -112,6 +112,10 @@ typedef void sip_response_h(void *arg, struct sip_out *out, int status, const st
 /* An INVITE that opens a new dialog (fresh Call-ID and tag). */
 int sip_invite(struct sip_dlg **dp, struct sip_out **op, struct sip *s, const struct sip_target *to, const struct sip_hdr *hdrs,
                struct sv sdp, const struct sip_dlg_h *h, sip_response_h *cb, void *cb_arg);
+/* The same INVITE in another dress after a refusal (RFC 3261 8.1.3.5, RFC 4028 7.3): same Call-ID and From, next CSeq.
+ * -EINVAL: a callee of the first one has shown itself already. */
+int sip_invite_again(struct sip_dlg *d, struct sip_out **op, const struct sip_target *to, const struct sip_hdr *hdrs,
+                     struct sv sdp, sip_response_h *cb, void *cb_arg);
 int sip_cancel(struct sip_out *out, const char *reason_header); /* RFC 3261 9: waits for the first 1xx by itself */
 /* ACK of a 2xx (repeated by sip.c when the 2xx is). body may be empty. */
 int sip_ack(struct sip_dlg *d, const struct sip_hdr *hdrs, struct sv body);

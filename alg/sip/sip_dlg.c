@@ -256,6 +256,14 @@ out:
     return err;
 }
 
+int sip_invite_again(struct sip_dlg *d, struct sip_out **op, const struct sip_target *to, const struct sip_hdr *hdrs,
+                     struct sv sdp, sip_response_h *cb, void *cb_arg)
+{
+    struct shape q = {"INVITE", hdrs, sdp, NULL, to->uri, to->route};
+
+    return nta_leg_get_rtag(d->leg) ? -EINVAL : dlg_start(d, op, &q, cb, cb_arg);
+}
+
 int sip_dlg_request(struct sip_dlg *d, struct sip_out **op, const char *method, const struct sip_hdr *hdrs, struct sv body,
                     const char *ctype, sip_response_h *cb, void *cb_arg)
 {

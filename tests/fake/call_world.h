@@ -29,6 +29,8 @@ struct sip_in {
     void *cancelled_arg;
     void (*ack)(void *arg, const struct sip_msg *m);
     void *ack_arg;
+    void (*prack)(void *arg, struct sip_in *prack, const struct sip_msg *m);
+    void *prack_arg;
     struct sip_in *prev, *next;
 };
 
@@ -147,6 +149,13 @@ void sip_in_on_ack(struct sip_in *in, void (*ack)(void *arg, const struct sip_ms
     in->ack_arg = arg;
 }
 
+void sip_in_on_prack(struct sip_in *in, void (*prack)(void *arg, struct sip_in *prack, const struct sip_msg *m), void *arg)
+{
+    assert(in->invite);
+    in->prack = prack;
+    in->prack_arg = arg;
+}
+
 static struct sip_dlg *dlg_new(enum sip_side side, sip_flow flow, const struct sip_dlg_h *h)
 {
     struct sip_dlg *d = calloc(1, sizeof *d);
@@ -188,6 +197,15 @@ int sip_invite(struct sip_dlg **dp, struct sip_out **op, struct sip *s, const st
     (void)s;
     *dp = dlg_new(to->side, to->flow, h);
     *op = out_new(*dp, "INVITE", hdrs, sdp, cb, arg);
+    return 0;
+}
+
+int sip_invite_again(struct sip_dlg *d, struct sip_out **op, const struct sip_target *to, const struct sip_hdr *hdrs,
+                     struct sv sdp, sip_response_h *cb, void *arg)
+{
+    (void)to;
+    assert(!d->freed && !d->up);
+    *op = out_new(d, "INVITE", hdrs, sdp, cb, arg);
     return 0;
 }
 

@@ -1,0 +1,74 @@
+/* Requests of the other side inside a dialog of a call (RFC 3261 14.2, 15.1.2; RFC 3311; RFC 4028 9). */
+#include <errno.h>
+
+#include "alg/call/call_fsm.h"
+#include "common/rnd.h"
+
+/* Nothing but a refresh, of the session or of the target (RFC 4028 7.4, RFC 3311 5.2). */
+static void answer_update(struct leg *leg, struct sip_in *in)
+{
+    struct sip_hdr hdrs[SESSION_HDRS + 1] = {{NULL, NULL}};
+
+    session_answer_hdrs(&leg->session, hdrs);
+    if (leg->up)
+        leg_renew(leg);
+    sip_reply(in, 200, NULL, hdrs, SV_NONE, NULL);
+}
+
+static void take_offer(struct leg *leg, struct sip_in *in, const struct sip_msg *m)
+{
+    const char *ctype = sip_msg_ctype(m);
+    struct sv body = sip_msg_body(m);
+
+    if (body.n > 0 && (!ctype || strcmp(ctype, "application/sdp") != 0)) {
+        leg_reject(in, &(struct leg_why){.status = 415});
+    } else if (leg->in) { /* RFC 3261 14.2: the one before is not answered yet */
+        leg_reject(in, &(struct leg_why){.status = 500, .retry_after = 1 + rnd_u32() % 10});
+    } else if (!leg->up || leg->over) {
+        leg_reject(in, &(struct leg_why){.status = leg->over ? 481 : 491});
+    } else {
+        leg_take_in(leg, in, m);
+        if (leg_event(leg, EV_REINVITE, &(struct call_ev){.body = body}))
+            leg_refuse(leg, &(struct leg_why){.status = 491});
+    }
+}
+
+static void on_request(void *arg, struct sip_dlg *d, struct sip_in *in, const struct sip_msg *m)
+{
+    struct leg *leg = arg;
+    const char *method = sip_msg_method(m);
+
+    (void)d;
+    if (leg->side == SIP_W2 && sip_msg_flow(m) != leg->flow) {
+        leg->flow = sip_msg_flow(m);
+        sip_dlg_set_flow(leg->dlg, leg->flow);
+        leg_event(leg, EV_FLOW_BACK, &(struct call_ev){0});
+    }
+    if (!strcmp(method, "BYE")) {
+        const char *reason = sip_msg_header(m, "Reason"); /* before the answer ends the request */
+
+        sip_reply(in, 200, NULL, NULL, SV_NONE, NULL);
+        leg->over = true;
+        leg->wait_ack = false;
+        leg_event(leg, EV_BYE, &(struct call_ev){.reason = reason});
+    } else if ((!strcmp(method, "INVITE") || !strcmp(method, "UPDATE")) && session_asked(&leg->session, m)) {
+        leg_reject(in, &(struct leg_why){.status = 422});
+    } else if (!strcmp(method, "INVITE") || (!strcmp(method, "UPDATE") && sip_msg_body(m).n > 0)) {
+        take_offer(leg, in, m);
+    } else if (!strcmp(method, "UPDATE")) {
+        answer_update(leg, in);
+    } else if (!strcmp(method, "OPTIONS")) {
+        const struct sip_hdr hdrs[] = {
+            {"Allow", leg->side == SIP_MW ? "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, OPTIONS, INFO"
+                                          : "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS, INFO"},
+            {"Accept", "application/sdp"}, {NULL, NULL}};
+
+        sip_reply(in, 200, NULL, hdrs, SV_NONE, NULL);
+    } else if (!strcmp(method, "INFO")) { /* RFC 6086 4.2.2: empty is fine, no package is understood */
+        sip_reply(in, sip_msg_body(m).n ? 469 : 200, NULL, NULL, SV_NONE, NULL);
+    } else {
+        sip_reply(in, 405, NULL, NULL, SV_NONE, NULL);
+    }
+}
+
+const struct sip_dlg_h leg_dlg_h = {.request = on_request};
