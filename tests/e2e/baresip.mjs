@@ -8,7 +8,7 @@ import { until } from './lab.mjs';
 const MODULES = '/usr/lib/baresip/modules';
 
 export class Baresip {
-  constructor(dir, { sip = 5080, control = 4444, hz = 440, codecs = 'opus/48000/2,pcmu' } = {}) {
+  constructor(dir, { sip = 5080, control = 4444, hz = 440, codecs = 'opus/48000/2,pcmu', outbound = '' } = {}) {
     this.dir = join(dir, 'baresip'); this.sip = sip; this.control = control;
     mkdirSync(this.dir, { recursive: true });
     const modules = ['opus', 'g711', 'ausine', 'aubridge', 'sndfile'].map((m) => `module ${m}.so`);
@@ -17,7 +17,7 @@ export class Baresip {
       'rtp_ports 35000-35998', 'rtcp_mux no', 'jitter_buffer_delay 5-10',
       `module_path ${MODULES}`, ...modules, 'module_tmp uuid.so', 'module_tmp account.so', 'module_app menu.so', 'module_app ctrl_tcp.so',
       `ctrl_tcp_listen 127.0.0.1:${control}`, ''].join('\n'));
-    writeFileSync(join(this.dir, 'accounts'), `<sip:phone@127.0.0.1:${sip}>;regint=0;answermode=auto;audio_codecs=${codecs}\n`);
+    writeFileSync(join(this.dir, 'accounts'), `<sip:phone@127.0.0.1:${sip}>;regint=0;answermode=auto;audio_codecs=${codecs}${outbound ? `;outbound="${outbound}"` : ''}\n`);
     writeFileSync(join(this.dir, 'contacts'), '');
     this.events = [];
   }
