@@ -95,3 +95,47 @@ bool enc_is_utf8(const void *p, size_t n)
     }
     return true;
 }
+
+static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void enc_base64(const void *p, size_t n, char *out)
+{
+    const uint8_t *in = p;
+
+    for (size_t i = 0; i < n; i += 3) {
+        const uint32_t v = (uint32_t)in[i] << 16 | (i + 1 < n ? (uint32_t)in[i + 1] << 8 : 0) |
+                           (i + 2 < n ? in[i + 2] : 0u);
+
+        *out++ = base64[v >> 18];
+        *out++ = base64[v >> 12 & 63];
+        *out++ = i + 1 < n ? base64[v >> 6 & 63] : '=';
+        *out++ = i + 2 < n ? base64[v & 63] : '=';
+    }
+    *out = '\0';
+}
+
+int enc_unbase64(struct sv text, void *out, size_t size)
+{
+    uint8_t *to = out;
+    uint32_t acc = 0;
+    unsigned bits = 0;
+    size_t n = 0;
+
+    while (text.n && text.p[text.n - 1] == '=')
+        text.n--;
+    for (size_t i = 0; i < text.n; i++) {
+        const char *d = memchr(base64, text.p[i], 64);
+
+        if (!d)
+            return -EINVAL;
+        acc = acc << 6 | (uint32_t)(d - base64);
+        bits += 6;
+        if (bits < 8)
+            continue;
+        bits -= 8;
+        if (n == size)
+            return -EMSGSIZE;
+        to[n++] = (uint8_t)(acc >> bits);
+    }
+    return (int)n;
+}

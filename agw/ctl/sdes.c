@@ -5,52 +5,10 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "common/enc.h"
 #include "common/rnd.h"
 
 #define RAW_MAX (SRTP_KEY_MAX + SRTP_SALT_MAX)
-
-/* --- base64 (RFC 4648 4) --- */
-
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static int unbase64(struct sv text, uint8_t *out, size_t want)
-{
-    uint32_t acc = 0;
-    unsigned bits = 0;
-    size_t n = 0;
-
-    while (text.n && text.p[text.n - 1] == '=')
-        text.n--;
-    for (size_t i = 0; i < text.n; i++) {
-        const char *d = memchr(digits, text.p[i], 64);
-
-        if (!d)
-            return -EBADMSG;
-        acc = acc << 6 | (uint32_t)(d - digits);
-        bits += 6;
-        if (bits < 8)
-            continue;
-        bits -= 8;
-        if (n == want)
-            return -EBADMSG;
-        out[n++] = (uint8_t)(acc >> bits);
-    }
-    return n == want ? 0 : -EBADMSG;
-}
-
-static void base64(const uint8_t *p, size_t n, char *out)
-{
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) |
-                     (i + 2 < n ? p[i + 2] : 0u);
-
-        *out++ = digits[v >> 18];
-        *out++ = digits[v >> 12 & 63];
-        *out++ = i + 1 < n ? digits[v >> 6 & 63] : '=';
-        *out++ = i + 2 < n ? digits[v & 63] : '=';
-    }
-    *out = '\0';
-}
 
 /* --- one line --- */
 
@@ -93,7 +51,7 @@ int sdes_parse(struct sv value, struct sdes *out)
     if (memchr(b64.p ? b64.p : "", ';', b64.n) ||
         (keys.n && (memchr(keys.p, ':', keys.n) || memchr(keys.p, ';', keys.n))))
         return -ENOTSUP;
-    if (unbase64(b64, raw, srtp_key_len(s) + srtp_salt_len(s)))
+    if (enc_unbase64(b64, raw, sizeof raw) != (int)(srtp_key_len(s) + srtp_salt_len(s)))
         return -EBADMSG;
     if (sv_trim(rest).n) /* KDR, UNENCRYPTED_SRTP, ...: all change what the packets look like (6.3),
                             but WSH */
@@ -107,12 +65,12 @@ int sdes_parse(struct sv value, struct sdes *out)
 void sdes_print(const struct sdes *s, char out[SDES_LEN])
 {
     const size_t key = srtp_key_len(s->key.profile), salt = srtp_salt_len(s->key.profile);
-    char text[(RAW_MAX + 2) / 3 * 4 + 1];
+    char text[(RAW_MAX / 3 + 1) * 4 + 1];
     uint8_t raw[RAW_MAX];
 
     memcpy(raw, s->key.key, key);
     memcpy(raw + key, s->key.salt, salt);
-    base64(raw, key + salt, text);
+    enc_base64(raw, key + salt, text);
     snprintf(out, SDES_LEN, "%u %s inline:%s", s->tag, srtp_profile_name(s->key.profile), text);
 }
 

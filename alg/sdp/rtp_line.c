@@ -1,10 +1,9 @@
 #include "alg/sdp/rtp_line.h"
 
 #include <errno.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <utlist.h>
 
+#include "common/enc.h"
 #include "common/net.h"
 #include "common/rnd.h"
 
@@ -293,8 +292,8 @@ int rtp_crypto_new(struct arena *a, struct sv tag, struct sv suite, struct sv *o
     if (n == 0)
         return -EINVAL;
     rnd_bytes(key, n);
-    EVP_EncodeBlock((unsigned char *)text, key, (int)n);
-    OPENSSL_cleanse(key, sizeof key);
+    enc_base64(key, n, text);
+    explicit_bzero(key, sizeof key);
     whole = arena_printf(a, "%.*s %.*s inline:%s", SV_ARG(tag), SV_ARG(suite), text);
     if (!whole)
         return -ENOMEM;

@@ -108,9 +108,32 @@ static void test_utf8(void **state)
     assert_false(enc_is_utf8("\xff", 1));
 }
 
+static void test_base64(void **state)
+{
+    static const struct {
+        const char *plain, *text;
+    } rows[] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+                {"foobar", "Zm9vYmFy"}, {"\xfb\xff", "+/8="}}; /* RFC 4648 10, and the last two digits */
+    char out[32];
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        const size_t n = strlen(rows[i].plain);
+
+        enc_base64(rows[i].plain, n, out);
+        assert_string_equal(out, rows[i].text);
+        assert_int_equal(enc_unbase64(sv_from(rows[i].text), out, sizeof out), n);
+        assert_memory_equal(out, rows[i].plain, n);
+    }
+    assert_int_equal(enc_unbase64(SV("Zm9vYg"), out, sizeof out), 4); /* without padding */
+    assert_int_equal(enc_unbase64(SV("Zm 9v"), out, sizeof out), -EINVAL);
+    assert_int_equal(enc_unbase64(SV("Zm9vYmFy"), out, 5), -EMSGSIZE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_base64),
         cmocka_unit_test(test_write),
         cmocka_unit_test(test_printf_fills_exactly),
         cmocka_unit_test(test_no_memory_at_all),
