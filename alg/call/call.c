@@ -1,5 +1,6 @@
 /* The calls of the process: requests outside dialogs come in here, and become calls or are answered. */
 #include "alg/call/call_fsm.h"
+#include "alg/call/early_offer.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -203,6 +204,14 @@ static int open_legs(struct call *call, struct sip_in *in, const struct sip_msg 
     return sip_dlg_accept(&call->near.dlg, call->calls->alg->sip, in, m, &h);
 }
 
+/* RFC 3312 11. Only the core may (alg/sip). */
+static bool requires_qos(const struct sip_msg *m)
+{
+    const char *require = sip_msg_header(m, "Require");
+
+    return require && strcasestr(require, "precondition") != NULL;
+}
+
 /* Everything before the first H.248 message. On failure *why says how to refuse. */
 static int open_call(struct call *call, struct sip_in *in, const struct sip_msg *m,
                      const struct reg_binding *const *b, struct leg_why *why, struct sdp_fault *fault)
@@ -215,6 +224,8 @@ static int open_call(struct call *call, struct sip_in *in, const struct sip_msg 
     err = exch_new(&call->x, call->late ? SIP_W2 : call->origin, NULL, &conf->policy, choice, call->tls_id);
     if (!err && !call->late)
         err = exch_read_offer(call->x, sip_msg_body(m));
+    if (!err && requires_qos(m))
+        call->qos = arena_sv(call->x->a, sip_msg_body(m));
     if (err == -EPROTO) {
         *fault = call->x->why;
         *why = (struct leg_why){.status = fault->status, .warn = fault->warn, .text = fault->text};
@@ -273,6 +284,8 @@ static int screen(struct calls *c, const struct sip_msg *m, struct leg_why *why)
         *why = (struct leg_why){.status = 415};
     else if (body.n > SDP_BODY_MAX)
         *why = (struct leg_why){.status = 413};
+    else if (requires_qos(m) && early_offer_waits(body)) /* RFC 3312 8: nobody may be rung yet, and a browser would be */
+        *why = (struct leg_why){.status = 580};
     else if (!strncasecmp(sip_msg_uri(m), "urn:service:sos", 15)) /* TS 24.229 5.2.10: not over this access */
         *why = (struct leg_why){.status = 380};
     else

@@ -105,6 +105,7 @@ struct call {
     char end_text[80];
     bool established;
     bool asked;              /* a 200 of ours inside the call made an offer to the core, whose answer the ACK brings */
+    struct sv qos;           /* the core's offer, when it requires preconditions; in the exchange's arena */
     bool late;               /* the core's INVITE had no offer: the WIC makes it */
     struct sv final;         /* the answer came while the early media were configured; in the exchange's arena */
     bool has_final;

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "alg/call/call_fsm.h"
+#include "alg/call/early_offer.h"
 #include "common/log.h"
 
 static int reserve(struct branch *br)
@@ -336,6 +337,8 @@ bool call_commit(struct call *call)
 static void answer(struct call *call)
 {
     if (!call->x->told && exch_write_answer(call->x, &call->won->media, &call->near.own)) {
+        call_end_status(call, 500, 0, NULL);
+    } else if (call->qos.n && early_offer_ready(&call->near.own, call->qos)) {
         call_end_status(call, 500, 0, NULL);
     } else if (!call_commit(call)) {
         call_end_status(call, 500, 0, NULL);

@@ -19,6 +19,7 @@ void leg_init(struct leg *leg, struct call *call, struct branch *br, enum sip_si
 void leg_fini(struct leg *leg)
 {
     leg_timers_stop(leg);
+    leg_forget_said(leg);
     if (leg->in)
         leg_refuse(leg, &(struct leg_why){.status = 500});
     sip_dlg_free(leg->dlg);
@@ -162,6 +163,8 @@ static void on_response(void *arg, struct sip_out *out, int status, const struct
     if (status < 200) {
         if (m)
             session_see(&leg->session, m);
+        if (m && !leg->up && leg->side == SIP_MW)
+            leg_keep_said(leg, m);
         if (!leg->call->established)
             leg_event(leg, EV_PROGRESS, &e);
         return;
@@ -171,6 +174,7 @@ static void on_response(void *arg, struct sip_out *out, int status, const struct
         return;
     if (status < 300) {
         leg->up = leg->owe_ack = true;
+        leg_forget_said(leg);
         session_answered(&leg->session, m);
         leg_renew(leg);
     }

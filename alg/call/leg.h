@@ -34,6 +34,12 @@ struct leg {
     uint64_t renewed;       /* ms of the loop */
     bool refreshing;        /* a refresh of ours has no answer yet */
     struct sdp_own own;
+    struct leg_said *said;  /* how callees described themselves before the answer (Mw) */
+};
+
+struct leg_said { /* one early dialog */
+    struct leg_said *prev, *next;
+    char *tag, *body;
 };
 
 /* A refusal, an end: what each leg is told. */
@@ -64,6 +70,8 @@ extern const struct sip_dlg_h leg_dlg_h;
 
 /* --- between leg*.c --- */
 int leg_event(struct leg *leg, int ev, struct call_ev *e);
+void leg_keep_said(struct leg *leg, const struct sip_msg *m); /* a 18x, an UPDATE of an early dialog */
+void leg_forget_said(struct leg *leg);
 int leg_send_invite(struct leg *leg);     /* re-INVITE with leg->own, whatever became of the one before */
 /* leg_timer.c */
 void leg_renew(struct leg *leg);          /* the session timer runs anew from a 2xx on */

@@ -1,7 +1,10 @@
 /* Requests of the other side inside a dialog of a call (RFC 3261 14.2, 15.1.2; RFC 3311; RFC 4028 9). */
 #include <errno.h>
+#include <stdlib.h>
+#include <utlist.h>
 
 #include "alg/call/call_fsm.h"
+#include "alg/call/early_offer.h"
 #include "common/rnd.h"
 
 /* Nothing but a refresh, of the session or of the target (RFC 4028 7.4, RFC 3311 5.2). */
@@ -15,6 +18,83 @@ static void answer_update(struct leg *leg, struct sip_in *in)
     sip_reply(in, 200, NULL, hdrs, SV_NONE, NULL);
 }
 
+/* --- before the answer --- */
+
+void leg_forget_said(struct leg *leg)
+{
+    struct leg_said *d, *next;
+
+    DL_FOREACH_SAFE(leg->said, d, next) {
+        DL_DELETE(leg->said, d);
+        free(d->tag);
+        free(d->body);
+        free(d);
+    }
+}
+
+static struct leg_said *said_by(const struct leg *leg, const char *tag)
+{
+    struct leg_said *d;
+
+    DL_FOREACH(leg->said, d)
+        if (!strcmp(d->tag, tag))
+            return d;
+    return NULL;
+}
+
+/* How many there may be is bounded where early dialogs are (alg/sip). */
+void leg_keep_said(struct leg *leg, const struct sip_msg *m)
+{
+    const char *tag = sip_msg_peer_tag(m);
+    struct sv body = sip_msg_body(m);
+    struct leg_said *d = tag && body.n > 0 && body.n <= SDP_BODY_MAX ? said_by(leg, tag) : NULL;
+    char *copy;
+
+    if (!tag || body.n == 0 || body.n > SDP_BODY_MAX)
+        return;
+    if (!d) {
+        d = calloc(1, sizeof *d);
+        if (!d)
+            return;
+        d->tag = strdup(tag);
+        if (!d->tag) {
+            free(d);
+            return;
+        }
+        DL_APPEND(leg->said, d);
+    }
+    copy = strndup(body.p, body.n);
+    if (!copy)
+        return;
+    free(d->body);
+    d->body = copy;
+}
+
+/* RFC 3311 5.2, sip-sdp 2.5: the WIC cannot be asked, its INVITE waits. What we offered stands for our side. */
+static void early_offer(struct leg *leg, struct sip_in *in, const struct sip_msg *m)
+{
+    const char *tag = sip_msg_peer_tag(m);
+    struct leg_said *d = tag ? said_by(leg, tag) : NULL;
+    struct sip_hdr hdrs[SESSION_HDRS + 1] = {{NULL, NULL}};
+    struct sv body = sip_msg_body(m);
+    struct call_ev e = {.status = 100, .body = body, .early = sip_msg_header(m, "P-Early-Media")};
+    int err;
+
+    if (!d || !d->body) { /* our offer has no answer of theirs yet */
+        leg_reject(in, &(struct leg_why){.status = 491});
+        return;
+    }
+    err = early_offer_answer(&leg->own, sv_from(d->body), body);
+    if (err) {
+        leg_reject(in, &(struct leg_why){.status = err == -EPROTO ? 488 : 500, .warn = err == -EPROTO ? 399 : 0,
+                                         .text = "not before the answer"});
+        return;
+    }
+    leg_keep_said(leg, m);
+    sip_reply(in, 200, NULL, hdrs, sdp_own_body(&leg->own), NULL);
+    leg_event(leg, EV_PROGRESS, &e); /* as if the 18x had said so: T2 follows */
+}
+
 static void take_offer(struct leg *leg, struct sip_in *in, const struct sip_msg *m)
 {
     const char *ctype = sip_msg_ctype(m);
@@ -24,6 +104,8 @@ static void take_offer(struct leg *leg, struct sip_in *in, const struct sip_msg 
         leg_reject(in, &(struct leg_why){.status = 415});
     } else if (leg->in) { /* RFC 3261 14.2: the one before is not answered yet */
         leg_reject(in, &(struct leg_why){.status = 500, .retry_after = 1 + rnd_u32() % 10});
+    } else if (!leg->up && !leg->over && leg->side == SIP_MW && leg->out && !strcmp(sip_msg_method(m), "UPDATE")) {
+        early_offer(leg, in, m);
     } else if (!leg->up || leg->over) {
         leg_reject(in, &(struct leg_why){.status = leg->over ? 481 : 491});
     } else {

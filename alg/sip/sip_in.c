@@ -159,15 +159,15 @@ void in_free_all(struct sip *s)
         in_free(s->ins);
 }
 
-/* RFC 3261 8.2.2.3. Session timers are served by alg/call (RFC 4028), 100rel towards the core; REGISTER may also require
- * what is passed on to the registrar. */
+/* RFC 3261 8.2.2.3. Session timers are served by alg/call (RFC 4028), 100rel and preconditions (RFC 3312) towards the core;
+ * REGISTER may also require what is passed on to the registrar. */
 static bool is_understood(enum sip_side side, const char *tag, bool reg)
 {
     static const char *const registering[] = {"path", "outbound", "gruu"};
 
     if (!strcasecmp("timer", tag))
         return !reg;
-    if (!strcasecmp("100rel", tag))
+    if (!strcasecmp("100rel", tag) || !strcasecmp("precondition", tag))
         return side == SIP_MW && !reg;
     for (unsigned i = 0; reg && i < ARRAY_LEN(registering); i++)
         if (!strcasecmp(registering[i], tag))

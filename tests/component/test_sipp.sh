@@ -26,7 +26,7 @@ start_alg "no_answer: 8"
 start_agw
 core reject
 pair_ready || give_up "the pair is ready"
-start_wic 200
+start_wic 300
 until_true 10 seen "$TMP/wic.log" 'registered' || give_up "the WIC registers at SIPp"
 
 call
@@ -65,6 +65,37 @@ wic_do hangup
 core_got "forks: the first is hung up by the WIC" 'got BYE forkb'
 next "forks"
 
+core reliable
+call
+core_got "100rel: the 183 gets its PRACK" 'got PRACK sipp 4711 [0-9]+ INVITE'
+sees "100rel: the WIC hears of it" 'ringing: SIP/2.0 183'
+core_got "100rel: UPDATE before the answer gets 200" 'got 200 for UPDATE'
+core_got "100rel: the 180 gets its own PRACK" 'got PRACK sipp 4712 [0-9]+ INVITE'
+sees "100rel: it is answered" 'answered'
+is "100rel: the repeated 183 got none" "$(grep -c 'PRACK sipp 4711\|second PRACK' "$CORE_LOG")" 1
+wic_do hangup
+core_got "100rel: BYE arrives" 'got BYE'
+next "100rel"
+
+core forks
+call
+core_got "forks with 100rel: the first one's PRACK" 'got PRACK forka 100 [0-9]+ INVITE'
+core_got "forks with 100rel: the second one's PRACK" 'got PRACK forkb 7 [0-9]+ INVITE'
+sees "forks with 100rel: it is answered" 'answered'
+core_got "forks with 100rel: the one that answered gets the ACK" 'got ACK forkb'
+is "forks with 100rel: one context only" "$(metric "$AGW_OPS" agw_contexts)" 1
+wic_do hangup
+core_got "forks with 100rel: BYE arrives" 'got BYE'
+next "forks with 100rel"
+
+core interval
+call
+core_got "422: the INVITE comes again" 'got INVITE with 3600 3600'
+sees "422: it is answered" 'answered'
+wic_do hangup
+core_got "422: BYE arrives" 'got BYE'
+next "422"
+
 core bye
 call
 sees "BYE of the core: answered first" 'answered'
@@ -80,6 +111,13 @@ is "re-INVITE: the call stays" "$(grep -cE 'ended|failed' "$TMP/wic.log")" 0
 wic_do hangup
 core_got "re-INVITE: BYE arrives" 'got BYE'
 next "re-INVITE"
+
+core expire
+call
+sees "session timer: answered first" 'answered'
+core_got "session timer: nobody refreshed, BYE to the core" 'got BYE Session expired' 70
+sees "session timer: and to the WIC" 'ended: by the other side'
+next "session timer"
 
 core vanish
 call

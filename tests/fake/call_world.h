@@ -14,7 +14,7 @@
 #define WIC_FLOW 7
 
 struct sip_msg {
-    const char *method, *uri, *body, *ctype, *from, *to, *to_tag, *header[9][2];
+    const char *method, *uri, *body, *ctype, *from, *to, *to_tag, *peer_tag, *header[9][2];
     int status;
     enum sip_side side;
     sip_flow flow;
@@ -96,6 +96,7 @@ const char *sip_msg_call_id(const struct sip_msg *m) { (void)m; return "id"; }
 const char *sip_msg_from_uri(const struct sip_msg *m) { return m->from ? m->from : "sip:a@home.net"; }
 const char *sip_msg_to_uri(const struct sip_msg *m) { return m->to ? m->to : "sip:b@home.net"; }
 const char *sip_msg_to_tag(const struct sip_msg *m) { return m->to_tag; }
+const char *sip_msg_peer_tag(const struct sip_msg *m) { return m->peer_tag ? m->peer_tag : "peer"; }
 enum sip_side sip_msg_side(const struct sip_msg *m) { return m->side; }
 sip_flow sip_msg_flow(const struct sip_msg *m) { return m->flow; }
 

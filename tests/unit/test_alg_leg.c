@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "common/log.h"
+#include "tests/fake/call_media.h"
 #include "tests/fake/call_world.h"
 
 static void has(const char *text, const char *part)
@@ -383,6 +384,132 @@ static void test_prack_with_offer(void **state)
     world_close();
 }
 
+/* --- before the answer --- */
+
+#define QOS(local, remote) \
+    "a=curr:qos local " local "\r\na=curr:qos remote " remote "\r\na=des:qos mandatory local sendrecv\r\n" \
+    "a=des:qos optional remote sendrecv\r\n"
+
+static struct sip_in *update(const char *tag, const char *body)
+{
+    struct sip_msg m = {.method = "UPDATE", .body = body, .side = SIP_MW, .to_tag = "t", .peer_tag = tag};
+    struct sip_in *in = in_new("UPDATE");
+    struct sip_dlg *d = dlg_of(SIP_MW);
+
+    in->dlg = d;
+    d->h.request(d->h.arg, d, in, &m);
+    return in;
+}
+
+static void early(const char *tag, const char *body)
+{
+    struct sip_out *o = out_pending("INVITE");
+    struct sip_msg m = {.method = "INVITE", .status = 183, .body = body, .side = SIP_MW, .peer_tag = tag};
+
+    o->cb(o->arg, o, 183, &m);
+    while (op_pending())
+        op_ok(op_pending());
+}
+
+static struct sip_in *originate_audio(void)
+{
+    struct sip_in *in;
+
+    world_open(1);
+    in = request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .body = AUDIO_ONLY("sendrecv"), .side = SIP_W2,
+                                  .flow = WIC_FLOW});
+    op_ok(op_pending());
+    return in;
+}
+
+/* RFC 3311 before the answer: what the WIC need not hear of is answered here, and T2 follows (sip-sdp 2.5). */
+static void test_early_update(void **state)
+{
+    struct sip_in *in = originate_audio(), *up;
+
+    (void)state;
+    assert_int_equal(update("a", MW_HEAD MW_AUDIO("49170", "sendrecv"))->status, 491); /* ours has no answer yet */
+    early("a", MW_HEAD MW_AUDIO("49170", "inactive") QOS("none", "none"));
+    up = update("a", MW_HEAD MW_AUDIO("49170", "sendonly") QOS("sendrecv", "sendrecv"));
+    assert_int_equal(up->status, 200);
+    has(up->body, " RTP/AVP 0 126\r\n"); /* what was agreed, of all that was offered */
+    has(up->body, "a=recvonly\r\n");
+    has(up->body, "a=curr:qos remote sendrecv\r\n");
+    has(up->body, "a=curr:qos local sendrecv\r\n");
+    has(up->body, "a=des:qos mandatory remote sendrecv\r\n");
+    assert_null(strstr(up->body, "opus"));
+    assert_non_null(op_pending());
+    has(op_pending()->text, "MOD ip/1/core");
+    while (op_pending())
+        op_ok(op_pending());
+    up = update("a", MW_HEAD "m=audio 49170 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n");
+    assert_int_equal(up->status, 488);
+    assert_int_equal(update("a", MW_HEAD MW_AUDIO("49170", "sendrecv") MW_VIDEO("49180"))->status, 488);
+    assert_int_equal(update("a", "v=0\r\nrubbish")->status, 488);
+    assert_int_equal(update("b", MW_HEAD MW_AUDIO("49170", "sendrecv"))->status, 491); /* another callee said nothing */
+    assert_int_equal(update("a", NULL)->status, 200); /* a refresh of the target */
+    assert_null(op_pending());
+    respond(out_pending("INVITE"), 200, MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    while (op_pending())
+        op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    ack(in);
+    hang_up();
+}
+
+static void test_early_update_then_gone(void **state)
+{
+    struct sip_in *in = originate_audio();
+
+    (void)state;
+    early("a", MW_HEAD MW_AUDIO("49170", "inactive"));
+    early("b", MW_HEAD MW_AUDIO("49174", "sendrecv"));
+    assert_int_equal(update("a", MW_HEAD MW_AUDIO("49170", "sendrecv"))->status, 200);
+    assert_int_equal(update("b", MW_HEAD MW_AUDIO("49174", "sendonly"))->status, 200);
+    in->cancelled(in->cancelled_arg, NULL);
+    assert_int_equal(in->status, 487);
+    ended();
+}
+
+static struct sip_in *terminate_qos(const char *body)
+{
+    world_open(1);
+    return request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .body = body, .side = SIP_MW,
+                                    .header = {{"Require", "precondition, 100rel"}}});
+}
+
+static void test_preconditions(void **state)
+{
+    static const char *const waits[] = {
+        MW_HEAD MW_AUDIO("49170", "sendrecv") QOS("none", "none"), MW_HEAD MW_AUDIO("49170", "sendrecv") QOS("send", "sendrecv"),
+        MW_HEAD MW_AUDIO("49170", "sendrecv") "a=curr:qos e2e none\r\na=des:qos mandatory e2e sendrecv\r\n",
+        MW_HEAD MW_AUDIO("49170", "sendrecv") "a=des:qos mandatory local recv\r\n",
+    };
+    struct sip_in *in;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(waits); i++) {
+        in = terminate_qos(waits[i]);
+        assert_int_equal(in->status, 580);
+        assert_null(op_pending());
+        world_close();
+    }
+    in = terminate_qos(MW_HEAD MW_AUDIO("49170", "sendrecv") QOS("sendrecv", "none"));
+    op_ok(op_pending());
+    assert_null(strstr(out_pending("INVITE")->body, "qos"));
+    respond(out_pending("INVITE"), 200, W2_ANSWER("0 126", "sendrecv"));
+    while (op_pending())
+        op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    has(in->body, "a=curr:qos local sendrecv\r\n");
+    has(in->body, "a=curr:qos remote sendrecv\r\n");
+    has(in->body, "a=des:qos mandatory remote sendrecv\r\n");
+    has(in->body, "a=des:qos optional local sendrecv\r\n");
+    ack(in);
+    inside(dlg_of(SIP_MW), "BYE", NULL);
+    ended();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_refresh_in_vain), cmocka_unit_test(test_they_refresh),    cmocka_unit_test(test_browser_asks),
         cmocka_unit_test(test_core_asks_nothing), cmocka_unit_test(test_glare),         cmocka_unit_test(test_glare_given_up),
         cmocka_unit_test(test_no_prack),     cmocka_unit_test(test_prack_with_offer),
+        cmocka_unit_test(test_early_update), cmocka_unit_test(test_early_update_then_gone), cmocka_unit_test(test_preconditions),
     };
 
     log_init(getenv("TEST_DEBUG") ? LOG_DEBUG : LOG_ERROR);
