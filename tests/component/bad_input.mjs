@@ -236,9 +236,53 @@ const inside = [
     ['SCTP: a chunk of length 0', 'agw data', kills(chunk(0, 3, random.subarray(0, 12), 0)), aborted],
 ];
 
+// A browser that is registered (digest, RFC 2617) and then sends INVITEs nobody can serve.
+const member = { got: '', cseq: 0 };
+const md5 = (text) => crypto.createHash('md5').update(text).digest('hex');
+function memberSend(method, uri, extra, body = '') {
+    const from = member.got.length, id = `${method}-${++member.cseq}`;
+    member.socket.write(frame(`${method} ${uri} SIP/2.0\r\nVia: SIP/2.0/WS m.invalid;branch=z9hG4bK${id}\r\nMax-Forwards: 70\r\n` +
+        `From: <sip:bob@home.example.net>;tag=${id}\r\nTo: <${method === 'REGISTER' ? 'sip:bob@home.example.net' : uri}>\r\nCall-ID: ${id}\r\n` +
+        `CSeq: ${member.cseq} ${method}\r\nContact: <sip:bob@m.invalid;transport=ws>\r\n${extra}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`));
+    return until(3000, () => new RegExp(`SIP/2\\.0 [2-6]\\d\\d(?:(?!SIP/2\\.0 \\d)[^])*Call-ID: ${id}`).test(member.got.slice(from)))
+        .then(() => new RegExp(`SIP/2\\.0 ([2-6]\\d\\d)((?:(?!SIP/2\\.0 \\d)[^])*)`).exec(member.got.slice(from)) ?? ['', '0', '']);
+}
+async function memberStart() {
+    member.socket = net.connect(num('WS'), '127.0.0.1');
+    member.socket.on('data', (d) => { member.got += d.toString('latin1'); });
+    member.socket.write(upgrade());
+    await until(2000, () => member.got.includes('101 '));
+    const uri = 'sip:home.example.net';
+    const [, , head] = await memberSend('REGISTER', uri, '');
+    const nonce = /nonce="([^"]*)"/.exec(head)?.[1];
+    const answer = md5(`${md5('bob:home.example.net:bob-secret')}:${nonce}:00000001:c:auth:${md5(`REGISTER:${uri}`)}`);
+    const [, status] = await memberSend('REGISTER', uri, `Authorization: Digest username="bob", realm="home.example.net", nonce="${nonce}", ` +
+        `uri="${uri}", response="${answer}", algorithm=MD5, qop=auth, nc=00000001, cnonce="c"\r\n`);
+    return status === '200';
+}
+const invite = (sdp, type = 'application/sdp') => async () =>
+    (await memberSend('INVITE', 'sip:echo@home.example.net', type ? `Content-Type: ${type}\r\n` : '', sdp))[1];
+const head = 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n';
+const line = 'm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\n';
+const ice = 'a=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdefghijkl\r\na=setup:actpass\r\na=sctp-port:5000\r\n';
+const fingerprint = `a=fingerprint:sha-256 ${Array(32).fill('AB').join(':')}\r\n`;
+const offers = [
+    ['no SDP at all', invite('v=nope\r\n'), '400'],
+    ['no o=', invite('v=0\r\ns=-\r\nt=0 0\r\n'), '400'],
+    ['a port of seventy thousand', invite(`${head}m=application 70000 UDP/DTLS/SCTP webrtc-datachannel\r\n`), '400'],
+    ['no m= line', invite(head), '488'],
+    ['no ICE', invite(head + line + fingerprint), '488'],
+    ['no fingerprint', invite(head + line + ice), '488'],
+    ['no channel', invite(head + line + ice + fingerprint), '488'],
+    ['a dcmap that is none', invite(`${head}${line}${ice}${fingerprint}a=dcmap:seventy subprotocol="MSRP"\r\n`), '488'],
+    ['seventeen m= lines', invite(head + (line + ice + fingerprint).repeat(17)), '488'],
+    ['a body of another type', invite('hello', 'text/plain'), '415'],
+].map(([name, throwIt, status]) => [`SDP from a registered WIC: ${name}`, 'alg', throwIt, (r) => r === status]);
+
 say(await callWorks(), 'the call passes messages before');
+say(await memberStart(), 'a browser is registered');
 say(await hostileStart(), 'a second call is up');
-for (const [name, log, throwIt, good] of [...cases, ...inside]) {
+for (const [name, log, throwIt, good] of [...cases, ...offers, ...inside]) {
     if (log.includes(' ') && !await hostileWorks()) say(await hostileCall(), `${name}: a call to end`);
     const lines = (of) => read(of).split('\n').slice(0, -1);
     const before = { alg: lines('alg').length, agw: lines('agw').length }, answer = await throwIt();
@@ -253,5 +297,6 @@ for (const [name, log, throwIt, good] of [...cases, ...inside]) {
     else say(more().length === 0, `${name}: nothing to log`, more());
 }
 hostile.child.stdin.end();
+member.socket.destroy();
 console.log('end');
 process.exit(0);
