@@ -1,4 +1,4 @@
-#include "tests/fake/browser.h"
+#include "tests/fake/browser_priv.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -7,11 +7,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "agw/ctl/cert.h"
-#include "agw/data/sctp.h"
 #include "agw/media/demux.h"
-#include "agw/media/dtls.h"
-#include "agw/media/stun.h"
 #include "common/enc.h"
 #include "common/rnd.h"
 
@@ -19,48 +15,6 @@
 #define CHECK_MS 50        /* between checks until the first success */
 #define KEEPALIVE_MS 2500  /* afterwards: Chromium's pace */
 #define DTLS_TIMEOUT_MS 30000
-#define SIDS 1024          /* channels that a test may reset */
-
-/* What all browsers of the loop share: one timer, one set of buffers, one SCTP stack. Lives while one browser does. */
-struct hub {
-    uv_loop_t *loop;
-    uv_timer_t timer;
-    struct udp_rx *rx;
-    struct tx tx;
-    struct stun_mac *mac;
-    struct sctp_lib *sctp;
-    struct browser *browsers;
-    uint8_t record[MEDIA_RECORD_MAX];
-    bool pumping;
-};
-
-struct browser {
-    struct hub *hub;
-    struct browser_h h;
-    uv_poll_t poll;
-    int fd;
-    struct addr local, remote;
-    char ufrag[5], pwd[25];      /* as long as Chromium's */
-    char remote_ufrag[257], remote_pwd[257];
-    char fingerprint[CERT_FP_TEXT];
-    struct dtls_ctx *ctx;
-    bool started, ice_up, hello_seen, muted, dying;
-    unsigned busy;               /* depth of our calls into the user: freeing waits */
-    uint8_t tid[STUN_TID];
-    uint64_t tiebreaker;
-    msec_t next_check;
-    bool dtls_client;
-    char remote_hash[16];
-    uint8_t remote_fp[64];
-    int remote_fp_len;
-    struct dtls *dtls;
-    enum dtls_state reported;
-    uint16_t sctp_local, sctp_remote;
-    struct sctp *sctp;
-    uint8_t sctp_head[BROWSER_SCTP_HEAD];
-    bool is_reset[SIDS];         /* our outgoing stream: reset, or asked to be */
-    struct browser *prev, *next;
-};
 
 /* One process, one loop (see the header), so one hub. */
 static struct hub *the_hub;
@@ -196,8 +150,9 @@ static void report_dtls(struct browser *b)
         return;
     b->reported = state;
     if (state == DTLS_UP) {
+        browser_rtp_keys(b);
         tell(b, BROWSER_DTLS_UP, dtls_is_client(b->dtls) ? "client" : "server");
-        if (!b->dying)
+        if (!b->dying && b->sctp_local)
             start_sctp(b);
     } else if (state == DTLS_FAILED) {
         tell(b, BROWSER_DTLS_FAILED, dtls_why(b->dtls));
@@ -267,7 +222,7 @@ static void on_reset(struct browser *b, uint16_t sid)
     char text[8];
 
     /* RFC 8831 6.7: the other direction follows */
-    if (sid < SIDS && !b->is_reset[sid])
+    if (sid < BROWSER_SIDS && !b->is_reset[sid])
         (void)browser_reset(b, sid);
     snprintf(text, sizeof(text), "%u", sid);
     tell(b, BROWSER_CHAN_RESET, text);
@@ -361,6 +316,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
             on_stun(b, in, now);
         else if (kind == DEMUX_DTLS)
             on_dtls(b, in, now);
+        else if (kind == DEMUX_MEDIA)
+            browser_rtp_input(b, in);
     }
     pump(hub);
     leave(b);
@@ -471,6 +428,7 @@ static void teardown(struct browser *b)
         dtls_close(b->dtls, &hub->tx);
     flush(b);
     dtls_free(b->dtls);
+    browser_rtp_fini(b);
     b->dtls = NULL;
     b->sctp = NULL;
     b->started = false; /* a loop over the list may still meet us once */
@@ -558,7 +516,7 @@ int browser_reset(struct browser *b, uint16_t sid)
 
     if (!b->sctp)
         return -ENOTCONN;
-    if (sid >= SIDS)
+    if (sid >= BROWSER_SIDS)
         return -EINVAL;
     b->is_reset[sid] = true;
     err = sctp_reset(b->sctp, sid);

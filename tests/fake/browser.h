@@ -1,10 +1,11 @@
-/* The browser's side of a data-channel transport, in C: a full-ICE controlling agent (checks with USE-CANDIDATE), DTLS in
- * either role, SCTP, negotiated channels. For charts, the lab, benches and unit tests; real browsers are in tests/e2e.
+/* The browser's side of a transport, in C: a full-ICE controlling agent (checks with USE-CANDIDATE), DTLS in either role,
+ * SCTP with negotiated channels, SRTP. For charts, the lab, benches and unit tests; real browsers are in tests/e2e.
  * Runs on a libuv loop. Only one process-wide usrsctp instance exists: at most one loop per process uses this. */
 #pragma once
 
 #include <uv.h>
 
+#include "agw/media/srtp.h"
 #include "common/net.h"
 #include "common/sv.h"
 
@@ -17,6 +18,7 @@ struct browser_h {
     void (*event)(void *arg, enum browser_event ev, const char *text);
     void (*message)(void *arg, uint16_t sid, bool binary, const void *p, size_t n);
     void (*writable)(void *arg); /* after -EAGAIN; may be NULL */
+    void (*rtp)(void *arg, const uint8_t *p, size_t n); /* RTP and RTCP that could be opened; may be NULL */
     void *arg;
 };
 
@@ -27,9 +29,14 @@ const char *browser_ufrag(const struct browser *b);
 const char *browser_pwd(const struct browser *b);
 const char *browser_fingerprint(const struct browser *b); /* "AA:BB:..." sha-256 */
 uint16_t browser_port(const struct browser *b);
-/* The peer's values; starts the checks. dtls_client: our role. fingerprint: "sha-256 AA:BB.." ; sctp ports. */
+/* The peer's values; starts the checks. dtls_client: our role. fingerprint: "sha-256 AA:BB.." ; sctp ports, 0: no
+ * data channels. */
 int browser_start(struct browser *b, const struct addr *remote, const char *ufrag, const char *pwd, const char *fingerprint,
                   bool dtls_client, uint16_t sctp_local, uint16_t sctp_remote);
+/* The same without ICE and DTLS: SRTP with the keys of a=crypto (RFC 4568). */
+int browser_start_sdes(struct browser *b, const struct addr *remote, const struct srtp_key *send, const struct srtp_key *recv);
+/* One plain RTP or RTCP packet, sealed and sent: -ENOTCONN before there are keys. */
+int browser_rtp(struct browser *b, const void *p, size_t n);
 int browser_send(struct browser *b, uint16_t sid, bool binary, const void *p, size_t n); /* -EAGAIN: wait for writable */
 int browser_reset(struct browser *b, uint16_t sid); /* reset our outgoing stream */
 /* Faults for tests. */

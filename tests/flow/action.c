@@ -23,12 +23,18 @@ static void drop_ws(struct play *p)
     p->ws_open = p->registered = false;
 }
 
+static void mute_media(struct play *p)
+{
+    for (int i = 0; i < PLAY_WIC_MAX; i++)
+        browser_mute(p->trans[i].b, true);
+}
+
 /* Connection and media at once. */
 static bool wic_vanish(struct play *p, const struct chart_step *s, char *why, size_t size)
 {
     (void)s, (void)why, (void)size;
     drop_ws(p);
-    browser_mute(p->browser, true);
+    mute_media(p);
     return true;
 }
 
@@ -36,7 +42,7 @@ static bool wic_vanish(struct play *p, const struct chart_step *s, char *why, si
 static bool wic_mute(struct play *p, const struct chart_step *s, char *why, size_t size)
 {
     (void)s, (void)why, (void)size;
-    browser_mute(p->browser, true);
+    mute_media(p);
     return true;
 }
 
@@ -60,7 +66,8 @@ static bool wic_return(struct play *p, const struct chart_step *s, char *why, si
 static bool wic_forge(struct play *p, const struct chart_step *s, char *why, size_t size)
 {
     (void)s, (void)why, (void)size;
-    browser_break_fingerprint(p->browser);
+    for (int i = 0; i < PLAY_WIC_MAX; i++)
+        browser_break_fingerprint(p->trans[i].b);
     return true;
 }
 
@@ -75,7 +82,7 @@ static bool wic_reset(struct play *p, const struct chart_step *s, char *why, siz
         snprintf(why, size, "sid=N wanted");
         return false;
     }
-    return say(why, size, browser_reset(p->browser, (uint16_t)id));
+    return say(why, size, browser_reset(p->trans[p->dc].b, (uint16_t)id));
 }
 
 /* --- alg, agw --- */

@@ -79,6 +79,7 @@ static int step_line(struct sv l, struct chart_step *s)
         s->args = sv_trim(l);
         return word.n && word.n < sizeof s->proto ? 0 : -EBADMSG;
     }
+    s->both = sv_is(word, "<->");
     word = sv_word(&l);
     sv_copy(word, s->to, sizeof s->to);
     word = sv_word(&l);

@@ -19,7 +19,8 @@ struct chart_step {
     unsigned line;          /* in the file */
     struct sv number;       /* "11", "15a" */
     char from[16], to[16];  /* actors; to empty for ACTION */
-    char proto[8];          /* "sip" "h248" "ice" "dtls" "sctp" "msrp" */
+    bool both;              /* "<->" */
+    char proto[8];          /* "sip" "h248" "ice" "dtls" "sctp" "msrp" "sdes" "rtp" "rtcp" */
     struct sv args;         /* rest of the step line */
     struct sv body;         /* indented lines, indentation taken off */
     unsigned ms;            /* WAIT, NONE */

@@ -209,7 +209,7 @@ static bool event_step(struct play *p, const struct chart_step *s)
         return judge_step(p, s);
     ok = media_event(p, s, why, sizeof why);
     /* what we only send is no verdict on the real one */
-    report(p, s, NULL, !ok ? LADDER_FAIL : !strcmp(s->proto, "msrp") ? LADDER_SENT : LADDER_PASS, why);
+    report(p, s, NULL, !ok ? LADDER_FAIL : media_judges(s) ? LADDER_PASS : LADDER_SENT, why);
     return ok;
 }
 

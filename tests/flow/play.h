@@ -17,6 +17,8 @@
 #define PLAY_START_MS 10000 /* for a real one to be ready */
 #define PLAY_MSG_MAX 65536
 #define PLAY_MSRP_MAX 2   /* MSRP sessions of the core */
+#define PLAY_WIC_MAX 3    /* transports of the WIC */
+#define PLAY_RTP_MAX 2    /* lines of RTP of the core */
 #define PLAY_LAST_MS 100   /* what comes behind the last step is waited for this long */
 #define PLAY_LEAVE_MS 3000 /* for the contexts to be gone at the end */
 
@@ -61,14 +63,18 @@ struct play {
     struct trans_in *open_request; /* as MG: alg's request that the chart answers */
 
     /* media.c */
-    struct browser *browser;
-    bool ice_up, hello, dtls_up, dtls_failed, sctp_up, chan_reset, closed;
+    struct play_wic { /* a transport of the WIC */
+        struct play *p;
+        struct browser *b;
+        bool ice_up, hello, dtls_up, dtls_failed, sctp_up, chan_reset;
+    } trans[PLAY_WIC_MAX];
+    unsigned dc; /* index of the transport with the data channels */
+    struct play_rtp *rtp;
     struct play_msrp {
         struct play *p;
         int session;
         struct far_msrp *far;
     } msrp[PLAY_MSRP_MAX];
-    unsigned resets; /* streams that agw reset */
 };
 
 int64_t play_now_us(void);
@@ -99,6 +105,16 @@ int media_open(struct play *p);
 void media_close(struct play *p);
 const char *media_value(struct play *p, struct sv what, char out[VAR_VALUE]); /* of a let; NULL: not ours */
 bool media_event(struct play *p, const struct chart_step *s, char *why, size_t size);
+bool media_judges(const struct chart_step *s); /* its outcome is a verdict, not only something that we did */
+bool media_fill(struct play *p, struct sv text, char *out, size_t size, char *why, size_t why_size);
+struct play_wic *media_trans(struct play *p, const struct chart_step *s, const char *key); /* line=2, via=2; NULL: none */
+/* rtp.c: audio and video of the WIC and of the core's phone */
+int rtp_open(struct play *p);
+void rtp_close(struct play *p);
+uint16_t rtp_port(const struct play *p, unsigned line); /* from 0 */
+void rtp_from_agw(struct play *p, const struct play_wic *w, const uint8_t *pkt, size_t n);
+bool rtp_event(struct play *p, const struct chart_step *s, char *why, size_t size);
+bool rtp_sdes(struct play *p, const struct chart_step *s, char *why, size_t size);
 /* action.c */
 bool action_judges(const struct play *p, const struct chart_step *s); /* its outcome is a verdict on a real one */
 bool action_run(struct play *p, const struct chart_step *s, char *why, size_t size);

@@ -108,9 +108,9 @@ static const char *event_mark(const struct chart_step *s)
 {
     static const struct {
         const char *proto, *word, *mark;
-    } marks[] = {{"ice", "", "USE-CANDIDATE"},  {"dtls", "ClientHello", "ClientHello"}, {"dtls", "done", "Finished"},
-                 {"dtls", "failed", "failed"},  {"sctp", "up", "COOKIE ACK"},           {"sctp", "INIT", "INIT"},
-                 {"sctp", "reset", "RE-CONFIG"}};
+    } marks[] = {{"ice", "", "USE-CANDIDATE"}, {"dtls", "ClientHello", "ClientHello"}, {"dtls", "done", "Finished"},
+                 {"dtls", "ok", "Finished"},   {"dtls", "failed", "failed"},           {"sctp", "up", "COOKIE ACK"},
+                 {"sctp", "INIT", "INIT"},     {"sctp", "reset", "RE-CONFIG"}};
     struct sv args = s->args, word = sv_word(&args);
 
     for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
@@ -157,6 +157,13 @@ struct retrace_msg *retrace_find(struct retrace_msg *list, const struct chart_st
     return NULL;
 }
 
+/* Packets of media are counted by agw, not traced. */
+static bool is_traced(const struct chart_step *s)
+{
+    return s->kind == CHART_MESSAGE || (s->kind == CHART_EVENT && strcmp(s->proto, "rtp") && strcmp(s->proto, "rtcp") &&
+                                        strcmp(s->proto, "sdes"));
+}
+
 void retrace_judge(struct retrace_msg *list, struct vars *vs, struct ladder *l)
 {
     const struct chart *c = l->chart;
@@ -169,7 +176,7 @@ void retrace_judge(struct retrace_msg *list, struct vars *vs, struct ladder *l)
         bool message = step->kind == CHART_MESSAGE;
         struct retrace_msg **at = !message ? &list : strcmp(step->proto, "sip") ? &h248 : &sip;
 
-        if (!message && (step->kind != CHART_EVENT || !step->to[0]))
+        if (!is_traced(step))
             continue;
         m = retrace_find(*at, step, vs, why[i], sizeof why[i]);
         of[i] = m;
@@ -188,7 +195,7 @@ void retrace_judge(struct retrace_msg *list, struct vars *vs, struct ladder *l)
     for (unsigned i = 0; of && why && i < c->n_steps; i++) {
         const struct chart_step *s = &c->steps[i];
 
-        if (!of[i] && (s->kind == CHART_MESSAGE || (s->kind == CHART_EVENT && s->to[0])))
+        if (!of[i] && is_traced(s))
             ladder_line(l, s, s->from, s->to, s->proto, "missing", l->t0_us, LADDER_FAIL, why[i]);
     }
     free(of);

@@ -73,7 +73,7 @@ static bool has_tag(struct sv value)
 }
 
 /* Header lines that an answer copies (RFC 3261 8.2.6.2), our tag added to To. */
-static void put_copied(struct ua *u, struct sv req, struct buf *b)
+static void put_copied(const char *tag, struct sv req, struct buf *b)
 {
     struct sv rest = req;
 
@@ -88,7 +88,7 @@ static void put_copied(struct ua *u, struct sv req, struct buf *b)
             sv_iis(name, "Record-Route"))
             buf_printf(b, "%.*s\r\n", SV_ARG(l));
         else if (sv_iis(name, "To"))
-            buf_printf(b, "%.*s%s%s\r\n", SV_ARG(l), has_tag(l) ? "" : ";tag=", has_tag(l) ? "" : u->ltag);
+            buf_printf(b, "%.*s%s%s\r\n", SV_ARG(l), has_tag(l) ? "" : ";tag=", has_tag(l) ? "" : tag);
     }
 }
 
@@ -125,7 +125,7 @@ void ua_answer(struct ua *u, int status, const char *reason)
         return;
     req = sv_from(u->pending[u->n_pending - 1]);
     buf_printf(&b, "SIP/2.0 %d %s\r\n", status, reason);
-    put_copied(u, req, &b);
+    put_copied(u->ltag, req, &b);
     buf_str(&b, "Content-Length: 0\r\n\r\n");
     send_reply(u, req, buf_sv(&b));
     if (status >= 200)
@@ -148,7 +148,7 @@ static void answer_register(struct ua *u, struct sv req)
     struct buf b = buf_over(text, sizeof text);
 
     buf_str(&b, "SIP/2.0 200 OK\r\n");
-    put_copied(u, req, &b);
+    put_copied(u->ltag, req, &b);
     put_registered(u, req, &b);
     buf_str(&b, "Content-Length: 0\r\n\r\n");
     send_reply(u, req, buf_sv(&b));
@@ -371,9 +371,19 @@ static int send_request(struct ua *u, const char *method, struct sv lines)
     return buf_err(&b);
 }
 
-static int send_answer(struct ua *u, int status, struct sv lines)
+/* Another callee of a fork answers with a tag of its own (RFC 3261 12.1.1); who says 2xx has the dialog. */
+static void fork_tag(struct ua *u, struct sv fork, int status, char *tag, size_t size)
 {
-    char text[UA_TEXT];
+    snprintf(tag, size, "%s", u->ltag);
+    if (fork.n)
+        snprintf(tag, size, "%.20s-%.*s", u->ltag, SV_ARG(fork));
+    if (fork.n && status >= 200 && status < 300)
+        snprintf(u->ltag, sizeof u->ltag, "%s", tag);
+}
+
+static int send_answer(struct ua *u, int status, struct sv lines, struct sv fork)
+{
+    char text[UA_TEXT], tag[sizeof u->ltag];
     struct buf b = buf_over(text, sizeof text);
     struct sv req;
 
@@ -382,7 +392,8 @@ static int send_answer(struct ua *u, int status, struct sv lines)
     fresh(u);
     req = sv_from(u->pending[u->n_pending - 1]);
     buf_printf(&b, "SIP/2.0 %d %s\r\n", status, status < 200 ? "Progress" : status < 300 ? "OK" : "Refused");
-    put_copied(u, req, &b);
+    fork_tag(u, fork, status, tag, sizeof tag);
+    put_copied(tag, req, &b);
     if (status < 300 && sv_is(ua_method(req), "REGISTER"))
         put_registered(u, req, &b);
     else if (status < 300)
@@ -407,7 +418,7 @@ int ua_send(struct ua *u, const struct chart_step *s, const struct vars *vs, cha
         return err;
     }
     sv_copy(m, method, sizeof method);
-    err = status ? send_answer(u, status, sv_from(lines)) : send_request(u, method, sv_from(lines));
+    err = status ? send_answer(u, status, sv_from(lines), chart_arg(s, "fork")) : send_request(u, method, sv_from(lines));
     if (err)
         snprintf(why, size, "%s", err == -ENOENT ? "there is no request to answer" : strerror(-err));
     return err;
