@@ -43,6 +43,8 @@ void bus_free(struct bus_msg *m)
 {
     if (m && m->kind == BUS_CERT)
         explicit_bzero(&m->u.cert, sizeof(m->u.cert));
+    if (m && (m->kind == BUS_SEP_OPEN || m->kind == BUS_SEP_REMOTE))
+        free(m->u.sep.full);
     free(m);
 }
 
@@ -104,6 +106,8 @@ const char *bus_what_name(enum bus_what w)
     static const char *const names[] = {
         [BUS_EV_ICE_UP] = "ICE_UP",
         [BUS_EV_ICE_LOST] = "ICE_LOST",
+        [BUS_EV_ICE_FAILED] = "ICE_FAILED",
+        [BUS_EV_ICE_PEER] = "ICE_PEER",
         [BUS_EV_DTLS_UP] = "DTLS_UP",
         [BUS_EV_DTLS_FAILED] = "DTLS_FAILED",
         [BUS_EV_DTLS_CLOSED] = "DTLS_CLOSED",

@@ -1,6 +1,6 @@
 /* Every message between agw's threads, in one header (style: control decides, workers obey, nobody waits).
  *
- *   control --SEP_*---> worker     a stream endpoint on UDP: ICE-lite, DTLS
+ *   control --SEP_*---> worker     a stream endpoint on UDP: ICE, DTLS
  *   control --ASSOC_*, CHAN_*, TCP_*, JOIN--> data      SCTP association, its channels, MSRP over TCP
  *   worker  --DTLS_UP/DATA/DOWN--> data                 records of one DTLS connection, decrypted
  *   data    --DTLS_SEND---------> worker                SCTP packets to seal and send
@@ -21,6 +21,7 @@
 #define BUS_FP_MAX 64
 #define BUS_ICE_UFRAG 256
 #define BUS_ICE_PWD 256
+#define BUS_ICE_CANDS 50
 
 typedef uint64_t bus_id; /* 0 = none */
 
@@ -58,8 +59,10 @@ enum bus_kind {
 };
 
 enum bus_what {
-    BUS_EV_ICE_UP,        /* first nominated pair */
-    BUS_EV_ICE_LOST,      /* no authenticated check for 30 s (RFC 7675 5.1 as seen by a lite agent) */
+    BUS_EV_ICE_UP,        /* first nominated pair; of a full agent event.text: its remote and local address */
+    BUS_EV_ICE_LOST,      /* no authenticated check for 30 s (RFC 7675 5.1 as seen by a lite agent), or consent expired */
+    BUS_EV_ICE_FAILED,    /* full: the check list is done and holds no pair; event.text: why */
+    BUS_EV_ICE_PEER,      /* full: a peer-reflexive candidate (RFC 8445 7.3.1.3); event.text: its address */
     BUS_EV_DTLS_UP,
     BUS_EV_DTLS_FAILED,   /* handshake failed or timed out, or fingerprint mismatch (RFC 8122 6.2): no data passed */
     BUS_EV_DTLS_CLOSED,   /* close_notify */
@@ -106,6 +109,17 @@ struct bus_rtp {
     uint32_t rate, burst;       /* tman: octets/s of IP packets and bucket size in octets; rate 0: not policed */
 };
 
+struct bus_cand { /* a=candidate of Remote: UDP, component 1, numeric address */
+    struct addr addr;
+    uint32_t priority;
+};
+
+struct bus_ice { /* the agent is a full one (RFC 8445 2.5) */
+    bool controlling;           /* 6.1.1; a conflict is settled by the agents */
+    unsigned n;
+    struct bus_cand cands[BUS_ICE_CANDS];
+};
+
 struct bus_sep { /* one (termination, stream) on UDP; bundled streams of a termination share one */
     bus_id id;
     int fd;                     /* bound, non-blocking; owned by the worker from SEP_OPEN on; -1: the worker's shared socket
@@ -116,6 +130,8 @@ struct bus_sep { /* one (termination, stream) on UDP; bundled streams of a termi
     struct addr remote;         /* Remote c=/m=; used only when ICE is off */
     bool ice;                   /* false: no ICE in Local/Remote: latch to the Remote address */
     char remote_ufrag[BUS_ICE_UFRAG], remote_pwd[BUS_ICE_PWD];
+    struct bus_ice *full;       /* NULL: lite, or as it was; the message's, freed with it */
+    bool consent;               /* ask for consent ourselves (RFC 7675 5.1); a full agent always does */
     enum bus_dtls_role role;    /* NONE: not yet known; a ClientHello meanwhile is answered (server) and held */
     bool establish;             /* client: start as soon as ICE has a pair (TS 23.334 6.2.10.6.2 step 11 c) */
     char fp_hash[16];           /* "sha-256"; empty = not known yet */

@@ -1,6 +1,7 @@
-/* ICE-lite agent (RFC 8445 2.5, 7.3): answers checks, remembers the addresses that passed one, follows nominations.
- * Sans-IO. Owner: struct sep. Thread: the sep's worker. At most one reply per input, and none to a message that is not
- * authenticated with our password. Always controlled. */
+/* ICE agent (RFC 8445): answers checks, remembers the addresses that passed one, follows nominations. Lite (2.5), always
+ * controlled, until ice_set makes it a full one that checks and may nominate, too (ice_list); either may ask for consent
+ * (ice_consent). Sans-IO. Owner: struct sep. Thread: the sep's worker. At most one reply per input, and none to a message
+ * that is not authenticated with our password. */
 #pragma once
 
 #include "agw/bus.h"
@@ -15,11 +16,17 @@ enum ice_result { /* bits */
     ICE_UP = 4,        /* first pair selected */
     ICE_SWITCHED = 8,  /* another pair selected */
     ICE_RESUMED = 16,  /* a check passed after ICE was lost */
+    ICE_PEER = 32,     /* full: the datagram's source is a candidate that nobody signalled */
+    ICE_LOST = 64,     /* of ice_tick, once: the peer is gone, or its consent has expired: nothing may be sent */
+    ICE_FAILED = 128,  /* of ice_tick, once: no pair came out of the checks */
 };
 
 /* mac is borrowed. timeout: without a check on the selected pair for so long the peer is gone. */
 int ice_new(struct ice **icep, struct stun_mac *mac, const char *ufrag, const char *pwd, msec_t timeout);
 void ice_free(struct ice *ice);
+/* What Remote and the signals say: the peer's credentials, full or lite, candidates, consent. What is said again changes
+ * nothing; other credentials of the peer than before start the checks anew. 0, -ENOMEM. */
+int ice_set(struct ice *ice, const struct bus_sep *spec, msec_t now);
 /* Bits of ice_result, or -EBADMSG (malformed), -EACCES (not authenticated): no reply then. reply is empty memory. */
 int ice_input(struct ice *ice, const struct dgram *in, struct buf *reply, msec_t now);
 /* RFC 8445 9: new credentials; the old ones count until a pair is nominated with the new. 0, or -EALREADY: the same. */
@@ -27,4 +34,5 @@ int ice_restart(struct ice *ice, const char *ufrag, const char *pwd);
 bool ice_is_valid(const struct ice *ice, const struct addr *src);
 const struct addr *ice_selected(const struct ice *ice); /* NULL: none yet, or lost: nothing may be sent */
 msec_t ice_deadline(const struct ice *ice);
-int ice_tick(struct ice *ice, msec_t now); /* 0, -ETIMEDOUT: lost just now (once) */
+int ice_tick(struct ice *ice, struct tx *tx, msec_t now); /* bits */
+bool ice_is_full(const struct ice *ice);

@@ -27,6 +27,19 @@
 #define MEDIA_STUN_UNKNOWN 8   /* unknown attributes named in a 420 */
 
 #define MEDIA_ICE_VALID 16     /* addresses with a passed check remembered per stream */
+#define MEDIA_ICE_PAIRS 64     /* check list: BUS_ICE_CANDS signalled candidates and some that the checks themselves show */
+#define MEDIA_ICE_TA_MS 50     /* RFC 8445 14.2: between two new checks */
+#define MEDIA_ICE_RTO_MS 500   /* 14.3: first retransmission at least; doubles */
+#define MEDIA_ICE_RC 7         /* RFC 8489 6.2.1: requests of a transaction ... */
+#define MEDIA_ICE_RM 16        /* ... and how many RTO the last one is waited for */
+#define MEDIA_ICE_BURST 8      /* requests sent at one time */
+#define MEDIA_ICE_NOMINATE_MS 200 /* controlling: so long a better pair than the best valid one is waited for */
+#define MEDIA_ICE_PATIENCE_MS 39500 /* RFC 8863 4: no failure before, the peer's checks may still come */
+#define MEDIA_ICE_PRFLX_PRIORITY ((110u << 24) | (65535u << 8) | 255u) /* RFC 8445 5.1.2.1 */
+#define MEDIA_ICE_HOST_PRIORITY ((126u << 24) | (65535u << 8) | 255u)
+#define MEDIA_ICE_KEEP_MS 15000 /* RFC 8445 11: Tr */
+#define MEDIA_CONSENT_MS 5000   /* RFC 7675 5.1 */
+#define MEDIA_CONSENT_EXPIRY_MS 30000
 
 #define MEDIA_DTLS_MTU 1200    /* UDP payload of a handshake datagram */
 #define MEDIA_DTLS_CERTS 8192  /* octets of a peer's Certificate message */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "agw/media/demux.h"
@@ -252,6 +253,36 @@ static enum sep_verdict dtls_datagram(struct sep *sep, const struct dgram *in, s
 
 /* --- ICE --- */
 
+/* res: of enum ice_result. from: where the datagram that made it came from */
+static void tell_ice(struct sep *sep, int res, const struct addr *from)
+{
+    char text[2 * ADDR_STRLEN + 1] = "", a[ADDR_STRLEN], b[ADDR_STRLEN];
+
+    if (res & ICE_PEER)
+        sep_push(sep, SEP_OUT_EVENT, BUS_EV_ICE_PEER, addr_str(from, a));
+    if (!(res & (ICE_UP | ICE_RESUMED)))
+        return;
+    sep->ice_up = true;
+    if (ice_is_full(sep->ice))
+        snprintf(text, sizeof(text), "%s %s", addr_str(ice_selected(sep->ice), a), addr_str(&sep->local, b));
+    sep_push(sep, SEP_OUT_EVENT, BUS_EV_ICE_UP, text[0] ? text : res & ICE_RESUMED ? "resumed" : "");
+}
+
+static void ice_due(struct sep *sep, struct tx *tx, msec_t now)
+{
+    const unsigned from = tx->n;
+    const int res = ice_tick(sep->ice, tx, now);
+
+    for (unsigned i = from; sep->env->trace && !sep->ice_up && i < tx->n; i++)
+        trace_msg(sep->env->trace, "agw", sep->peer, "ice", "Binding request", octets(tx->slot[i].p, tx->slot[i].n),
+                  &sep->local, &tx->slot[i].to);
+    if (res & ICE_LOST)
+        sep_push(sep, SEP_OUT_EVENT, BUS_EV_ICE_LOST,
+                 ice_is_full(sep->ice) ? "consent expired" : "no connectivity check");
+    if (res & ICE_FAILED)
+        sep_push(sep, SEP_OUT_EVENT, BUS_EV_ICE_FAILED, "no candidate pair passed its check");
+}
+
 static enum sep_verdict stun_datagram(struct sep *sep, const struct dgram *in, struct tx *tx, msec_t now)
 {
     const bool was_up = sep->ice_up;
@@ -271,10 +302,7 @@ static enum sep_verdict stun_datagram(struct sep *sep, const struct dgram *in, s
         tx_address(tx, from, &in->src);
         trace_check(sep, in, &tx->slot[from], res, was_up);
     }
-    if (res & (ICE_UP | ICE_RESUMED)) {
-        sep->ice_up = true;
-        sep_push(sep, SEP_OUT_EVENT, BUS_EV_ICE_UP, res & ICE_RESUMED ? "resumed" : "");
-    }
+    tell_ice(sep, res, &in->src);
     if (res & ICE_UP)
         sep_start(sep, tx, now);
     return SEP_STUN_OK;
@@ -306,6 +334,8 @@ int sep_new(struct sep **sepp, struct sep_env *env, const struct bus_sep *spec)
     err = sep_media_set(sep, spec);
     if (!err && spec->ice)
         err = ice_new(&sep->ice, env->mac, spec->ufrag, spec->pwd, env->ice_timeout);
+    if (!err && spec->ice)
+        err = ice_set(sep->ice, spec, 0);
     if (err)
         sep_free(sep);
     else
@@ -356,6 +386,8 @@ void sep_remote(struct sep *sep, const struct bus_sep *spec, struct tx *tx, msec
     }
     if (sep->ice && spec->ufrag[0])
         (void)ice_restart(sep->ice, spec->ufrag, spec->pwd); /* -EALREADY: unchanged */
+    if (sep->ice && ice_set(sep->ice, spec, now))
+        sep_push(sep, SEP_OUT_EVENT, BUS_EV_ICE_FAILED, "no memory");
     if (spec->role != BUS_DTLS_NONE) {
         if (sep->dtls && dtls_is_client(sep->dtls) != (spec->role == BUS_DTLS_CLIENT))
             abandon(sep);
@@ -448,12 +480,13 @@ msec_t sep_deadline(const struct sep *sep, msec_t now)
 
 void sep_tick(struct sep *sep, struct tx *tx, msec_t now)
 {
-    const unsigned from = tx->n;
+    unsigned from;
 
     sep->now = now;
     sep_media_tick(sep);
-    if (sep->ice && ice_tick(sep->ice, now))
-        sep_push(sep, SEP_OUT_EVENT, BUS_EV_ICE_LOST, "no connectivity check");
+    if (sep->ice)
+        ice_due(sep, tx, now);
+    from = tx->n; /* what ICE sends has its own addresses */
     if (sep->dtls) {
         dtls_tick(sep->dtls, now, tx);
     } else if (now >= dtls_due(sep, now)) {

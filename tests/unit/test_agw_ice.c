@@ -19,6 +19,7 @@ struct fixture {
     struct addr a, b;
     uint8_t out[MEDIA_STUN_REPLY];
     struct buf reply;
+    struct tx tx;
 };
 
 static int setup(void **state)
@@ -164,15 +165,36 @@ static void lost_and_resumed(void **state)
     feed(f, &f->a, (struct check){.use_candidate = true}, 1000);
     feed(f, &f->a, (struct check){0}, 2000);
     feed(f, &f->b, (struct check){0}, 3000); /* another pair proves nothing about the selected one */
+    assert_true(ice_deadline(f->ice) == 2000 + MEDIA_ICE_KEEP_MS);
+    assert_int_equal(ice_tick(f->ice, &f->tx, 2000 + TIMEOUT - 1), 0);
     assert_true(ice_deadline(f->ice) == 2000 + TIMEOUT);
-    assert_int_equal(ice_tick(f->ice, 2000 + TIMEOUT - 1), 0);
-    assert_int_equal(ice_tick(f->ice, 2000 + TIMEOUT), -ETIMEDOUT);
+    assert_int_equal(ice_tick(f->ice, &f->tx, 2000 + TIMEOUT), ICE_LOST);
     assert_null(ice_selected(f->ice));
-    assert_int_equal(ice_tick(f->ice, 99000), 0); /* told once */
+    assert_int_equal(ice_tick(f->ice, &f->tx, 99000), 0); /* told once */
     assert_true(ice_deadline(f->ice) == MSEC_NEVER);
     assert_int_equal(feed(f, &f->a, (struct check){0}, 100000), ICE_CHECK | ICE_RESUMED);
     assert_true(addr_eq(ice_selected(f->ice), &f->a));
-    assert_true(ice_deadline(f->ice) == 100000 + TIMEOUT);
+    assert_true(ice_deadline(f->ice) == 100000 + MEDIA_ICE_KEEP_MS);
+}
+
+/* RFC 8445 11: no more often than every 15 s, without credentials, to the selected pair */
+static void nat_is_kept_open(void **state)
+{
+    struct fixture *f = *state;
+    struct stun_msg m;
+
+    feed(f, &f->a, (struct check){.use_candidate = true}, 1000);
+    assert_int_equal(ice_tick(f->ice, &f->tx, 1000 + MEDIA_ICE_KEEP_MS - 1), 0);
+    assert_int_equal(f->tx.n, 0);
+    feed(f, &f->a, (struct check){0}, 5000); /* its answer is as good */
+    assert_int_equal(ice_tick(f->ice, &f->tx, 1000 + MEDIA_ICE_KEEP_MS), 0);
+    assert_int_equal(f->tx.n, 0);
+    assert_int_equal(ice_tick(f->ice, &f->tx, 5000 + MEDIA_ICE_KEEP_MS), 0);
+    assert_int_equal(f->tx.n, 1);
+    assert_true(addr_eq(&f->tx.slot[0].to, &f->a));
+    assert_int_equal(stun_parse(&m, f->tx.slot[0].p, f->tx.slot[0].n), 0);
+    assert_int_equal(m.type, STUN_BINDING_INDICATION);
+    assert_true(m.has_fingerprint && m.integrity_at == 0);
 }
 
 static void restart_keeps_the_old_until_nominated(void **state)
@@ -220,6 +242,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refusals_are_authenticated, setup, teardown),
         cmocka_unit_test_setup_teardown(latest_nomination_wins, setup, teardown),
         cmocka_unit_test_setup_teardown(lost_and_resumed, setup, teardown),
+        cmocka_unit_test_setup_teardown(nat_is_kept_open, setup, teardown),
         cmocka_unit_test_setup_teardown(restart_keeps_the_old_until_nominated, setup, teardown),
         cmocka_unit_test_setup_teardown(the_table_is_bounded, setup, teardown),
     };
