@@ -3,7 +3,7 @@
 # judged, what SIPp got, and that nothing stays behind. The scenarios are sipp/NAME.xml; begin.inc and end.inc are put in.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/component/lib.sh
-need sipp curl
+need sipp curl node
 lab 23400
 
 core() { # core NAME: SIPp with this scenario; what it logs stands in core_NAME.log
@@ -125,4 +125,49 @@ core_got "no answer: INVITE arrives" 'got INVITE'
 stop_pid "$SIPP" KILL
 sees "no answer: the WIC gets 408, 480, 503 or 504" 'failed: SIP/2.0 (408|480|503|504)' 45
 released "no answer: nothing is left" 45
+
+# The core calls. The registrar is SIPp too, for one registration.
+exec 9>&-
+stop_pid "$WIC"
+core reject
+export WS
+start rings timeout 120 node "$HERE/wic_rings.mjs"
+until_true 10 seen "$TMP/rings.log" 'got 200 for REGISTER' || give_up "the called WIC registers"
+stop_pid "$SIPP"
+
+core_calls() { # core_calls NAME: SIPp calls alice once
+    CORE_LOG=$TMP/core_$1.log
+    : >"$TMP/rings.log"
+    start sipp sipp -sf "$HERE/sipp/$1.xml" "127.0.0.1:$ALG_SIP" -i 127.0.0.1 -p "$FAR_SIP" -m 1 -nostdin -trace_logs -log_file \
+        "$CORE_LOG" -trace_err -error_file "$TMP/sipp_$1.err" -error_overwrite false -timeout 60
+    SIPP=$PID
+}
+rings() { check "$1" until_true "${3:-10}" seen "$TMP/rings.log" "$2"; }
+through() { # through NAME [SECONDS]: SIPp saw what its scenario wants, and nothing is left
+    until_true "${2:-15}" gone "$SIPP"
+    check "$1: as the scenario says" wait "$SIPP"
+    released "$1: nothing is left" 15
+}
+
+core_calls mt_reliable
+core_got "called with 100rel required: 180 goes reliably" 'got 180 100rel'
+core_got "called with 100rel required: a PRACK of nothing gets 481" 'got 481'
+core_got "called with 100rel required: PRACK gets 200" 'got 200 for PRACK'
+core_got "called with 100rel required: it is answered" 'got 200 for INVITE'
+through "called with 100rel required"
+
+core_calls mt_offerless
+core_got "called without an offer: the WIC's offer is in the 200" 'got an offer'
+rings "called without an offer: the WIC gets its answer with the ACK" 'got ACK with SDP'
+through "called without an offer"
+
+core_calls mt_glare
+core_got "491: the change is asked again" 'got INVITE again'
+rings "491: it is taken then" 'got 200 for INVITE'
+through "491"
+
+core_calls mt_qos
+core_got "preconditions not met: 580" 'got 580'
+is "preconditions not met: the WIC is not rung" "$(grep -c INVITE "$TMP/rings.log")" 0
+through "preconditions not met"
 done_testing

@@ -1,0 +1,98 @@
+// A WIC that is called: registers, rings, answers as it is asked, offers when it was not offered anything, and wants a
+// second channel when the INVITE's Subject says "change". Its events a line each. WS: the port.
+import crypto from 'node:crypto';
+import net from 'node:net';
+
+const s = net.connect(Number(process.env.WS), '127.0.0.1');
+const id = () => crypto.randomBytes(6).toString('hex');
+const contact = '<sip:rings@abc.invalid;transport=ws>';
+let buf = Buffer.alloc(0), open = false, call = null;
+
+const transport = (setup) => 'm=application 54111 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 127.0.0.1\r\n' +
+    'a=candidate:2 1 udp 1686052607 127.0.0.1 54111 typ host\r\na=ice-ufrag:4ZcD\r\na=ice-pwd:2/1muCWoOi3uLifh0NuRHlZw\r\n' +
+    `a=fingerprint:sha-256 ${Array(32).fill('4F').join(':')}\r\na=setup:${setup}\r\na=mid:0\r\na=sctp-port:5000\r\n`;
+const channel = (n, setup) => `a=dcmap:${n} subprotocol="MSRP"\r\na=dcsa:${n} setup:${setup === 'active' ? 'passive' : setup}\r\n` +
+    `a=dcsa:${n} accept-types:text/plain\r\na=dcsa:${n} path:msrps://b7xk.invalid:9/x${n};dc\r\n`;
+const body = (version, setup, channels) => `v=0\r\no=- 1 ${version} IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n${transport(setup)}` +
+    Array.from({ length: channels }, (_, n) => channel(2 * n, setup)).join('');
+
+function send(text, op = 1) { // one masked frame
+    const data = Buffer.from(text), head = data.length < 126 ? Buffer.from([0x80 | op, 0x80 | data.length])
+        : Buffer.from([0x80 | op, 0x80 | 126, data.length >> 8, data.length & 255]);
+    s.write(Buffer.concat([head, Buffer.alloc(4), data]));
+}
+
+function message(first, headers, sdp = '') {
+    const type = sdp ? 'Content-Type: application/sdp\r\n' : '';
+    send(`${first}\r\n${headers.join('\r\n')}\r\n${type}Content-Length: ${sdp.length}\r\n\r\n${sdp}`);
+}
+
+const value = (text, name) => text.match(new RegExp(`^${name}: (.*)$`, 'mi'))?.[1].trim() ?? '';
+
+function answer(req, status, sdp) {
+    const to = value(req, 'To'), tag = to.includes('tag=') || status.startsWith('100') ? '' : ';tag=wic';
+    message(`SIP/2.0 ${status}`, [`Via: ${value(req, 'Via')}`, `To: ${to}${tag}`, `From: ${value(req, 'From')}`,
+        `Call-ID: ${value(req, 'Call-ID')}`, `CSeq: ${value(req, 'CSeq')}`, `Contact: ${contact}`], sdp);
+}
+
+function request(method, cseq, sdp) {
+    message(`${method} ${value(call, 'Contact').replace(/[<>]/g, '')} SIP/2.0`, [`Via: SIP/2.0/WS abc.invalid;branch=z9hG4bK${id()}`,
+        'Max-Forwards: 70', `From: ${value(call, 'To')};tag=wic`, `To: ${value(call, 'From')}`, `Call-ID: ${value(call, 'Call-ID')}`,
+        `CSeq: ${cseq} ${method}`, `Contact: ${contact}`], sdp);
+}
+
+function onRequest(method, text, sdp) {
+    console.log(`got ${method}${sdp ? ' with SDP' : ''}`);
+    if (method === 'INVITE') {
+        call = text;
+        answer(text, '180 Ringing');
+        setTimeout(() => answer(text, '200 OK', sdp ? body(2, 'active', 1) : body(2, 'actpass', 1)), 300);
+    } else if (method === 'ACK') {
+        if (value(call, 'Subject') === 'change') request('INVITE', 2, body(3, 'actpass', 2));
+    } else if (method === 'CANCEL') {
+        answer(text, '200 OK');
+        answer(call, '487 Request Terminated');
+    } else {
+        answer(text, '200 OK');
+    }
+}
+
+function onMessage(text) {
+    const [head, sdp] = text.split('\r\n\r\n'), first = head.split(' ');
+    if (first[0] !== 'SIP/2.0') return onRequest(first[0], head, sdp);
+    const [cseq, method] = value(head, 'CSeq').split(' ');
+    if (Number(first[1]) < 200) return;
+    console.log(`got ${first[1]} for ${method}`);
+    if (method === 'INVITE' && first[1] === '200') request('ACK', cseq);
+}
+
+s.on('connect', () => s.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: http://127.0.0.1:8000\r\n' +
+    'Sec-WebSocket-Protocol: sip\r\n\r\n'));
+s.on('data', (more) => {
+    buf = Buffer.concat([buf, more]);
+    if (!open) {
+        const end = buf.indexOf('\r\n\r\n');
+        if (end < 0) return;
+        buf = buf.subarray(end + 4);
+        open = true;
+        message('REGISTER sip:home.example.net SIP/2.0', [`Via: SIP/2.0/WS abc.invalid;branch=z9hG4bK${id()}`, 'Max-Forwards: 70',
+            `From: <sip:alice@home.example.net>;tag=${id()}`, 'To: <sip:alice@home.example.net>', `Call-ID: ${id()}`, 'CSeq: 1 REGISTER',
+            `Contact: ${contact};+sip.instance="<urn:uuid:2222>";reg-id=1;expires=600`, 'Supported: path,gruu,outbound', 'Expires: 600']);
+    }
+    for (;;) {
+        if (buf.length < 2) return;
+        let n = buf[1] & 127, at = 2;
+        if (n === 126) {
+            if (buf.length < 4) return;
+            n = buf.readUInt16BE(2);
+            at = 4;
+        }
+        if (buf.length < at + n) return;
+        const op = buf[0] & 15, text = buf.subarray(at, at + n).toString();
+        buf = buf.subarray(at + n);
+        if (op === 1 || op === 2) onMessage(text);
+        else if (op === 9) send(text, 10);
+    }
+});
+s.on('close', () => process.exit(0));
