@@ -40,5 +40,5 @@ suite_component() {
 suite_e2e() {
     local t
     make -s -j2 all build/jssip.js || return 1
-    for t in tests/e2e/test_*.mjs; do run "e2e/$(basename "$t" .mjs)" node "$t"; done
+    for t in tests/e2e/test_*.mjs; do run "e2e/$(basename "$t" .mjs)" tests/e2e/netns.sh node "$t"; done
 }

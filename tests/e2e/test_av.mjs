@@ -1,93 +1,33 @@
 // Audio and video: Chromium with a tone for a microphone and its fake camera, the lab's far end that sends back what it gets,
 // and baresip as the phone in the core. A tone is recognised by Goertzel on decoded samples, video by decoded frames.
-import { writeFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { Baresip } from './baresip.mjs';
-import { Lab, get, launch, metric, phone, post, run, sleep, until } from './lab.mjs';
+import { Lab, get, launch, phone, post, run, until } from './lab.mjs';
+import { MIC, agwConf, assert, dial, ended, fakeMedia, farMedia, flows, frames, hangup, hears, host, idle, silent } from './media.mjs';
 import { lastSecond, share, writeTone } from './tone.mjs';
 
-const MIC = 1000; // Hz, the browser's microphone
 const FAR = 440; // Hz, baresip's
 const lab = new Lab();
 const tone = join(lab.dir, 'mic.wav');
 writeTone(tone, MIC);
 let baresip = new Baresip(lab.dir, { hz: FAR });
-// baresip puts no loopback address in its SDP: the core realm is on an address that it can send to.
-const host = Object.values(networkInterfaces()).flat().find((i) => i.family === 'IPv4' && !i.internal)?.address ?? '127.0.0.1';
-const conf = join(lab.dir, 'agw.yaml');
-writeFileSync(conf, `realms:
-  - {name: core.example.net, interface: core, address: ${host}, ports: 24000-31999, peer: core, any_source: true}
-  - {name: access.example.net, interface: access, address: 127.0.0.1, ports: 16384-23999, peer: wic}
-`);
 let browser; let page; let bound;
-const assert = (cond, what) => { if (!cond) throw new Error(what); };
-const ended = (p) => p.waitForFunction(() => window.phone.ended, null, { timeout: 10000 });
-const idle = () => until('contexts released', async () => await metric(9102, 'agw_contexts') === 0 && await metric(9101, 'alg_iq_contexts') === 0, 8000);
 const received = (p, text) => p.waitForFunction((t) => window.phone.received.some((m) => m.text === t), text, { timeout: 10000 });
-
-// What a failed test left must not spoil the next one.
-const clear = (p) => p.evaluate(() => { if (window.phone.session) window.phone.session.terminate(); });
-
-async function dial(p, what, callee = 'echo') {
-  await clear(p);
-  await p.fill('#callee', callee);
-  await p.evaluate((w) => window.phone.call(w), what);
-  await p.waitForFunction(() => window.phone.session && window.phone.session.isEstablished(), null, { timeout: 15000 });
-}
-async function hangup(p) { await p.click('#hangup'); await ended(p); await idle(); }
-
-// One report of a kind: inbound-rtp of audio or video.
-const inbound = (p, kind) => p.evaluate(async (k) => {
-  for (const r of (await window.phone.pc.getStats()).values()) if (r.type === 'inbound-rtp' && r.kind === k) return { ...r };
-  return null;
-}, kind);
-const packets = async (p, kind) => (await inbound(p, kind))?.packetsReceived ?? 0;
-
-// Share of the tone in half a second of what the page hears.
-const heard = (p, hz) => p.evaluate(async ([code, f]) => {
-  const goertzel = eval(`(${code})`);
-  const track = window.phone.tracks.filter((t) => t.kind === 'audio').pop();
-  if (!track) return 0;
-  window.ears ??= new AudioContext({ sampleRate: 48000 });
-  await window.ears.resume();
-  const node = window.ears.createAnalyser();
-  node.fftSize = 16384;
-  window.ears.createMediaStreamSource(new MediaStream([track])).connect(node);
-  await new Promise((go) => setTimeout(go, 500));
-  const samples = new Float32Array(node.fftSize);
-  node.getFloatTimeDomainData(samples);
-  return goertzel(samples, 48000, f);
-}, [share.toString(), hz]);
-const hears = (p, hz) => until(`a tone of ${hz} Hz`, async () => await heard(p, hz) > 0.5, 15000);
-const frames = (p, more = 10) => until('video frames', async () => ((await inbound(p, 'video'))?.framesDecoded ?? 0) > more, 15000);
-async function flows(p, kind) {
-  const before = await packets(p, kind);
-  await until(`${kind} flows`, async () => await packets(p, kind) > before + 10);
-}
-async function silent(p, kind) {
-  await sleep(500);
-  const before = await packets(p, kind);
-  await sleep(1000);
-  const after = await packets(p, kind);
-  assert(after - before <= 3, `${after - before} packets of ${kind} came in a second on hold`);
-}
 
 await run([
   ['the pair, the far end and the browser start', async () => {
-    await lab.up({ agw: ['-c', conf] });
-    browser = await launch(['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
-      `--use-file-for-fake-audio-capture=${tone}`, '--autoplay-policy=no-user-gesture-required']);
+    await lab.up({ agw: ['-c', agwConf(lab.dir, { core: host })] });
+    browser = await launch(fakeMedia(tone));
     page = await phone(browser);
   }],
   ['audio: the tone comes back from the far end', async () => {
     await dial(page, { chat: false, audio: true });
     await hears(page, MIC);
     await until('RTP and RTCP at the far end', async () => {
-      const [{ media: [audio] }] = await get('/api/calls');
+      const audio = await farMedia('audio');
       return audio.rtp > 100 && audio.rtcp > 0;
     });
-    assert((await get('/api/calls'))[0].media[0].strangers === 0, 'media from an address that was not signalled');
+    assert((await farMedia('audio')).strangers === 0, 'media from an address that was not signalled');
     await hangup(page);
     assert((await get('/api/calls')).length === 0, 'the far end still has a call');
   }],

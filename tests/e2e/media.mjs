@@ -1,0 +1,82 @@
+// What media tests ask a phone page, in Chromium and in Firefox alike: reports, tones, frames.
+import { writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { get, metric, sleep, until } from './lab.mjs';
+import { share } from './tone.mjs';
+
+export const MIC = 1000; // Hz, the browser's microphone
+export const assert = (cond, what) => { if (!cond) throw new Error(what); };
+export const fakeMedia = (tone) => ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
+  `--use-file-for-fake-audio-capture=${tone}`, '--autoplay-policy=no-user-gesture-required'];
+
+// An address that is not loopback: baresip puts no loopback address in its SDP, Firefox pairs none with its own.
+export const host = Object.values(networkInterfaces()).flat().find((i) => i.family === 'IPv4' && !i.internal)?.address ?? '127.0.0.1';
+export function agwConf(dir, { core = '127.0.0.1', access = '127.0.0.1', more = '' }) {
+  const file = join(dir, 'agw.yaml');
+  writeFileSync(file, `realms:
+  - {name: core.example.net, interface: core, address: ${core}, ports: 24000-31999, peer: core, any_source: true}
+  - {name: access.example.net, interface: access, address: ${access}, ports: 16384-23999, peer: wic}
+${more}`);
+  return file;
+}
+
+export const ended = (p) => p.waitForFunction(() => window.phone.ended, null, { timeout: 10000 });
+export const idle = () => until('contexts released', async () => await metric(9102, 'agw_contexts') === 0 && await metric(9101, 'alg_iq_contexts') === 0, 8000);
+
+// What a failed test left must not spoil the next one.
+export const clear = (p) => p.evaluate(() => { if (window.phone.session) window.phone.session.terminate(); });
+export const established = (p) => p.waitForFunction(() => window.phone.session && window.phone.session.isEstablished(), null, { timeout: 15000 });
+
+export async function dial(p, what, callee = 'echo') {
+  await clear(p);
+  await p.fill('#callee', callee);
+  await p.evaluate((w) => window.phone.call(w), what);
+  await established(p);
+}
+export async function hangup(p) { await p.click('#hangup'); await ended(p); await idle(); }
+
+// One report of a type: inbound-rtp or remote-inbound-rtp of audio or video.
+export const report = (p, type, kind) => p.evaluate(async ([t, k]) => {
+  for (const r of (await window.phone.pc.getStats()).values()) if (r.type === t && r.kind === k) return { ...r };
+  return null;
+}, [type, kind]);
+export const inbound = (p, kind) => report(p, 'inbound-rtp', kind);
+export const packets = async (p, kind) => (await inbound(p, kind))?.packetsReceived ?? 0;
+
+// Share of the tone in half a second of what the page hears. It is recorded and decoded again: Firefox runs no AudioContext on a
+// machine without a sound card, but it does record.
+export const heard = (p, hz) => p.evaluate(async ([code, f]) => {
+  const goertzel = eval(`(${code})`);
+  const track = window.phone.tracks.filter((t) => t.kind === 'audio').pop();
+  if (!track) return 0;
+  const recorder = new MediaRecorder(new MediaStream([track])); const parts = [];
+  recorder.ondataavailable = (ev) => parts.push(ev.data);
+  const stopped = new Promise((go) => { recorder.onstop = go; });
+  recorder.start();
+  await new Promise((go) => setTimeout(go, 600));
+  if (recorder.state === 'recording') recorder.stop();
+  await stopped;
+  const sound = await new OfflineAudioContext(1, 48000, 48000).decodeAudioData(await new Blob(parts).arrayBuffer());
+  return goertzel(sound.getChannelData(0).slice(-24000), 48000, f);
+}, [share.toString(), hz]);
+export const hears = (p, hz) => until(`a tone of ${hz} Hz`, async () => await heard(p, hz) > 0.5, 15000);
+export const frames = (p, more = 10) => until('video frames', async () => ((await inbound(p, 'video'))?.framesDecoded ?? 0) > more, 15000);
+
+export async function flows(p, kind) {
+  const before = await packets(p, kind);
+  await until(`${kind} flows`, async () => await packets(p, kind) > before + 10);
+}
+export async function silent(p, kind) {
+  await sleep(500);
+  const before = await packets(p, kind);
+  await sleep(1000);
+  const after = await packets(p, kind);
+  assert(after - before <= 3, `${after - before} packets of ${kind} came in a second on hold`);
+}
+
+// The far end's counts of the first line of a kind in its first call.
+export async function farMedia(kind) {
+  const [call] = await get('/api/calls');
+  return call?.media.find((m) => m.kind === kind) ?? { rtp: 0, rtcp: 0, octets: 0, strangers: 0 };
+}
