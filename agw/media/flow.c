@@ -85,7 +85,8 @@ int flow_new(struct flow **fp, struct sep *sep, const struct bus_flow *spec, mse
     if (err)
         goto out;
     f->counts = spec->counts ? spec->counts : &f->own;
-    f->rtp_at = f->relayed_at = now;
+    f->rtp_at = f->relayed_at = f->news_at = now;
+    f->news = MEDIA_NEWS;
     f->report_at = now + (flow_report_next(f, now) - now) / 2; /* 6.2: half at first */
     set_spec(f, spec);
     for (unsigned i = 0; i < 128; i++)
@@ -201,16 +202,21 @@ void flow_withhold(struct flow *f, const struct rtp *r)
         withhold(src, r);
 }
 
+/* NULL: a stray */
 static struct flow_src *count_in(struct flow *f, const struct rtp *r, msec_t now)
 {
     struct flow_src *src = flow_src_heard(&f->srcs, r, now);
     const uint32_t clock = f->pt[r->pt].clock;
+    enum flow_seq seen;
 
     count_bump(&f->counts->rx_packets, 1);
     count_bump(&f->counts->rx_octets, (int64_t)r->payload);
     f->rtp_at = now;
     f->inactive = false;
-    if (flow_src_count(src, r->seq))
+    seen = flow_src_count(src, r->seq);
+    if (seen == FLOW_SEQ_STRAY)
+        return NULL;
+    if (seen == FLOW_SEQ_OTHER)
         flow_lost_changed(f, src);
     if (clock && f->pt[r->pt].known) {
         flow_src_jitter(src, r->ts, clock, now);
@@ -269,6 +275,21 @@ static count_t *unsent(struct flow_counts *c, int err)
     return err == -EALREADY ? &c->replayed : err == -ENOSPC ? &c->refused : &c->gated;
 }
 
+/* A key forgets no SSRC while it lives, so it must not get more of them than a far end has reason to. */
+bool flow_admit(struct flow *f, bool is_proven, msec_t now)
+{
+    const msec_t more = (now - f->news_at) / MEDIA_NEWS_MS;
+
+    if (!sep_seals(f->peer->sep))
+        return true;
+    f->news_at += more * MEDIA_NEWS_MS;
+    f->news = more >= MEDIA_NEWS - f->news ? MEDIA_NEWS : f->news + (unsigned)more;
+    if (f->news == 0 || (f->news <= MEDIA_NEWS / 2 && !is_proven))
+        return false;
+    f->news--;
+    return true;
+}
+
 static int relay_rtp(struct flow *f, struct pkt *pkt, msec_t now)
 {
     const struct rtp *r = &pkt->rtp;
@@ -277,12 +298,20 @@ static int relay_rtp(struct flow *f, struct pkt *pkt, msec_t now)
     struct flow *peer = f->peer;
     int err;
 
+    if (!src) {
+        count_bump(&f->counts->replayed, 1);
+        return -EALREADY;
+    }
     if (!pt->known || (peer && pt->to == BUS_PT_DROP))
         return drop(src, r, &f->counts->unmapped);
     if (!peer || !f->spec.in)
         return drop(src, r, &f->counts->gated);
     if (!peer->spec.out)
         return drop(src, r, &peer->counts->gated);
+    if (!src->passes && !(src->passes = flow_admit(f, src->probation == 0, now)))
+        return drop(src, r, &f->counts->refused);
+    if (src->shift)
+        rtp_set_seq(pkt->p, (uint16_t)(r->seq + src->shift));
     rtp_set_pt(pkt->p, pt->to);
     err = send_rtp(peer, pkt);
     return err ? drop(src, r, unsent(peer->counts, err)) : 0;

@@ -26,6 +26,10 @@ struct flow {
     msec_t report_at;
     uint32_t ssrc;            /* ours, in reports of our own */
     bool has_reported;
+    unsigned news;            /* SSRCs of our far end that may still be sealed for the other side ... */
+    msec_t news_at;           /* ... one more each MEDIA_NEWS_MS since then */
+    uint32_t speaker[MEDIA_FLOW_SPEAKERS]; /* its SSRCs that sent RTCP and no RTP, and pass */
+    unsigned n_speakers;
     uint64_t random;          /* spreads our reports */
     uint32_t clock;           /* of the last packet, for MOS */
     char cname[32];
@@ -33,6 +37,8 @@ struct flow {
 };
 
 void flow_lost_changed(struct flow *f, struct flow_src *src);
+/* A new SSRC of f's far end, before the other side's key seals something of it. false: it is one too many for now. */
+bool flow_admit(struct flow *f, bool is_proven, msec_t now);
 msec_t flow_report_next(struct flow *f, msec_t now); /* RFC 3550 6.3.1 */
 
 /* flow_rtcp.c */

@@ -1,6 +1,6 @@
 /* RTCP of a stream: what passes to the other side, made anew so that it stays a valid compound (RFC 3550 6.1) and stays true,
- * and reports of our own when the other side has none. SSRCs and sequence numbers pass unchanged, so report blocks are true as
- * they are. Sender reports count what was sent to us; what we withheld (Mode, rate, payload type) is taken off, so that
+ * and reports of our own when the other side has none. SSRCs pass unchanged, sequence numbers too unless their sender jumped
+ * (flow_src.shift): then report blocks and NACKs about it are turned back. Sender reports count what was sent to us; what we withheld (Mode, rate, payload type) is taken off, so that
  * the far end does not hold it for loss. */
 #include <errno.h>
 
@@ -82,6 +82,16 @@ static void put_sender_info(struct flow *f, const struct rtcp *r, struct buf *b)
     buf_put(b, info, sizeof(info));
 }
 
+/* What the sender shall read: its own sequence numbers. */
+static void put_block(struct flow *f, struct rtcp_block *block, struct buf *b)
+{
+    const struct flow_src *src = f->peer ? flow_src_find(&f->peer->srcs, block->ssrc) : NULL;
+
+    if (src && src->shift)
+        block->seq = flow_src_seq(src, block->seq);
+    rtcp_put_block(b, block);
+}
+
 static void take_report(struct flow *f, const struct rtcp *r, struct out *o, msec_t now)
 {
     const bool ours = sep_owns(f->sep, f, rtcp_sender(r)), sr = ours && r->type == RTCP_SR;
@@ -102,7 +112,7 @@ static void take_report(struct flow *f, const struct rtcp *r, struct out *o, mse
         hear_block(f, &block, now);
         if (block.ssrc == f->ssrc)
             continue; /* about us, not about the other side */
-        buf_put(&o->reports, rtcp_block_at(r, i), RTCP_BLOCK);
+        put_block(f, &block, &o->reports);
         kept++;
     }
     if (ours || kept) {
@@ -122,6 +132,24 @@ static void take_whole(const struct rtcp *r, struct out *o)
     buf_put(&o->feedback, r->p + 4, r->n - 4);
     rtcp_end(&o->feedback, at, r->count);
     add_once(o->sender, &o->n_senders, rtcp_sender(r));
+}
+
+/* RFC 4585 6.2.1: PID and BLP, four octets each; the bits count from PID. */
+static void take_nack(struct flow *f, const struct rtcp *r, struct out *o)
+{
+    const struct flow_src *src = flow_src_find(&f->peer->srcs, rtcp_u32(r, 8));
+    size_t at = o->feedback.len + 12;
+
+    take_whole(r, o);
+    if (!src || !src->shift || o->feedback.overflow)
+        return;
+    for (; at + 4 <= o->feedback.len; at += 4) {
+        uint8_t *p = o->feedback.p + at;
+        const unsigned pid = (unsigned)(p[0] << 8 | p[1]) - src->shift;
+
+        p[0] = (uint8_t)(pid >> 8);
+        p[1] = (uint8_t)pid;
+    }
 }
 
 /* FIR and TMMBR name their SSRCs in entries of eight octets (RFC 5104 4.2.1.1, 4.3.1.1). */
@@ -165,9 +193,9 @@ static bool remb_is_ours(const struct flow *f, const struct rtcp *r)
 static void take_rtpfb(struct flow *f, const struct rtcp *r, struct out *o)
 {
     switch (r->count) {
-    case RTPFB_NACK: /* sequence numbers are the same on both sides */
+    case RTPFB_NACK:
         if (is_heard_there(f, rtcp_u32(r, 8)))
-            take_whole(r, o);
+            take_nack(f, r, o);
         break;
     case RTPFB_TMMBR:
         take_entries(f, r, o);
@@ -277,6 +305,34 @@ static int out_send(struct out *o, struct flow *to, struct pkt *pkt)
     return err;
 }
 
+/* SRTCP keeps an index of the first SSRC of a compound: out_send writes reports first. */
+static uint32_t first_ssrc(const struct out *o)
+{
+    const uint8_t *p = o->head + 4;
+
+    if (o->reports.len >= 8)
+        return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+    return o->n_senders ? o->sender[0] : o->bye[0];
+}
+
+static bool may_speak(struct flow *f, const struct out *o, msec_t now)
+{
+    const uint32_t ssrc = first_ssrc(o);
+    const struct flow_src *src = flow_src_find(&f->srcs, ssrc);
+
+    if (src && src->passes)
+        return true;
+    for (unsigned i = 0; i < f->n_speakers; i++)
+        if (f->speaker[i] == ssrc)
+            return true;
+    if (!flow_admit(f, false, now))
+        return false;
+    if (f->n_speakers == MEDIA_FLOW_SPEAKERS)
+        memmove(f->speaker, f->speaker + 1, --f->n_speakers * sizeof(f->speaker[0]));
+    f->speaker[f->n_speakers++] = ssrc;
+    return true;
+}
+
 int flow_relay_rtcp(struct flow *f, struct pkt *pkt, msec_t now)
 {
     struct out o;
@@ -290,6 +346,10 @@ int flow_relay_rtcp(struct flow *f, struct pkt *pkt, msec_t now)
         count_bump(&f->counts->rtcp_rx, 1);
     if (!f->peer || !f->peer->spec.has_rtcp)
         return -ENOTCONN;
+    if ((o.n_senders || o.n_byes) && !may_speak(f, &o, now)) {
+        count_bump(&f->counts->refused, 1);
+        return -EACCES;
+    }
     err = out_send(&o, f->peer, pkt);
     if (!err)
         f->peer->relayed_at = now;

@@ -4,6 +4,7 @@
 #define MAX_DROPOUT 3000
 #define MAX_MISORDER 100
 #define MIN_SEQUENTIAL 2
+#define SEQ_FORWARD 0x7000 /* SRTP takes a step of 2^15 or more for one back (RFC 3711 3.3.1) */
 
 struct flow_src *flow_src_find(struct flow_srcs *s, uint32_t ssrc)
 {
@@ -72,22 +73,61 @@ void flow_src_forget(struct flow_srcs *s, uint32_t ssrc)
 
     if (!src)
         return;
-    *src = s->v[--s->n];
-    s->last = 0;
+    *src = (struct flow_src){
+        .ssrc = ssrc,
+        .probation = MIN_SEQUENTIAL,
+        .max_seq = src->max_seq,
+        .shift = src->shift,
+        .top = src->probation ? src->top : (uint16_t)(src->max_seq + src->shift),
+        .has_left = true,
+        .passes = src->passes,
+        .heard = src->heard,
+    };
 }
 
-bool flow_src_count(struct flow_src *src, uint16_t seq)
+/* From `seq` on it counts anew: unless that leads forward, or is a little late, what leaves goes on behind `top`. */
+static void go_on(struct flow_src *src, uint16_t top, uint16_t seq)
+{
+    const uint16_t step = (uint16_t)(seq + src->shift - top);
+
+    if (step >= SEQ_FORWARD && step <= SEQ_MOD - MAX_MISORDER)
+        src->shift = (uint16_t)(top + 1 - seq);
+}
+
+static void on_probation(struct flow_src *src, uint16_t seq)
+{
+    const bool in_order = seq == (uint16_t)(src->max_seq + 1);
+
+    src->probation = in_order ? src->probation - 1 : MIN_SEQUENTIAL - 1;
+    if (src->has_left && in_order)
+        go_on(src, src->top, seq);
+    if (!src->has_left || (int16_t)(seq + src->shift - src->top) > 0)
+        src->top = (uint16_t)(seq + src->shift);
+    src->has_left = true;
+    src->max_seq = seq;
+    if (src->probation)
+        return;
+    begin(src, seq);
+    src->received = 1;
+}
+
+/* Twice in order: the other side began anew. Its own counts did, too. */
+static void restart(struct flow_src *src, uint16_t seq)
+{
+    const uint16_t top = (uint16_t)(src->max_seq + src->shift);
+
+    begin(src, seq);
+    go_on(src, top, seq);
+    src->withheld = src->withheld_octets = 0;
+}
+
+enum flow_seq flow_src_count(struct flow_src *src, uint16_t seq)
 {
     const uint16_t delta = (uint16_t)(seq - src->max_seq);
 
     if (src->probation) {
-        src->probation = delta == 1 ? src->probation - 1 : MIN_SEQUENTIAL - 1;
-        src->max_seq = seq;
-        if (src->probation == 0) {
-            begin(src, seq);
-            src->received = 1;
-        }
-        return false;
+        on_probation(src, seq);
+        return FLOW_SEQ_NEXT;
     }
     if (delta < MAX_DROPOUT) {
         if (seq < src->max_seq)
@@ -96,12 +136,20 @@ bool flow_src_count(struct flow_src *src, uint16_t seq)
     } else if (delta <= SEQ_MOD - MAX_MISORDER) {
         if (seq != src->bad_seq) { /* a very large jump: once may be a stray packet */
             src->bad_seq = (seq + 1u) & (SEQ_MOD - 1);
-            return false;
+            return FLOW_SEQ_STRAY;
         }
-        begin(src, seq); /* twice in order: the other side began anew */
+        restart(src, seq);
     }
     src->received++;
-    return delta != 1;
+    return delta == 1 ? FLOW_SEQ_NEXT : FLOW_SEQ_OTHER;
+}
+
+/* The low 16 bits are exact; how often it came round is ours, for the receiver counts since before the jump. */
+uint32_t flow_src_seq(const struct flow_src *src, uint32_t told)
+{
+    const uint16_t low = (uint16_t)(told - src->shift);
+
+    return src->cycles + src->max_seq + (uint32_t)(int32_t)(int16_t)(low - src->max_seq);
 }
 
 void flow_src_jitter(struct flow_src *src, uint32_t ts, uint32_t clock, msec_t now)

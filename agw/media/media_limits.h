@@ -54,6 +54,10 @@
 #define MEDIA_SEP_SSRC 32      /* SSRCs of a bundle whose stream is remembered; the oldest is forgotten */
 #define MEDIA_FLOW_SSRC 8      /* senders of a stream with statistics; the one silent for longest is forgotten */
 #define MEDIA_FLOW_SENT 4      /* SSRCs that a BYE of ours names */
+#define MEDIA_NEWS 8           /* SSRCs that a stream may bring at once when they are sealed; the second half only when they sent
+                                  packets in order: whoever spoofs a plain source must not use up MEDIA_SRTP_SSRC */
+#define MEDIA_NEWS_MS 30000    /* and one more each 30 s */
+#define MEDIA_FLOW_SPEAKERS 4  /* of these, senders of RTCP alone that are remembered */
 #define MEDIA_SRTP_OLD_MS 1000 /* keys before the last ones still open what was under way */
 #define MEDIA_RTCP_MS 5000     /* RFC 3550 6.2: between reports */
 #define MEDIA_RTCP_SILENT 3    /* intervals without RTCP of the other side until we report ourselves */

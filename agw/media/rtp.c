@@ -97,6 +97,12 @@ struct sv rtp_ext(const struct rtp *r, unsigned id)
     return (struct sv){NULL, 0};
 }
 
+void rtp_set_seq(uint8_t *p, uint16_t seq)
+{
+    p[2] = (uint8_t)(seq >> 8);
+    p[3] = (uint8_t)seq;
+}
+
 void rtp_set_pt(uint8_t *p, uint8_t pt)
 {
     p[1] = (uint8_t)((p[1] & 0x80) | (pt & 0x7f));

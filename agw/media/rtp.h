@@ -26,6 +26,7 @@ int rtp_parse(struct rtp *r, const uint8_t *p, size_t n);
 bool rtp_is_rtcp(const uint8_t *p, size_t n); /* payload type octet 192..223 (RFC 5761 4) */
 /* The value of the extension element with this id (1..14, or 1..255 in the two-octet form); empty: absent. */
 struct sv rtp_ext(const struct rtp *r, unsigned id);
+void rtp_set_seq(uint8_t *p, uint16_t seq);
 void rtp_set_pt(uint8_t *p, uint8_t pt);
 /* Takes the extension out, X becomes 0: the header moves towards the payload. Returns how far p moves forward. */
 size_t rtp_strip_ext(uint8_t *p, const struct rtp *r);

@@ -87,4 +87,5 @@ int sep_seal(struct sep *sep, struct pkt *pkt);
 int sep_attach(struct sep *sep, struct flow *f); /* again: it has changed. 0, -ENOSPC */
 void sep_detach(struct sep *sep, struct flow *f);
 bool sep_is_bundle(const struct sep *sep);
+bool sep_seals(const struct sep *sep); /* SRTP, with keys or still without */
 bool sep_owns(const struct sep *sep, const struct flow *f, uint32_t ssrc); /* this SSRC of the far end is f's */

@@ -363,6 +363,11 @@ void sep_detach(struct sep *sep, struct flow *f)
     sep->env->compound_n = 0;
 }
 
+bool sep_seals(const struct sep *sep)
+{
+    return sep->rtp.sec != BUS_SEC_NONE;
+}
+
 bool sep_is_bundle(const struct sep *sep)
 {
     return sep->rtp.demux.n > 1;

@@ -91,3 +91,35 @@ bool relay_rtp(struct relay *r, struct relay_side *in, const struct relay_rtp *m
 
     return relay_send(r, in, &in->far, p, relay_make(m, p), false);
 }
+
+struct srtp_key relay_key_of(enum srtp_profile profile, uint8_t seed)
+{
+    struct srtp_key k = {.profile = profile};
+
+    memset(k.key, seed, srtp_key_len(profile));
+    memset(k.salt, seed + 1, srtp_salt_len(profile));
+    return k;
+}
+
+void relay_secure(struct relay_side *s, enum srtp_profile profile, uint8_t seed)
+{
+    s->sep_spec.rtp.sec = BUS_SEC_SDES;
+    s->sep_spec.rtp.send = relay_key_of(profile, seed);
+    s->sep_spec.rtp.recv = relay_key_of(profile, (uint8_t)(seed + 100));
+}
+
+struct srtp *relay_far_tx(const struct relay *r, const struct relay_side *s)
+{
+    struct srtp *srtp;
+
+    assert(srtp_new(&srtp, r->env.srtp, &s->sep_spec.rtp.recv, false) == 0);
+    return srtp;
+}
+
+struct srtp *relay_far_rx(const struct relay *r, const struct relay_side *s)
+{
+    struct srtp *srtp;
+
+    assert(srtp_new(&srtp, r->env.srtp, &s->sep_spec.rtp.send, true) == 0);
+    return srtp;
+}

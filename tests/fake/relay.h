@@ -43,3 +43,9 @@ struct relay_rtp {
 };
 size_t relay_make(const struct relay_rtp *m, uint8_t *p); /* octets */
 bool relay_rtp(struct relay *r, struct relay_side *in, const struct relay_rtp *m);
+
+/* SDES keys made of `seed`, before relay_open; what the far end of `s` seals with, and opens with. */
+struct srtp_key relay_key_of(enum srtp_profile profile, uint8_t seed);
+void relay_secure(struct relay_side *s, enum srtp_profile profile, uint8_t seed);
+struct srtp *relay_far_tx(const struct relay *r, const struct relay_side *s);
+struct srtp *relay_far_rx(const struct relay *r, const struct relay_side *s);

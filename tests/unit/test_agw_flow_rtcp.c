@@ -343,12 +343,43 @@ static void our_own(void **state)
     assert_int_equal(r->pkt.n, 0);
 }
 
+/* A NACK about a source that began anew names the numbers that it sent. */
+static void nack_after_jump(void **state)
+{
+    struct relay *r = *state;
+    const struct relay_rtp m[] = {{.pt = 8, .seq = 100, .ssrc = B_SSRC, .payload = SV("x")}};
+    struct relay_rtp v = m[0];
+    uint8_t fci[8] = {0, 0, 0x80, 1, 0, 0, 0, 0};
+    struct part c;
+    struct rtcp p;
+    struct rtp out;
+
+    relay_open(r);
+    for (v.seq = 9000; v.seq < 9010; v.seq++)
+        assert_true(relay_rtp(r, &r->b, &v));
+    for (v.seq = 10; v.seq < 20; v.seq++)
+        (void)relay_rtp(r, &r->b, &v);
+    assert_int_equal(rtp_parse(&out, r->pkt.p, r->pkt.n), 0); /* 19, as the other side has it */
+    assert_int_equal(out.seq, 9018);
+    fci[0] = (uint8_t)(out.seq >> 8);
+    fci[1] = (uint8_t)out.seq;
+    fci[4] = (uint8_t)((out.seq - 3) >> 8);
+    fci[5] = (uint8_t)(out.seq - 3);
+    put_rr(fresh(&c), A_SSRC, NULL);
+    put_fb(&c.b, RTCP_RTPFB, RTPFB_NACK, B_SSRC, fci, sizeof(fci));
+    assert_true(report(r, &r->a, &c));
+    assert_true(part_of(r, RTCP_RTPFB, &p));
+    assert_int_equal(rtcp_u32(&p, 12), 19u << 16 | 0x8001);
+    assert_int_equal(rtcp_u32(&p, 16), 16u << 16);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(names_and_rubbish), T(true_reports), T(round_trip), T(feedback), T(malformed), T(goodbye), T(our_own),
+        T(nack_after_jump),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

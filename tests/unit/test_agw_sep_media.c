@@ -30,39 +30,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct srtp_key key_of(enum srtp_profile profile, uint8_t seed)
-{
-    struct srtp_key k = {.profile = profile};
-
-    memset(k.key, seed, srtp_key_len(profile));
-    memset(k.salt, seed + 1, srtp_salt_len(profile));
-    return k;
-}
-
-static void secure(struct relay_side *s, enum srtp_profile profile, uint8_t seed)
-{
-    s->sep_spec.rtp.sec = BUS_SEC_SDES;
-    s->sep_spec.rtp.send = key_of(profile, seed);
-    s->sep_spec.rtp.recv = key_of(profile, (uint8_t)(seed + 100));
-}
-
-/* What the far end of `s` seals with, and opens with. */
-static struct srtp *far_tx(const struct relay *r, const struct relay_side *s)
-{
-    struct srtp *srtp;
-
-    assert_int_equal(srtp_new(&srtp, r->env.srtp, &s->sep_spec.rtp.recv, false), 0);
-    return srtp;
-}
-
-static struct srtp *far_rx(const struct relay *r, const struct relay_side *s)
-{
-    struct srtp *srtp;
-
-    assert_int_equal(srtp_new(&srtp, r->env.srtp, &s->sep_spec.rtp.send, true), 0);
-    return srtp;
-}
-
 struct wire {
     uint8_t p[MEDIA_RX_SIZE];
     size_t n;
@@ -90,13 +57,13 @@ static void both_ways(struct relay *r, enum srtp_engine engine, enum srtp_profil
 
     relay_init(r);
     r->env.srtp = engine;
-    secure(&r->a, profile, 1);
-    secure(&r->b, SRTP_AES128_CM_SHA1_80, 40);
+    relay_secure(&r->a, profile, 1);
+    relay_secure(&r->b, SRTP_AES128_CM_SHA1_80, 40);
     relay_open(r);
-    a_tx = far_tx(r, &r->a);
-    a_rx = far_rx(r, &r->a);
-    b_tx = far_tx(r, &r->b);
-    b_rx = far_rx(r, &r->b);
+    a_tx = relay_far_tx(r, &r->a);
+    a_rx = relay_far_rx(r, &r->a);
+    b_tx = relay_far_tx(r, &r->b);
+    b_rx = relay_far_rx(r, &r->b);
     for (unsigned i = 0; i < 70000; i += 7) { /* over the end of the sequence numbers */
         const bool up = i % 2;
 
@@ -133,16 +100,16 @@ static void engines_and_profiles(void **state)
 static void attacks(void **state)
 {
     struct relay *r = *state;
-    const struct srtp_key wrong = key_of(SRTP_AEAD_AES_128_GCM, 77);
+    const struct srtp_key wrong = relay_key_of(SRTP_AEAD_AES_128_GCM, 77);
     const struct relay_rtp plain = {.pt = 8, .ssrc = 9, .seq = 40, .payload = SV("no tag but as long as one with")};
     struct addr elsewhere = r->a.far;
     struct srtp *tx, *forger;
     struct wire w, old;
 
     addr_set_port(&elsewhere, 6666);
-    secure(&r->a, SRTP_AEAD_AES_128_GCM, 1);
+    relay_secure(&r->a, SRTP_AEAD_AES_128_GCM, 1);
     relay_open(r);
-    tx = far_tx(r, &r->a);
+    tx = relay_far_tx(r, &r->a);
     assert_int_equal(srtp_new(&forger, SRTP_OPENSSL, &wrong, false), 0);
     assert_true(put(r, &r->a, sealed(&old, tx, 1, 9, 8)));
     for (uint16_t i = 2; i < 20; i++) {
@@ -175,15 +142,15 @@ static void before_keys(void **state)
     struct srtp *tx;
     struct wire w;
 
-    secure(&r->a, SRTP_PROFILE_NONE, 0);
+    relay_secure(&r->a, SRTP_PROFILE_NONE, 0);
     relay_open(r);
     assert_false(relay_rtp(r, &r->a, &m));
     assert_int_equal(count_get(&r->a.counts.unauthentic), 1);
     assert_false(relay_rtp(r, &r->b, &m)); /* nothing plain leaves to who shall have SRTP */
     assert_int_equal(count_get(&r->a.counts.gated), 1);
-    secure(&r->a, SRTP_AES128_CM_SHA1_80, 5);
+    relay_secure(&r->a, SRTP_AES128_CM_SHA1_80, 5);
     sep_remote(r->a.sep, &r->a.sep_spec, &none, r->now);
-    tx = far_tx(r, &r->a);
+    tx = relay_far_tx(r, &r->a);
     assert_true(put(r, &r->a, sealed(&w, tx, 1, 9, 8)));
     assert_true(relay_rtp(r, &r->b, &m));
     assert_false(relay_rtp(r, &r->b, &m)); /* no index is sealed twice */
@@ -199,23 +166,23 @@ static void rekey(struct relay *r, enum srtp_profile profile)
     struct tx none = {0};
 
     relay_init(r);
-    secure(&r->a, profile, 1);
+    relay_secure(&r->a, profile, 1);
     relay_open(r);
-    old = far_tx(r, &r->a);
+    old = relay_far_tx(r, &r->a);
     assert_true(put(r, &r->a, sealed(&w, old, 1, 9, 8)));
     sep_remote(r->a.sep, &r->a.sep_spec, &none, r->now); /* the same keys: indices go on */
     assert_false(put(r, &r->a, &w));
     assert_int_equal(count_get(&r->a.counts.replayed), 1);
-    secure(&r->a, profile, 60);
+    relay_secure(&r->a, profile, 60);
     sep_remote(r->a.sep, &r->a.sep_spec, &none, r->now);
-    new = far_tx(r, &r->a);
+    new = relay_far_tx(r, &r->a);
     assert_int_equal(sep_deadline(r->a.sep, r->now), r->now + MEDIA_SRTP_OLD_MS);
     assert_true(put(r, &r->a, sealed(&w, old, 2, 9, 8))); /* under way */
     sealed(&late, old, 3, 9, 8);
     assert_true(put(r, &r->a, sealed(&w, new, 4, 9, 8)));
     assert_false(put(r, &r->a, &late)); /* the new one was heard */
     assert_int_equal(count_get(&r->a.counts.unauthentic), 1);
-    secure(&r->a, profile, 70);
+    relay_secure(&r->a, profile, 70);
     sep_remote(r->a.sep, &r->a.sep_spec, &none, r->now);
     r->now += MEDIA_SRTP_OLD_MS;
     sep_tick(r->a.sep, &none, r->now);
@@ -248,10 +215,10 @@ static void latch_needs_authentic(void **state)
     nat = attacker = r->a.far;
     addr_set_port(&nat, 7777);
     addr_set_port(&attacker, 6666);
-    secure(&r->a, SRTP_AES128_CM_SHA1_80, 1);
+    relay_secure(&r->a, SRTP_AES128_CM_SHA1_80, 1);
     r->a.sep_spec.rtp.latch = BUS_LATCH_ON;
     relay_open(r);
-    tx = far_tx(r, &r->a);
+    tx = relay_far_tx(r, &r->a);
     sealed(&w, tx, 1, 9, 8);
     w.p[20] ^= 1;
     assert_false(relay_send(r, &r->a, &attacker, w.p, w.n, false));
