@@ -77,15 +77,16 @@ export async function post(path) {
 }
 export const get = async (path) => (await fetch(`${far}${path}`)).json();
 
-export function launch(extra = []) {
-  return chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', headless: true, args: ['--no-sandbox',
+export function launch(extra = [], program = process.env.CHROMIUM || '/usr/bin/chromium') {
+  return chromium.launch({ executablePath: program, headless: true, args: ['--no-sandbox',
     '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
     '--disable-sync', '--allow-loopback-in-peer-connection', '--ignore-certificate-errors', ...extra] });
 }
 
-// A phone page that is registered over WSS.
-export async function phone(browser, user = 'alice', ws = 'wss://127.0.0.1:8443/') {
+// A phone page that is registered over WSS; `prepare` sees its context first.
+export async function phone(browser, user = 'alice', ws = 'wss://127.0.0.1:8443/', prepare = async () => {}) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  await prepare(context);
   const page = await context.newPage();
   page.on('pageerror', (e) => console.log(`# page: ${e}`));
   await page.goto(`${far}/?ws=${encodeURIComponent(ws)}`);

@@ -1,0 +1,59 @@
+// A browser behind a NAT: namespaces browser | nat | this one (the gateway's), nftables masquerade between them.
+// Only inside netns.sh: what is made here ends with it. Outside addresses look public: Chromium keeps pages from local networks.
+import { execFileSync } from 'node:child_process';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { far } from './lab.mjs';
+
+const ip = (...args) => execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
+const nft = (rules) => execFileSync('ip', ['netns', 'exec', 'nat', 'nft', '-f', '-'], { input: rules, stdio: ['pipe', 'pipe', 'inherit'], encoding: 'utf8' });
+
+export class Nat {
+  constructor() {
+    if (process.env.OPENIQ_NETNS !== 'yes') throw new Error('needs namespaces: run it by tests/e2e/netns.sh');
+    this.gateway = '203.0.113.1'; this.outside = '203.0.113.2'; this.inside = '10.97.0.2';
+    for (const name of ['nat', 'browser']) { ip('netns', 'add', name); ip('-n', name, 'link', 'set', 'lo', 'up'); }
+    this.wire('gw0', null, `${this.gateway}/24`, 'out0', 'nat', `${this.outside}/24`);
+    this.wire('in0', 'nat', '10.97.0.1/24', 'eth0', 'browser', `${this.inside}/24`);
+    ip('-n', 'browser', 'route', 'add', 'default', 'via', '10.97.0.1');
+    ip('netns', 'exec', 'nat', 'sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward');
+    this.ports('40000-49999');
+  }
+  wire(a, nsA, addrA, b, nsB, addrB) {
+    const at = (ns, ...args) => ip(...(ns ? ['-n', ns] : []), ...args);
+    ip('link', 'add', a, 'type', 'veth', 'peer', 'name', b);
+    for (const [dev, ns, addr] of [[a, nsA, addrA], [b, nsB, addrB]]) {
+      if (ns) ip('link', 'set', dev, 'netns', ns);
+      at(ns, 'addr', 'add', addr, 'dev', dev);
+      at(ns, 'link', 'set', dev, 'up');
+    }
+  }
+  // The NAT gives UDP ports of this range from now on, and forgets all it knew: its outer link going down empties the table.
+  // TCP keeps its ports, so the WebSocket goes on.
+  ports(range) {
+    nft(`table ip nat\ndelete table ip nat\ntable ip nat { chain post { type nat hook postrouting priority srcnat;
+      oifname "out0" ip protocol udp masquerade to :${range}
+      oifname "out0" masquerade\n }\n}\n`);
+    ip('-n', 'nat', 'link', 'set', 'out0', 'down');
+    ip('-n', 'nat', 'link', 'set', 'out0', 'up');
+  }
+  // So many of a hundred UDP packets are lost, each way.
+  loss(percent) {
+    nft(`table ip lossy\ndelete table ip lossy\ntable ip lossy { chain forward { type filter hook forward priority filter;
+      ip protocol udp numgen random mod 100 < ${percent} counter drop\n }\n}\n`);
+  }
+  // Chromium starts in the browser's namespace.
+  chromium(dir) {
+    const file = join(dir, 'chromium');
+    writeFileSync(file, `#!/bin/sh\nexec ip netns exec browser "${process.env.CHROMIUM || '/usr/bin/chromium'}" "$@"\n`);
+    chmodSync(file, 0o755);
+    return file;
+  }
+  // The page keeps the far end's address, a secure context: this process fetches what the browser cannot reach.
+  async serve(context) {
+    await context.route(`${far}/**`, async (route) => {
+      const r = await fetch(route.request().url());
+      await route.fulfill({ status: r.status, contentType: r.headers.get('content-type') ?? undefined, body: Buffer.from(await r.arrayBuffer()) });
+    });
+  }
+}
