@@ -144,7 +144,7 @@ core_calls() { # core_calls NAME: SIPp calls alice once
 }
 rings() { check "$1" until_true "${3:-10}" seen "$TMP/rings.log" "$2"; }
 through() { # through NAME [SECONDS]: SIPp saw what its scenario wants, and nothing is left
-    until_true "${2:-15}" gone "$SIPP"
+    until_true "${2:-15}" gone "$SIPP" || stop_pid "$SIPP" KILL
     check "$1: as the scenario says" wait "$SIPP"
     released "$1: nothing is left" 15
 }

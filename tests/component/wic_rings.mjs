@@ -48,7 +48,8 @@ function onRequest(method, text, sdp) {
         answer(text, '180 Ringing');
         setTimeout(() => answer(text, '200 OK', sdp ? body(2, 'active', 1) : body(2, 'actpass', 1)), 300);
     } else if (method === 'ACK') {
-        if (value(call, 'Subject') === 'change') request('INVITE', 2, body(3, 'actpass', 2));
+        // not at once: the caller's ACK may still be under way, and then it is 491
+        if (value(call, 'Subject') === 'change') setTimeout(() => request('INVITE', 2, body(3, 'actpass', 2)), 500);
     } else if (method === 'CANCEL') {
         answer(text, '200 OK');
         answer(call, '487 Request Terminated');
