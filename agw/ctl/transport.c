@@ -196,6 +196,14 @@ void transport_settle(struct transport *tp, const struct local *l)
 
 /* --- orders --- */
 
+/* In a bundle one member's Remote tells of the transport, whichever stands first (RFC 9143 7.1.3). */
+static bool tells(const struct stream *s)
+{
+    struct remote r;
+
+    return stream_far_end(s, &r) && (r.ufrag[0] || r.fp_len);
+}
+
 struct stream *transport_lead(const struct transport *tp)
 {
     struct stream *s, *first = NULL;
@@ -204,9 +212,9 @@ struct stream *transport_lead(const struct transport *tp)
     {
         if (s->tp != tp)
             continue;
-        if (s->spec.remote)
+        if (tells(s))
             return s;
-        if (!first)
+        if (!first || (s->spec.remote && !first->spec.remote))
             first = s;
     }
     return first;
