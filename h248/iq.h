@@ -65,6 +65,8 @@ struct iq_stream {
     enum iq_latch latch;                 /* ipnapt/latch */
     struct iq_int sctp_reset;            /* sctpreset/reset: reset the outgoing SCTP stream of this id */
     struct iq_bool consent_test;         /* stnconfres */
+    struct iq_bool ice_check;            /* ostuncc/scc: connectivity checks; v: controlling */
+    struct iq_text ice_nomination;       /* ostuncc/scc: regular */
 
     /* Events armed for this stream */
     bool notify_dtls;                    /* tlsbsc/BNCChange */
@@ -72,6 +74,8 @@ struct iq_stream {
     bool notify_sctp;                    /* sctpbcc/BNCChange */
     bool notify_sctp_reset;              /* sctpreset/done */
     bool notify_consent;                 /* stnconfres: lost */
+    bool notify_ice;                     /* ostuncc/ccr: result of the checks */
+    bool notify_ice_peer;                /* ostuncc/nprc: new peer-reflexive candidate */
 
     struct iq_stats stats;               /* StreamDescriptor statistics: protocol version 3 only */
 };
@@ -152,6 +156,9 @@ enum iq_event {
     IQ_EV_SCTP_RELEASED,  /* sctpbcc/BNCChange Type=Rel */
     IQ_EV_SCTP_RESET,     /* sctpreset/done */
     IQ_EV_CONSENT_LOST,   /* stnconfres: lost */
+    IQ_EV_ICE_UP,         /* ostuncc/ccr result=Success */
+    IQ_EV_ICE_FAILED,     /* ostuncc/ccr result=Failed */
+    IQ_EV_ICE_PEER,       /* ostuncc/nprc */
     IQ_EV_INACTIVE,       /* adid/ipstop */
     IQ_EV_ITO,            /* it/ito on ROOT */
 };
@@ -160,6 +167,8 @@ struct iq_observed {
     uint16_t stream;        /* 0 = not per stream */
     struct iq_text cause;   /* g/cause Generalcause */
     struct iq_int sctp_id;  /* IQ_EV_SCTP_RESET */
+    struct iq_text pair;    /* IQ_EV_ICE_UP: remote and local address */
+    struct iq_text cand;    /* IQ_EV_ICE_PEER: address */
     struct sv timestamp;
 };
 /* Adds an ObservedEvents descriptor with one event to a Notify. */

@@ -36,6 +36,31 @@ static const struct pkg_item mgastuns_items[] = {
 };
 static const struct pkg mgastuns = {"mgastuns", 0x00c2, 1, mgastuns_items, ARRAY_LEN(mgastuns_items)};
 
+/* Full ICE (TS 23.334 6.2.17.2 to .4). Who controls is the alg's to say: it knows who offered (RFC 8445 6.1.1). */
+static const char *const nominations[] = {"regular", NULL};
+static const struct pkg_param scc_params[] = {
+    {.name = "controlling", .def = {PKG_BOOL}, .field = PKG_STREAM(ice_check)},
+    {.name = "nomination", .def = {PKG_ENUM, .values = nominations}, .field = PKG_STREAM(ice_nomination), .optional = true},
+};
+static const char *const result_words[] = {"Success", "Failed", NULL};
+static const struct pkg_param ccr_params[] = {
+    {.name = "result", .def = {PKG_ENUM, .values = result_words}},
+    {.name = "pair", .def = {PKG_STR, .min = 1, .max = 160}, .field = PKG_OBSERVED(pair), .optional = true},
+};
+static const struct pkg_param nprc_params[] = {
+    {.name = "cand", .def = {PKG_STR, .min = 1, .max = 80}, .field = PKG_OBSERVED(cand), .optional = true},
+};
+static const enum iq_event ccr_events[] = {IQ_EV_ICE_UP, IQ_EV_ICE_FAILED};
+static const enum iq_event nprc_events[] = {IQ_EV_ICE_PEER};
+static const struct pkg_item ostuncc_items[] = {
+    {.name = "scc", .kind = PKG_SIGNAL, .where = PKG_ON_BEARER, .params = scc_params, .n_params = ARRAY_LEN(scc_params)},
+    {.name = "ccr", .kind = PKG_EVENT, .where = PKG_ON_BEARER, .field = PKG_STREAM(notify_ice), .params = ccr_params,
+     .n_params = ARRAY_LEN(ccr_params), .select = "result", .observed = ccr_events},
+    {.name = "nprc", .kind = PKG_EVENT, .where = PKG_ON_BEARER, .field = PKG_STREAM(notify_ice_peer), .params = nprc_params,
+     .n_params = ARRAY_LEN(nprc_params), .observed = nprc_events},
+};
+static const struct pkg ostuncc = {"ostuncc", 0x00c3, 1, ostuncc_items, ARRAY_LEN(ostuncc_items)};
+
 static const struct pkg_param test_params[] = {
     {.name = "on", .def = {PKG_BOOL}, .field = PKG_STREAM(consent_test)},
 };
@@ -47,4 +72,4 @@ static const struct pkg_item stnconfres_items[] = {
 };
 static const struct pkg stnconfres = {"stnconfres", 0x0120, 1, stnconfres_items, ARRAY_LEN(stnconfres_items)};
 
-const struct pkg *const pkg_sec[] = {&tlsbsc, &tcpbcc, &mgastuns, &stnconfres, NULL};
+const struct pkg *const pkg_sec[] = {&tlsbsc, &tcpbcc, &mgastuns, &ostuncc, &stnconfres, NULL};

@@ -218,6 +218,8 @@ static void events_only(struct iq_stream *s)
     s->notify_sctp = was.notify_sctp;
     s->notify_sctp_reset = was.notify_sctp_reset;
     s->notify_consent = was.notify_consent;
+    s->notify_ice = was.notify_ice;
+    s->notify_ice_peer = was.notify_ice_peer;
 }
 
 static void term_pick(const struct term *t, const struct wanted *w, struct iq_term *out)

@@ -139,7 +139,7 @@ static int check_signals(const struct change *ch, const struct row *r, enum stre
         return 0;
     if (as->sctp_reset.set && !has_sid(ch->merged, as->sctp_reset.v))
         return iq_refuse(ch->fault, 449, "sctpreset/reset sid = %lld", (long long)as->sctp_reset.v);
-    if ((as->act_stun || as->consent_test.set) && kind != STREAM_SEP && kind != STREAM_RTP)
+    if ((as->act_stun || as->consent_test.set || as->ice_check.set) && kind != STREAM_SEP && kind != STREAM_RTP)
         return iq_refuse(ch->fault, 513, "stream %u has no STUN", as->id);
     if (as->dtls_establish && kind != STREAM_SEP &&
         !(kind == STREAM_RTP && stream_security(r->m) == BUS_SEC_DTLS))
@@ -450,9 +450,16 @@ static void touch(struct row *r)
         return;
     if (as->dtls_establish)
         tp->establish = true;
+    if (as->ice_check.set) {
+        tp->full = true;
+        tp->controlling = as->ice_check.v;
+    }
+    if (as->consent_test.set)
+        tp->consent = as->consent_test.v;
     if (as->latch != IQ_LATCH_NONE)
         tp->latch = latches[as->latch];
     if (as->local || as->remote || as->dtls_establish || as->latch != IQ_LATCH_NONE ||
+        as->ice_check.set || as->consent_test.set ||
         as->saf.set || as->sam.set || as->spf.set || as->spr.set || as->pol.set || as->sdr.set ||
         as->pdr.set || as->mbs.set || as->dvt.set)
         tp->touched = true;

@@ -54,6 +54,7 @@ struct notify { /* one NOTIFY until its reply */
     uint32_t context, request_id;
     char term[TERM_ID_MAX];
     struct iq_observed ev;
+    char text[BUS_TEXT]; /* of ev.pair or ev.cand */
 };
 
 static void timestamp(char out[TIMESTAMP_LEN])
@@ -141,6 +142,14 @@ static void notify_reply(void *arg, enum trans_result result, const struct h248_
     free(n);
 }
 
+static void keep_text(struct notify *n, struct iq_text *t)
+{
+    if (!t->set)
+        return;
+    sv_copy(t->v, n->text, sizeof n->text);
+    t->v = sv_from(n->text);
+}
+
 static int notify(struct ctl *c, uint32_t context, const char *term, uint32_t request_id,
                    const struct iq_observed *ev)
 {
@@ -150,6 +159,8 @@ static int notify(struct ctl *c, uint32_t context, const char *term, uint32_t re
     if (n) {
         *n = (struct notify){.ctl = c, .context = context, .request_id = request_id, .ev = *ev};
         sv_copy(sv_from(term), n->term, sizeof n->term);
+        keep_text(n, &n->ev.pair);
+        keep_text(n, &n->ev.cand);
         c->notifying++; /* before: the reply may come from within */
         err = c->h.request(c->h.arg, notify_build, n, notify_reply, n);
         if (err) {
@@ -172,6 +183,9 @@ static const struct what {
     bool warn; /* not what the data thread has warned of already */
 } whats[] = {
     {BUS_EV_ICE_LOST, IQ_EV_CONSENT_LOST, "FT", true},
+    {BUS_EV_ICE_UP, IQ_EV_ICE_UP, NULL, false},
+    {BUS_EV_ICE_FAILED, IQ_EV_ICE_FAILED, "FT", true},
+    {BUS_EV_ICE_PEER, IQ_EV_ICE_PEER, NULL, false},
     {BUS_EV_DTLS_FAILED, IQ_EV_DTLS_FAILED, "FT", true},
     {BUS_EV_DTLS_CLOSED, IQ_EV_DTLS_RELEASED, "NR", false},
     {BUS_EV_SCTP_FAILED, IQ_EV_SCTP_FAILED, "FT", false},
@@ -189,6 +203,11 @@ static bool is_armed(const struct stream *s, enum iq_event ev)
     switch (ev) {
     case IQ_EV_CONSENT_LOST:
         return s->spec.notify_consent;
+    case IQ_EV_ICE_UP:
+    case IQ_EV_ICE_FAILED:
+        return s->spec.notify_ice;
+    case IQ_EV_ICE_PEER:
+        return s->spec.notify_ice_peer;
     case IQ_EV_DTLS_FAILED:
     case IQ_EV_DTLS_RELEASED:
         return s->spec.notify_dtls;
@@ -235,7 +254,7 @@ static void link_told(struct ctl *c, const char *term, uint16_t stream)
     link_tell(s);
 }
 
-static void observe(struct stream *s, const struct what *w)
+static void observe(struct stream *s, const struct what *w, const char *text)
 {
     struct term *t = s->term;
     struct iq_observed ev = {.event = w->event, .stream = s->spec.id};
@@ -249,6 +268,10 @@ static void observe(struct stream *s, const struct what *w)
     }
     if (w->event == IQ_EV_SCTP_RESET)
         ev.sctp_id = s->spec.sctpid;
+    if (w->event == IQ_EV_ICE_UP && text[0])
+        ev.pair = (struct iq_text){true, sv_from(text)};
+    if (w->event == IQ_EV_ICE_PEER)
+        ev.cand = (struct iq_text){true, sv_from(text)};
     if (!is_armed(s, w->event)) {
         if (carrier && is_armed(carrier, w->event)) {
             ev.stream = carrier->spec.id;
@@ -293,7 +316,7 @@ void event_bus(struct ctl *c, const struct bus_event *ev)
               "ctx=%u term=%s s=%u msg=\"%s\" why=\"%s\"", s->term->ctx->id, s->term->id,
               s->spec.id, bus_what_name(ev->what), ev->text);
     if (w)
-        observe(s, w);
+        observe(s, w, ev->text);
 }
 
 /* --- time --- */

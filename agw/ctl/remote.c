@@ -160,3 +160,21 @@ int remote_read(const struct sdp *sdp, uint16_t stream, struct remote *out, stru
         read_bandwidth(sdp, out);
     return err;
 }
+
+void remote_candidates(const struct sdp *sdp, struct bus_ice *out)
+{
+    const struct sdp_attr *at = sdp_attr_find(sdp->media->attrs, "candidate");
+
+    if (sdp_attr_of(sdp, sdp->media, "ice-lite"))
+        out->controlling = true;
+    for (; at && out->n < BUS_ICE_CANDS; at = sdp_attr_next(at, "candidate")) {
+        struct bus_cand *to = &out->cands[out->n];
+        struct sdp_candidate c;
+
+        if (sdp_candidate_parse(at->value, &c) || !sv_iis(c.transport, "udp") || c.component != 1 ||
+            addr_parse(&to->addr, c.addr, c.port))
+            continue;
+        to->priority = c.priority;
+        out->n++;
+    }
+}

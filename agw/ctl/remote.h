@@ -20,5 +20,8 @@ struct remote {
     bool no_rtcp;         /* b=RS:0 and b=RR:0 (RFC 3556 2) */
 };
 
+/* a=candidate: UDP, component 1, a numeric address; what else there is, names of mDNS among it, is passed over (RFC 8839
+ * 5.1). A lite far end makes us controlling (RFC 8445 6.1.1). */
+void remote_candidates(const struct sdp *sdp, struct bus_ice *out);
 /* 0, or -EBADMSG with the answer in fault (449 value, 472 missing). */
 int remote_read(const struct sdp *sdp, uint16_t stream, struct remote *out, struct iq_fault *fault);

@@ -45,14 +45,14 @@ static bool is_set(const struct iq_stream *s, const struct field *f)
 void spec_clear_events(struct iq_stream *s)
 {
     s->notify_dtls = s->notify_tcp = s->notify_sctp = s->notify_sctp_reset = s->notify_consent =
-        false;
+        s->notify_ice = s->notify_ice_peer = false;
 }
 
 static void clear_signals(struct iq_stream *s)
 {
     s->dtls_establish = s->dtls_release = s->act_stun = s->tcp_establish = s->tcp_release = false;
     s->latch = IQ_LATCH_NONE;
-    s->sctp_reset.set = s->consent_test.set = false;
+    s->sctp_reset.set = s->consent_test.set = s->ice_check.set = s->ice_nomination.set = false;
 }
 
 void spec_merge(struct iq_stream *cur, const struct iq_stream *asked, bool has_events)
@@ -83,12 +83,15 @@ void spec_merge(struct iq_stream *cur, const struct iq_stream *asked, bool has_e
     cur->latch = asked->latch;
     cur->sctp_reset = asked->sctp_reset;
     cur->consent_test = asked->consent_test;
+    cur->ice_check = asked->ice_check;
     if (has_events) {
         cur->notify_dtls = asked->notify_dtls;
         cur->notify_tcp = asked->notify_tcp;
         cur->notify_sctp = asked->notify_sctp;
         cur->notify_sctp_reset = asked->notify_sctp_reset;
         cur->notify_consent = asked->notify_consent;
+        cur->notify_ice = asked->notify_ice;
+        cur->notify_ice_peer = asked->notify_ice_peer;
     }
 }
 

@@ -60,6 +60,9 @@ static bool take_shared(struct transport *tp, const struct iq_stream *m, bool v6
 {
     const struct addr *a = &tp->term->realm->conf->shared[tp->term->ctx->worker][v6];
 
+    /* answers to checks of our own say nothing of whose they are */
+    if (m->ice_check.set || m->notify_ice)
+        return false;
     if (a->u.sa.sa_family == AF_UNSPEC || pair || !sdp_attr_of(m->local, m->local->media, "ice-ufrag"))
         return false;
     tp->local = *a;
@@ -296,6 +299,20 @@ static void sep_set(struct transport *tp, struct bus_sep *b)
     b->has_remote = b->has_remote && (b->ice || addr_port(&b->remote));
 }
 
+/* Best effort: without memory the agent is lite, and says so by never checking. */
+static void full_set(const struct transport *tp, struct bus_sep *b)
+{
+    const struct stream *lead = transport_lead(tp);
+
+    b->consent = tp->consent;
+    b->full = tp->full && b->ice ? calloc(1, sizeof *b->full) : NULL;
+    if (!b->full)
+        return;
+    b->full->controlling = tp->controlling;
+    if (lead && lead->spec.remote)
+        remote_candidates(lead->spec.remote, b->full);
+}
+
 static void credentials_set(const struct transport *tp, struct bus_sep *b)
 {
     memcpy(b->ufrag, tp->ufrag, sizeof b->ufrag);
@@ -319,6 +336,7 @@ void transport_open(struct transport *tp)
     if (!m)
         return;
     sep_set(tp, &m->u.sep);
+    full_set(tp, &m->u.sep);
     credentials_set(tp, &m->u.sep);
     m->u.sep.fd = tp->fd;
     m->u.sep.rtp.rtcp_fd = tp->rtcp_fd;
@@ -336,6 +354,7 @@ void transport_update(struct transport *tp)
 
     if (m) {
         sep_set(tp, &m->u.sep);
+        full_set(tp, &m->u.sep);
         if (tp->fresh) /* new credentials of ours: ICE restart (RFC 8445 9) */
             credentials_set(tp, &m->u.sep);
         inbox_post(worker_of(tp), &m->item);

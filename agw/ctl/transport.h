@@ -1,4 +1,4 @@
-/* One UDP transport of a termination, a sep on the worker: port (or the one that all ICE streams of the worker share), ICE
+/* One UDP transport of a termination, a sep on the worker: port (or the one that all ICE-lite streams of the worker share), ICE
  * credentials, DTLS, SRTP keys. One stream rides on it, or all of a BUNDLE group (RFC 9143): data and media alike.
  * Owner: struct term; before it is opened, the change that reserved it. Thread: control. */
 #pragma once
@@ -18,6 +18,8 @@ struct transport {
     char ufrag[LOCAL_UFRAG], pwd[LOCAL_PWD];
     const char *fingerprint; /* of the certificate that its worker has for it */
     bool establish;      /* tlsbsc/EstBNC was given: DTLS client */
+    bool full, controlling; /* ostuncc/scc was given: checks of its own; not undone */
+    bool consent;        /* stnconfres/test was given */
     enum bus_latch latch;
     struct transport *prev, *next;
     UT_hash_handle hh;   /* of ctl->ufrags, when ufrag is not empty */

@@ -279,10 +279,16 @@ RIG void close_all(struct rig *r)
     }
 }
 
-RIG void event(struct rig *r, bus_id id, enum bus_what what)
+RIG void event_text(struct rig *r, bus_id id, enum bus_what what, const char *text)
 {
     struct bus_msg *m = bus_new(BUS_EVENT);
 
-    m->u.event = (struct bus_event){.id = id, .what = what, .text = "test"};
+    m->u.event = (struct bus_event){.id = id, .what = what};
+    sv_copy(sv_from(text), m->u.event.text, sizeof m->u.event.text);
     ctl_bus(r->ctl, m, r->now);
+}
+
+RIG void event(struct rig *r, bus_id id, enum bus_what what)
+{
+    event_text(r, id, what, "test");
 }

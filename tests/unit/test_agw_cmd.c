@@ -694,6 +694,7 @@ static const struct {
     {"tlsbsc", ACCESS("Events = 6 { tlsbsc/BNCChange { Stream = 1 } }")},
     {"tcpbcc", CORE("Events = 5 { tcpbcc/BNCChange { Stream = 2 } }")},
     {"mgastuns", ACCESS("Signals { mgastuns/astuns { Stream = 1 } }")},
+    {"ostuncc", ACCESS("Signals { ostuncc/scc { Stream = 1, controlling = ON, nomination = regular } }")},
     {"stnconfres", ACCESS("Events = 6 { stnconfres/lost { Stream = 1 } }")},
     {"mgroup", ACCESS("Media { TerminationState { mgroup/groupse = [\"SCTP 2\"] } }")},
     {"sctpbcc", ACCESS("Events = 6 { sctpbcc/BNCChange { Stream = 1 } }")},

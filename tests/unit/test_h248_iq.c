@@ -113,7 +113,8 @@ static void same_stream(const struct iq_stream *x, const struct iq_stream *y)
     same_ids(&x->strdeagg, &y->strdeagg);
     SAME_INT(sctpid); SAME_INT(saf); SAME_INT(spf); SAME_INT(esas); SAME_INT(esps); SAME_INT(lsp); SAME_INT(pol);
     SAME_INT(sdr); SAME_INT(pdr); SAME_INT(mbs); SAME_INT(dvt); SAME_INT(dscp); SAME_INT(rtcp_rsb);
-    SAME_INT(sctp_reset); SAME_INT(consent_test);
+    SAME_INT(sctp_reset); SAME_INT(consent_test); SAME_INT(ice_check);
+    same_text(&x->ice_nomination, &y->ice_nomination);
     same_texts(&x->sam, &y->sam);
     same_text(&x->spr, &y->spr);
     same_text(&x->lsa, &y->lsa);
@@ -124,6 +125,7 @@ static void same_stream(const struct iq_stream *x, const struct iq_stream *y)
     SAME(local_empty); SAME(remote_empty);
     SAME(dtls_establish); SAME(dtls_release); SAME(act_stun); SAME(tcp_establish); SAME(tcp_release); SAME(latch);
     SAME(notify_dtls); SAME(notify_tcp); SAME(notify_sctp); SAME(notify_sctp_reset); SAME(notify_consent);
+    SAME(notify_ice); SAME(notify_ice_peer);
     same_stats(&x->stats, &y->stats);
 }
 
@@ -271,6 +273,8 @@ static void rnd_stream(struct iq_stream *s, unsigned chance)
     s->tcp_release = s->tcp_release && !s->tcp_establish;
     if (s->sctpid.set)
         s->strdeagg = (struct iq_ids){0};
+    if (!s->ice_check.set) /* which says how */
+        s->ice_nomination = (struct iq_text){0};
     if (rnd(2))
         s->local = rnd_sdp();
     else

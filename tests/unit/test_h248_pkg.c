@@ -39,7 +39,7 @@ static void test_profile_packages_are_there(void **state)
         {"g", 0x0001}, {"root", 0x0002}, {"ipnapt", 0x0099}, {"gm", 0x008c}, {"tman", 0x008d}, {"ipdc", 0x009d},
         {"hangterm", 0x0098}, {"ds", 0x008b}, {"rtcph", 0x00b5}, {"it", 0x0045}, {"adid", 0x009c}, {"mgroup", 0x011f},
         {"sctpbcc", 0x0121}, {"sctpreset", 0x0122}, {"tlsbsc", 0x0117}, {"tcpbcc", 0x0115}, {"seplink", 0x011b},
-        {"mgastuns", 0x00c2}, {"stnconfres", 0x0120},
+        {"mgastuns", 0x00c2}, {"ostuncc", 0x00c3}, {"stnconfres", 0x0120},
     };
 
     (void)state;
