@@ -43,8 +43,10 @@ void bus_free(struct bus_msg *m)
 {
     if (m && m->kind == BUS_CERT)
         explicit_bzero(&m->u.cert, sizeof(m->u.cert));
-    if (m && (m->kind == BUS_SEP_OPEN || m->kind == BUS_SEP_REMOTE))
+    if (m && (m->kind == BUS_SEP_OPEN || m->kind == BUS_SEP_REMOTE)) {
         free(m->u.sep.full);
+        explicit_bzero(&m->u.sep, sizeof(m->u.sep)); /* keys of SDES, passwords of ICE */
+    }
     free(m);
 }
 

@@ -95,7 +95,7 @@ struct bus_source { /* gm/sam: an address and how many of its leading bits count
 struct bus_rtp {
     bool on;                    /* the sep carries RTP (else data only) */
     enum bus_sec sec;           /* DTLS: use_srtp is offered and demanded */
-    struct srtp_key send, recv; /* SDES; profile NONE: not known yet */
+    struct srtp_key send, recv; /* SDES; profile NONE: not known yet; wiped by bus_free */
     bool mux;                   /* RTCP on the port of RTP (a=rtcp-mux) */
     int rtcp_fd;                /* socket of RTCP when not muxed; -1: none (no RTCP). Owned by the worker from SEP_OPEN on */
     struct addr remote_rtcp;    /* a=rtcp, or RTP's port + 1; family AF_UNSPEC: not known */
@@ -153,8 +153,9 @@ struct flow_counts {
     count_t r_factor, mos;         /* G.107 R, and MOS-LQ x 100; 0: not known yet */
     count_t rtcp_rx, rtcp_tx;
     count_t gated, refused, unauthentic, replayed, policed, unmapped; /* dropped: not through-connected (Mode,
-                                      joined with nothing, no address or keys to send with), source, tag or no keys yet,
-                                      index, rate, payload type. One packet counts once */
+                                      joined with nothing, no address or keys to send with), source (or one SSRC too many
+                                      for its keys), tag or no keys yet, index (or a lone jump of it), rate, payload type.
+                                      One packet counts once */
 };
 
 #define BUS_MID 32

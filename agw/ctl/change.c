@@ -465,8 +465,10 @@ static void touch(struct row *r)
         tp->touched = true;
     if (r->has_fill)
         transport_settle(tp, &r->fill);
-    if (as->dscp.set)
+    if (as->dscp.set) {
         transport_mark(tp, as->dscp.v);
+        tp->touched = true; /* who sends by a raw socket writes it himself */
+    }
 }
 
 static void adopt(struct change *ch, msec_t now)

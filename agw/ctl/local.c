@@ -192,7 +192,7 @@ static int crypto_given(struct fill *f, const struct sdp_attr *at)
     struct sdes s;
     int err = sdes_parse(at->value, &s);
 
-    memset(&s, 0, sizeof s);
+    explicit_bzero(&s, sizeof s);
     return err == -EBADMSG ? bad(f, at) : 0;
 }
 

@@ -31,8 +31,8 @@ int rtp_keys_check(const struct iq_stream *m, struct iq_fault *fault)
     struct srtp_key send, recv;
     int err = sdes_keys(m->local, m->remote, &send, &recv);
 
-    memset(&send, 0, sizeof send);
-    memset(&recv, 0, sizeof recv);
+    explicit_bzero(&send, sizeof send);
+    explicit_bzero(&recv, sizeof recv);
     if (err == -ENOENT)
         return iq_refuse(fault, 472, "stream %u: no a=crypto in Local", m->id);
     if (err == -ENOTSUP)

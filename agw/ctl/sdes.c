@@ -59,6 +59,7 @@ int sdes_parse(struct sv value, struct sdes *out)
             return -ENOTSUP;
     out->tag = tag;
     key_set(&out->key, s, raw);
+    explicit_bzero(raw, sizeof raw);
     return 0;
 }
 
@@ -72,6 +73,8 @@ void sdes_print(const struct sdes *s, char out[SDES_LEN])
     memcpy(raw + key, s->key.salt, salt);
     enc_base64(raw, key + salt, text);
     snprintf(out, SDES_LEN, "%u %s inline:%s", s->tag, srtp_profile_name(s->key.profile), text);
+    explicit_bzero(raw, sizeof raw);
+    explicit_bzero(text, sizeof text);
 }
 
 bool sdes_is_open(struct sv value)
@@ -107,46 +110,57 @@ int sdes_new(struct sv value, const struct sdp *offered, struct sdes *out)
                 continue;
             tag = theirs.tag;
             s = theirs.key.profile;
+            explicit_bzero(&theirs, sizeof theirs);
             break;
         }
     }
     rnd_bytes(raw, sizeof raw);
     out->tag = tag;
     key_set(&out->key, s, raw);
+    explicit_bzero(raw, sizeof raw);
     return 0;
+}
+
+/* The first line of ours that has its like in Remote (RFC 4568 5.1.2); without Remote the first. */
+static int pair_of(const struct sdp *local, const struct sdp *remote, struct sdes *a, struct sdes *b)
+{
+    const struct sdp_attr *ours = lines_of(local), *theirs = lines_of(remote);
+    int err = ours ? -EBADMSG : -ENOENT, bad;
+
+    for (const struct sdp_attr *at = ours; at; at = sdp_attr_next(at, "crypto")) {
+        bad = sdes_parse(at->value, a);
+        if (bad) {
+            err = bad;
+            continue;
+        }
+        if (!remote)
+            return 0;
+        for (const struct sdp_attr *bt = theirs; bt; bt = sdp_attr_next(bt, "crypto")) {
+            bad = sdes_parse(bt->value, b);
+            if (bad) {
+                err = bad;
+                continue;
+            }
+            if (a->tag == b->tag && a->key.profile == b->key.profile)
+                return 0;
+        }
+    }
+    return err;
 }
 
 int sdes_keys(const struct sdp *local, const struct sdp *remote, struct srtp_key *send,
               struct srtp_key *recv)
 {
-    const struct sdp_attr *ours = lines_of(local), *theirs = lines_of(remote);
-    struct sdes a, b;
-    int err = ours ? -EBADMSG : -ENOENT, bad;
+    struct sdes a = {0}, b = {0};
+    const int err = pair_of(local, remote, &a, &b);
 
     memset(send, 0, sizeof *send);
     memset(recv, 0, sizeof *recv);
-    for (const struct sdp_attr *at = ours; at; at = sdp_attr_next(at, "crypto")) {
-        bad = sdes_parse(at->value, &a);
-        if (bad) {
-            err = bad;
-            continue;
-        }
-        if (!remote) {
-            *send = a.key;
-            return 0;
-        }
-        for (const struct sdp_attr *bt = theirs; bt; bt = sdp_attr_next(bt, "crypto")) {
-            bad = sdes_parse(bt->value, &b);
-            if (bad) {
-                err = bad;
-                continue;
-            }
-            if (a.tag != b.tag || a.key.profile != b.key.profile)
-                continue;
-            *send = a.key;
-            *recv = b.key;
-            return 0;
-        }
+    if (!err) {
+        *send = a.key;
+        *recv = b.key;
     }
+    explicit_bzero(&a, sizeof a);
+    explicit_bzero(&b, sizeof b);
     return err;
 }

@@ -59,5 +59,6 @@
 #define MEDIA_NEWS_MS 30000    /* and one more each 30 s */
 #define MEDIA_FLOW_SPEAKERS 4  /* of these, senders of RTCP alone that are remembered */
 #define MEDIA_SRTP_OLD_MS 1000 /* keys before the last ones still open what was under way */
+#define MEDIA_RELATCH_MS 10000 /* so long another address may take over after ipnapt/latch RELATCH while the old one goes on */
 #define MEDIA_RTCP_MS 5000     /* RFC 3550 6.2: between reports */
 #define MEDIA_RTCP_SILENT 3    /* intervals without RTCP of the other side until we report ourselves */

@@ -325,6 +325,7 @@ int sep_new(struct sep **sepp, struct sep_env *env, const struct bus_sep *spec)
     sep->establish = spec->establish;
     sep->has_remote = spec->has_remote;
     sep->remote = spec->remote;
+    sep->data = spec->data;
     memcpy(sep->peer, spec->peer, sizeof(sep->peer));
     memcpy(sep->fp_hash, spec->fp_hash, sizeof(sep->fp_hash));
     memcpy(sep->fp, spec->fp, sizeof(sep->fp));
@@ -377,6 +378,14 @@ static void new_fingerprint(struct sep *sep, const struct bus_sep *spec, struct 
     emit(sep, tx, from);
 }
 
+/* A channel may come to an association that stands (a bundle that had media alone): nobody heard of its UP then. */
+static void data_joins(struct sep *sep, bool data)
+{
+    if (data && !sep->data && sep->is_up)
+        sep_push(sep, SEP_OUT_UP, BUS_EV_DTLS_UP, dtls_is_client(sep->dtls) ? "client" : "server");
+    sep->data = data;
+}
+
 void sep_remote(struct sep *sep, const struct bus_sep *spec, struct tx *tx, msec_t now)
 {
     sep->now = now;
@@ -394,6 +403,7 @@ void sep_remote(struct sep *sep, const struct bus_sep *spec, struct tx *tx, msec
         sep->role = spec->role;
     }
     sep->establish |= spec->establish;
+    data_joins(sep, spec->data);
     if (sep_media_set(sep, spec))
         sep_push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_FAILED, "keys cannot be used");
     new_fingerprint(sep, spec, tx);
@@ -491,6 +501,7 @@ void sep_tick(struct sep *sep, struct tx *tx, msec_t now)
         dtls_tick(sep->dtls, now, tx);
     } else if (now >= dtls_due(sep, now)) {
         sep->hello_by = MSEC_NEVER;
+        drop_dtls_keys(sep); /* those of the association before, which its Remote has ended */
         sep_push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_FAILED, "no ClientHello");
     }
     emit(sep, tx, from);

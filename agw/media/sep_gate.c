@@ -1,5 +1,7 @@
 #include "agw/media/sep_gate.h"
 
+#include "agw/media/media_limits.h"
+
 static bool is_usable(const struct addr *a)
 {
     return a->u.sa.sa_family != AF_UNSPEC && !addr_is_any(a) && addr_port(a) != 0;
@@ -66,7 +68,7 @@ static void prepare(struct sep_gate *g)
     }
 }
 
-static void set_latch(struct sep_gate *g, enum bus_latch was, bool moved)
+static void set_latch(struct sep_gate *g, enum bus_latch was, bool moved, msec_t now)
 {
     if (g->rules.latch == BUS_LATCH_OFF || (g->rules.latch == BUS_LATCH_ON && (was == BUS_LATCH_OFF || moved)))
         g->has_learnt = g->has_learnt_rtcp = false;
@@ -74,6 +76,8 @@ static void set_latch(struct sep_gate *g, enum bus_latch was, bool moved)
         g->looking = false;
     else if (g->rules.latch == BUS_LATCH_AGAIN || !g->has_learnt)
         g->looking = true;
+    if (g->rules.latch == BUS_LATCH_AGAIN)
+        g->look_by = now + MEDIA_RELATCH_MS;
 }
 
 void sep_gate_set(struct sep_gate *g, const struct bus_rtp *rules, const struct addr *remote, msec_t now)
@@ -89,7 +93,7 @@ void sep_gate_set(struct sep_gate *g, const struct bus_rtp *rules, const struct 
         g->has_remote = true;
         g->remote = *remote;
     }
-    set_latch(g, was, moved);
+    set_latch(g, was, moved, now);
     prepare(g);
     if (new_rate) {
         g->tokens = (int64_t)rules->burst * 1000;
@@ -163,7 +167,20 @@ bool sep_gate_judges(const struct sep_gate *g, const struct addr *src, bool rtcp
     return g->has_learnt_rtcp ? addr_eq(src, &g->learnt_rtcp) : addr_eq_host(src, &g->learnt);
 }
 
-bool sep_gate_latch(struct sep_gate *g, const struct addr *src, bool rtcp)
+/* AGAIN: the old address counts until another one is heard. Whose far end did not move keeps the door open for no longer than
+ * a move takes. */
+static bool keeps(struct sep_gate *g, const struct addr *src, msec_t now)
+{
+    if (!g->has_learnt || !addr_eq(src, &g->learnt))
+        return false;
+    if (now >= g->look_by) {
+        g->looking = false;
+        prepare(g);
+    }
+    return true;
+}
+
+bool sep_gate_latch(struct sep_gate *g, const struct addr *src, bool rtcp, msec_t now)
 {
     if (g->rules.latch == BUS_LATCH_OFF)
         return false;
@@ -175,8 +192,8 @@ bool sep_gate_latch(struct sep_gate *g, const struct addr *src, bool rtcp)
         }
         return false;
     }
-    if (!g->looking || (g->has_learnt && addr_eq(src, &g->learnt)))
-        return false; /* AGAIN: the old address counts until another one is heard */
+    if (!g->looking || keeps(g, src, now))
+        return false;
     g->learnt = *src;
     g->has_learnt = true;
     g->has_learnt_rtcp = false;

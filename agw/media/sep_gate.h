@@ -11,6 +11,7 @@ struct sep_gate {
     struct addr remote, rtcp; /* rtcp: where RTCP is expected from and sent to when not muxed */
     bool has_rtcp;
     bool looking;             /* latching: the next plausible packet from another address than `learnt` is believed */
+    msec_t look_by;           /* looking again: not longer than that while `learnt` goes on */
     bool has_learnt, has_learnt_rtcp;
     struct addr learnt, learnt_rtcp;
     /* Made of the above whenever it changes, for the packet path: [0] RTP, [1] RTCP */
@@ -29,7 +30,7 @@ static inline bool sep_gate_takes(const struct sep_gate *g, const struct addr *s
     return sep_gate_judges(g, src, rtcp);
 }
 /* A packet that sep_gate_takes let through is plausible (with SRTP: authentic). true: RTP's address was learnt by it. */
-bool sep_gate_latch(struct sep_gate *g, const struct addr *src, bool rtcp);
+bool sep_gate_latch(struct sep_gate *g, const struct addr *src, bool rtcp, msec_t now);
 static inline const struct addr *sep_gate_to(const struct sep_gate *g, bool rtcp) /* NULL: not known */
 {
     return g->has_to[rtcp] ? &g->to[rtcp] : NULL;

@@ -233,7 +233,7 @@ static enum sep_verdict take_rtcp(struct sep *sep, struct pkt *pkt, struct flow 
     if (rtcp_check(pkt->p, pkt->n, rtp->reduced))
         return SEP_JUNK;
     if (!sep->ice)
-        (void)sep_gate_latch(&rtp->gate, &pkt->from, true);
+        (void)sep_gate_latch(&rtp->gate, &pkt->from, true, sep->now);
     env->compound_n = 0;
     if (rtp->demux.n > 1 && pkt->n <= sizeof(env->compound)) {
         learn_mids(sep, pkt);
@@ -249,7 +249,7 @@ static void latch(struct sep *sep, const struct pkt *pkt)
 {
     char text[ADDR_STRLEN];
 
-    if (sep_gate_latch(&sep->rtp.gate, &pkt->from, false))
+    if (sep_gate_latch(&sep->rtp.gate, &pkt->from, false, sep->now))
         sep_push(sep, SEP_OUT_EVENT, BUS_EV_LATCHED, addr_str(&pkt->from, text));
 }
 

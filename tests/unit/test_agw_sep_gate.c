@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "agw/media/media_limits.h"
 #include "agw/media/sep_gate.h"
 
 static struct addr at(const char *text)
@@ -26,7 +27,7 @@ static bool learns(struct sep_gate *g, const char *from, bool rtcp)
 {
     const struct addr a = at(from);
 
-    return sep_gate_takes(g, &a, rtcp) && sep_gate_latch(g, &a, rtcp);
+    return sep_gate_takes(g, &a, rtcp) && sep_gate_latch(g, &a, rtcp, 5000);
 }
 
 static void goes_to(const struct sep_gate *g, bool rtcp, const char *text)
@@ -157,6 +158,27 @@ static void latching(void **state)
     goes_to(&g, false, "10.0.0.2:4000");
 }
 
+/* Asked to learn again, but nobody moved: the door does not stay open. */
+static void latching_ends(void **state)
+{
+    const struct addr old = at("203.0.113.8:9000");
+    struct bus_rtp rules = {.on = true, .latch = BUS_LATCH_ON};
+    struct sep_gate g = {0};
+
+    (void)state;
+    set(&g, &rules, NULL);
+    assert_true(learns(&g, "203.0.113.8:9000", false));
+    rules.latch = BUS_LATCH_AGAIN;
+    sep_gate_set(&g, &rules, NULL, 5000);
+    rules.latch = BUS_LATCH_ON;
+    sep_gate_set(&g, &rules, NULL, 5001); /* other news of the stream */
+    assert_false(sep_gate_latch(&g, &old, false, 5000 + MEDIA_RELATCH_MS - 1));
+    assert_true(takes(&g, "198.51.100.7:6000", false));
+    assert_false(sep_gate_latch(&g, &old, false, 5000 + MEDIA_RELATCH_MS));
+    assert_false(takes(&g, "198.51.100.7:6000", false));
+    assert_true(takes(&g, "203.0.113.8:9000", false));
+}
+
 static void latching_filtered(void **state)
 {
     struct bus_rtp rules = {.on = true, .latch = BUS_LATCH_ON, .filter_addr = true, .n_sources = 1};
@@ -199,7 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(closed_by_default), cmocka_unit_test(filters), cmocka_unit_test(latching),
-        cmocka_unit_test(latching_filtered), cmocka_unit_test(bucket),
+        cmocka_unit_test(latching_ends), cmocka_unit_test(latching_filtered), cmocka_unit_test(bucket),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,6 +185,52 @@ static void srtp_changes_association(void **state)
     flow_free(flow);
 }
 
+/* ... and when nobody comes to make it, the old keys leave. */
+static void srtp_ends_with_its_association(void **state)
+{
+    struct fixture *f = *state;
+    struct far_keys old;
+    struct flow *flow;
+    msec_t now = net_now_ms();
+
+    want_rtp(f);
+    bring_up(f, false);
+    flow = add_flow(f);
+    far_keys(f, &old);
+    f->spec.fp[0] ^= 1;
+    sep_remote(f->sep, &f->spec, &f->tx, now);
+    drain(f);
+    assert_int_equal(rtp_in(f, old.tx, 2), SEP_MEDIA);
+    f->log[0] = '\0';
+    sep_tick(f->sep, &f->tx, sep_deadline(f->sep, now) + 60000);
+    drain(f);
+    assert_non_null(strstr(f->log, "no ClientHello"));
+    assert_int_equal(rtp_in(f, old.tx, 3), SEP_DROPPED);
+    assert_int_equal(rtp_out(f, old.rx, 3), -ENOTCONN);
+    far_keys_free(&old);
+    flow_free(flow);
+}
+
+/* A channel comes to a bundle that had media alone: SCTP hears that the association stands; again when it comes again. */
+static void data_joins_srtp(void **state)
+{
+    struct fixture *f = *state;
+
+    f->spec.data = false;
+    want_rtp(f);
+    bring_up(f, false);
+    for (int i = 0; i < 2; i++) {
+        f->log[0] = '\0';
+        f->spec.data = true;
+        sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+        sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+        drain(f);
+        assert_string_equal(f->log, "up server;"); /* once */
+        f->spec.data = false;
+        sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+    }
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -194,6 +240,8 @@ int main(void)
         TEST(srtp_waits_for_the_fingerprint),
         TEST(srtp_joins_data),
         TEST(srtp_changes_association),
+        TEST(srtp_ends_with_its_association),
+        TEST(data_joins_srtp),
     };
 
     return cmocka_run_group_tests_name("agw/media/sep_srtp", tests, NULL, NULL);
