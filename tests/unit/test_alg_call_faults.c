@@ -32,6 +32,8 @@ enum fault {
     F_TIMEOUT,
     F_STOP,
     F_NO_ACK,
+    F_EXPIRED,  /* a session that nobody refreshed */
+    F_NO_PRACK,
     F_REINVITE_W2,
     F_REINVITE_MW,
     FAULTS
@@ -241,6 +243,11 @@ static void inject(enum fault f)
         calls_flow_closed(W.calls, WIC_FLOW);
     else if (f == F_TIMEOUT && W.calls->list && W.calls->list->fsm.state != CALL_DEAD && W.calls->list->fsm.state != CALL_DYING)
         fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
+    else if (f == F_EXPIRED && W.calls->list && W.calls->list->near.up && !W.calls->list->near.over)
+        fsm_event(&W.calls->list->fsm, EV_EXPIRED, &(struct call_ev){.status = 408, .leg = &W.calls->list->near});
+    else if (f == F_NO_PRACK && W.calls->list && W.calls->list->near.side == SIP_MW && W.calls->list->near.in &&
+             W.calls->list->near.in->prack)
+        W.calls->list->near.in->prack(W.calls->list->near.in->prack_arg, NULL, NULL);
     else if (f == F_STOP && !W.calls->stopping)
         calls_stop(W.calls, NULL, NULL);
     else if (f == F_NO_ACK && unacked())
