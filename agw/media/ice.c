@@ -23,6 +23,7 @@ struct ice {
     struct valid valid[MEDIA_ICE_VALID];
     unsigned n_valid, next; /* next: slot to use again when full */
     bool up, lost;
+    bool waits;           /* lite: for the first check, since `seen` */
     struct addr selected;
     msec_t timeout, seen; /* seen: last check on the selected pair */
     msec_t kept;          /* when we sent on it */
@@ -346,10 +347,20 @@ int ice_set(struct ice *ice, const struct bus_sep *spec, msec_t now)
 
 /* --- time --- */
 
+void ice_expect(struct ice *ice, msec_t now)
+{
+    if (ice->waits || ice->up || ice->list || !ice->names.remote_pwd[0])
+        return;
+    ice->waits = true;
+    ice->seen = now;
+}
+
 /* Of who does not ask for consent: what the peer sends is all we know of it. */
 static msec_t gone_at(const struct ice *ice)
 {
-    return ice->up && !ice->lost && !ice->consent.on ? ice->seen + ice->timeout : MSEC_NEVER;
+    const bool counts = ice->up ? !ice->consent.on : ice->waits && !ice->list;
+
+    return counts && !ice->lost ? ice->seen + ice->timeout : MSEC_NEVER;
 }
 
 static msec_t keep_at(const struct ice *ice)

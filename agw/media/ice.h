@@ -33,6 +33,9 @@ int ice_input(struct ice *ice, const struct dgram *in, struct buf *reply, msec_t
 int ice_restart(struct ice *ice, const char *ufrag, const char *pwd);
 bool ice_is_valid(const struct ice *ice, const struct addr *src);
 const struct addr *ice_selected(const struct ice *ice); /* NULL: none yet, or lost: nothing may be sent */
+/* Lite: a peer whose credentials are known (ice_set) is lost, too, if it begins no pair within the timeout from the first of
+ * these calls on (RFC 7675 5.1: no consent without a check). */
+void ice_expect(struct ice *ice, msec_t now);
 msec_t ice_deadline(const struct ice *ice);
 int ice_tick(struct ice *ice, struct tx *tx, msec_t now); /* bits */
 bool ice_is_full(const struct ice *ice);

@@ -209,6 +209,8 @@ void sep_start(struct sep *sep, struct tx *tx, msec_t now)
     const unsigned from = tx->n;
 
     sep->now = now;
+    if (sep->ice)
+        ice_expect(sep->ice, now);
     if (sep->role == BUS_DTLS_SERVER && !sep->dtls && connected && !sep->hello_by)
         sep->hello_by = now + sep->env->dtls_timeout;
     /* TS 23.334 6.2.10.6.2 step 11 c: not before there is connectivity, even when asked earlier */

@@ -177,6 +177,27 @@ static void lost_and_resumed(void **state)
     assert_true(ice_deadline(f->ice) == 100000 + MEDIA_ICE_KEEP_MS);
 }
 
+/* Who is known and never checks is lost like one who stops. */
+static void never_checked(void **state)
+{
+    struct bus_sep spec = {.remote_ufrag = "peer", .remote_pwd = "peerpeerpeerpeerpeer22"};
+    struct fixture *f = *state;
+
+    ice_expect(f->ice, 500);
+    assert_true(ice_deadline(f->ice) == MSEC_NEVER); /* it may still ring */
+    assert_int_equal(ice_set(f->ice, &spec, 1000), 0);
+    ice_expect(f->ice, 1000);
+    ice_expect(f->ice, 5000); /* once: what is said again gains no time */
+    assert_true(ice_deadline(f->ice) == 1000 + TIMEOUT);
+    assert_int_equal(ice_tick(f->ice, &f->tx, 1000 + TIMEOUT - 1), 0);
+    assert_int_equal(ice_tick(f->ice, &f->tx, 1000 + TIMEOUT), ICE_LOST);
+    assert_true(ice_deadline(f->ice) == MSEC_NEVER);
+    assert_true(feed(f, &f->a, (struct check){.use_candidate = true}, 90000) & ICE_UP); /* late, and welcome */
+    assert_true(addr_eq(ice_selected(f->ice), &f->a));
+    ice_expect(f->ice, 90001);
+    assert_true(ice_deadline(f->ice) == 90000 + MEDIA_ICE_KEEP_MS);
+}
+
 /* RFC 8445 11: no more often than every 15 s, without credentials, to the selected pair */
 static void nat_is_kept_open(void **state)
 {
@@ -242,6 +263,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refusals_are_authenticated, setup, teardown),
         cmocka_unit_test_setup_teardown(latest_nomination_wins, setup, teardown),
         cmocka_unit_test_setup_teardown(lost_and_resumed, setup, teardown),
+        cmocka_unit_test_setup_teardown(never_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(nat_is_kept_open, setup, teardown),
         cmocka_unit_test_setup_teardown(restart_keeps_the_old_until_nominated, setup, teardown),
         cmocka_unit_test_setup_teardown(the_table_is_bounded, setup, teardown),
