@@ -12,7 +12,7 @@ LDFLAGS += $(SAN) -pthread
 
 # Lazily, so that `make deps` works before the packages are there.
 PKGS_COMMON = libuv yaml-0.1 jansson libpcap libmicrohttpd zlib
-PKGS_ALG    = sofia-sip-ua libwebsockets libssl libcrypto
+PKGS_ALG    = sofia-sip-ua libwebsockets libssl libcrypto sqlite3 expat
 PKGS_AGW    = usrsctp libsrtp2 libssl libcrypto
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS_COMMON) $(PKGS_ALG) $(PKGS_AGW)))$(PKG_CFLAGS)
 LIBS_COMMON = $(eval LIBS_COMMON := $$(shell pkg-config --libs $(PKGS_COMMON)) -lm)$(LIBS_COMMON)
@@ -21,7 +21,7 @@ LIBS_AGW = $(eval LIBS_AGW := $$(shell pkg-config --libs $(PKGS_AGW)))$(LIBS_AGW
 LIBS_ALL = $(LIBS_ALG) $(LIBS_AGW) $(LIBS_COMMON)
 
 # --- folder libraries: every .c of the folder but main.c ---
-FOLDERS := common h248 alg alg/sip alg/sdp alg/call alg/iq agw agw/ctl agw/media agw/data tests/fake tests/flow tests/lab
+FOLDERS := common h248 alg alg/users alg/sip alg/sdp alg/call alg/iq agw agw/ctl agw/media agw/data tests/fake tests/flow tests/lab
 srcs = $(filter-out %/main.c $(PROGRAM_SRCS),$(wildcard $(1)/*.c))
 lib  = $(B)/$(subst /,_,$(1)).a
 # Programs that are one file with a main() beside library files.
@@ -40,7 +40,7 @@ $(B)/obj/%.o: %.c
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -c -o $@ $<
 
 LIB_BASE := $(call lib,h248) $(call lib,common)
-LIB_ALG  := $(foreach f,alg alg/call alg/iq alg/sdp alg/sip,$(call lib,$(f)))
+LIB_ALG  := $(foreach f,alg alg/users alg/call alg/iq alg/sdp alg/sip,$(call lib,$(f)))
 LIB_AGW  := $(foreach f,agw agw/ctl agw/media agw/data,$(call lib,$(f)))
 link = @echo "  LD  $@"; mkdir -p $(@D); $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(1)
 

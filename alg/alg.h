@@ -10,11 +10,13 @@ struct mgc;
 struct calls;
 struct ops;
 struct trace;
+struct state;
 struct alg_conf;
 
 struct alg {
     struct alg_conf *conf;
     uv_loop_t loop;
+    struct state *state; /* alg/users: what outlives a restart */
     struct sip *sip;     /* alg/sip/sip.c: nta agent and WebSocket bridge */
     struct reg *reg;
     struct mgc *mgc;

@@ -20,6 +20,15 @@ static int check_name(const char *value, char *why, size_t size)
     return -EINVAL;
 }
 
+/* A header value that is not quoted: nothing that could end it. */
+static int check_value(const char *value, char *why, size_t size)
+{
+    if (!strpbrk(value, "\r\n,<>"))
+        return 0;
+    snprintf(why, size, "one value, for example IEEE-802.11;i-wlan-node-id=0011aabbccdd");
+    return -EINVAL;
+}
+
 static int check_host_or_none(const char *value, char *why, size_t size)
 {
     size_t n = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-[]:");
@@ -108,6 +117,7 @@ static const struct conf_key gateway_keys[] = {
 static const struct conf_key keys[] = {
     TEXT("mid", mid, "alg1.example.net", check_name, "name in H.248 headers, and the host browsers see in SIP"),
     TEXT("home_domain", home_domain, "home.example.net", check_name, "IMS home domain: P-Visited-Network-ID, charging"),
+    TEXT("access_info", access_info, "", check_value, "P-Access-Network-Info towards the core, as the network's word; \"\" = none"),
     TEXT("h248_listen", h248_listen, "udp:127.0.0.1:2944", conf_check_udp, "where gateways register"),
     {"gateways", CONF_TABLE, AT(gateways), "[{from: 127.0.0.0/8}, {from: \"::1\"}]", 0, 0,
      "gateways that may register: a row has to fit; others get error 402", gateway_keys, sizeof(struct alg_gateway_row), NULL},
@@ -130,7 +140,8 @@ static const struct conf_key keys[] = {
     NUMBER("ws_max_message", ws_max_message, 65536, 1024, 65536, "longest SIP message from a browser, bytes"),
     NUMBER("ws_ping", ws_ping, 25, 1, 3600, "seconds between pings; two without an answer close"),
     NUMBER("ws_no_register", ws_no_register, 30, 0, 3600, "seconds until a connection without registration is closed; 0 = never"),
-    NUMBER("orphan", orphan, 32, 0, 3600, "seconds a registration and its calls outlive a lost connection"),
+    NUMBER("orphan", orphan, 32, 0, 3600, "seconds the calls of a browser outlive its lost connection"),
+    NUMBER("flow_recovery", flow_recovery, 0, 0, 86400, "seconds its registration does, also over a restart of alg; 0 = as orphan"),
     NUMBER("reopen", reopen, 30, 1, 3600, "seconds a call waits for a lost MSRP connection of the core to be opened again"),
     TEXT("access_interface", access_interface, "access", check_name, "interface name of browser-side terminations"),
     TEXT("access_realm", access_realm, "access.example.net", check_name, "IP realm towards browsers (ipdc/realm)"),

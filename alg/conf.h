@@ -10,7 +10,7 @@ struct alg_gateway_row { /* for admit_mid, admit_from */
 
 struct alg_conf {
     char *mid, *h248_listen, *h248_encoding, *profile;
-    char *sip_listen, *sip_host, *next_hop, *home_domain;
+    char *sip_listen, *sip_host, *next_hop, *home_domain, *access_info;
     char *ws_cert, *ws_key, *state_dir;
     struct conf_strs ws_listen, wss_listen, origins;
     struct conf_rows gateways; /* struct alg_gateway_row */
@@ -23,7 +23,7 @@ struct alg_conf {
     int64_t profile_version, version, heartbeat;
     int64_t retransmit, retransmit_max, sends_max, request_timeout, long_timer, provisional, pending_limit, release_tries;
     int64_t ws_max_connections, ws_max_per_address, ws_max_message, ws_ping, ws_no_register;
-    int64_t orphan, reopen, max_calls, no_answer, hanging;
+    int64_t orphan, flow_recovery, reopen, max_calls, no_answer, hanging;
 };
 
 /* path NULL: defaults. 0, or -errno with the reason in err. Everything was checked: the readers below cannot fail then. */

@@ -10,6 +10,7 @@
 #include "alg/conf.h"
 #include "alg/iq/mgc.h"
 #include "alg/sip/ws.h"
+#include "alg/users/state.h"
 #include "common/cli.h"
 #include "common/conf_value.h"
 #include "common/log.h"
@@ -88,11 +89,13 @@ static int sip_open(struct service *v)
         .origins = (const char *const *)c->origins.v, .n_origins = c->origins.n, .origin_missing_ok = c->origin_missing,
         .max_conns = (unsigned)c->ws_max_connections, .max_per_addr = (unsigned)c->ws_max_per_address,
         .max_msg = (unsigned)c->ws_max_message, .ping_s = (unsigned)c->ws_ping,
+        .flow_base = state_run(v->alg.state) << 32,
     };
     struct sip_h h = {.request = on_request, .flow_closed = on_flow_closed, .flow_moved = on_flow_moved, .arg = v};
     struct sip_conf s = {.host = c->sip_host, .next_hop = c->next_hop, .resolve_routes = c->resolve_routes, .name = c->mid,
                          .ws = &ws, .trace = v->alg.trace};
-    struct reg_conf r = {.domain = c->home_domain, .orphan_s = (unsigned)c->orphan, .no_register_s = (unsigned)c->ws_no_register};
+    struct reg_conf r = {.domain = c->home_domain, .orphan_s = (unsigned)(c->flow_recovery ? c->flow_recovery : c->orphan),
+                         .no_register_s = (unsigned)c->ws_no_register, .access_info = c->access_info, .state = v->alg.state};
     int err = listens(c, &ws);
 
     if (!err)
@@ -254,6 +257,7 @@ static void service_close(struct service *v)
     mgc_free(a->mgc);
     reg_free(a->reg);
     sip_free(a->sip);
+    state_close(a->state);
     if (v->signals) {
         uv_close((uv_handle_t *)&v->term, NULL);
         uv_close((uv_handle_t *)&v->intr, NULL);
@@ -275,6 +279,8 @@ static int serve(struct service *v, const char *trace_dir)
     v->alg.conf = &v->conf;
     if (!err)
         what = "h248", at = v->conf.h248_listen, err = mgc_open(v);
+    if (!err)
+        what = "state", at = v->conf.state_dir, err = state_open(&v->alg.state, v->conf.state_dir);
     if (!err)
         what = "sip", at = v->conf.sip_listen, err = sip_open(v);
     if (!err)

@@ -78,7 +78,8 @@ static void clear_texts(struct binding *b)
     free(b->aor);
     free(b->contact);
     free(b->service_route);
-    b->impu = b->aor = b->contact = b->service_route = NULL;
+    free(b->impi);
+    b->impu = b->aor = b->contact = b->service_route = b->impi = NULL;
 }
 
 static int set_texts(struct binding *b, const struct binding_text *t)
@@ -93,6 +94,8 @@ static int set_texts(struct binding *b, const struct binding_text *t)
     b->aor = strdup(t->aor);
     b->contact = strdup(t->contact);
     b->service_route = t->service_route ? strdup(t->service_route) : NULL;
+    b->impi = t->impi ? strdup(t->impi) : NULL;
+    b->way = t->way;
     b->impu = strdup(b->n_impus ? b->impus[0] : t->aor);
     b->pub = (struct reg_binding){b->impu, b->aor, b->contact, b->service_route, t->flow};
     return b->aor && b->contact && b->impu && (b->service_route || !t->service_route) ? 0 : -ENOMEM;
@@ -114,6 +117,18 @@ struct binding *store_by_flow(const struct store *s, sip_flow flow)
 
     DL_FOREACH(s->list, b)
         if (flow && b->pub.flow == flow)
+            return b;
+    return NULL;
+}
+
+struct binding *store_by_token(const struct store *s, sip_flow flow)
+{
+    struct binding *b = store_by_flow(s, flow);
+
+    if (b || !flow)
+        return b;
+    DL_FOREACH(s->list, b)
+        if (b->prev_flow == flow && b->pub.flow)
             return b;
     return NULL;
 }
@@ -166,6 +181,8 @@ int store_put(struct store *s, const struct binding_text *t, struct binding **bp
         sip_flow had = b->pub.flow ? b->pub.flow : b->last_flow;
 
         *old_flow = had != t->flow ? had : 0;
+        if (*old_flow)
+            b->prev_flow = *old_flow;
     } else {
         b = store_add(s, t, &err);
     }
@@ -176,9 +193,9 @@ int store_put(struct store *s, const struct binding_text *t, struct binding **bp
         store_del(s, b);
         return err;
     }
-    b->last_flow = t->flow;
+    b->last_flow = t->flow ? t->flow : t->last_flow;
     b->expires = t->expires;
-    b->orphan_until = MSEC_NEVER;
+    b->orphan_until = t->flow ? MSEC_NEVER : t->orphan_until;
     b->outbound = t->outbound;
     *bp = b;
     return 0;

@@ -13,6 +13,9 @@ struct binding {
     char *impus[REG_IMPUS_MAX];
     unsigned n_impus;
     sip_flow last_flow;          /* the connection it had, while pub.flow is 0 */
+    sip_flow prev_flow;          /* the one before, which the core may still name; 0 = none */
+    char *impi;                  /* whose IMS credentials were used; NULL: the WIC's own */
+    int way;                     /* enum reg_way_kind: who registered it at the core */
     msec_t expires, orphan_until; /* orphan_until: MSEC_NEVER while connected */
     bool outbound;               /* reg-id and instance were given: RFC 5626 */
     void *request;               /* the REGISTER as sent to the core, of reg.c */
@@ -29,8 +32,11 @@ struct binding_text { /* what a 200 says; copied */
     const char *key, *aor, *contact;
     const char *service_route; /* NULL = none */
     const char *associated;    /* P-Associated-URI value, NULL = none */
-    sip_flow flow;
-    msec_t expires;
+    const char *impi;          /* NULL = the WIC's own */
+    int way;
+    sip_flow flow;             /* 0: known from before a restart, see last_flow */
+    sip_flow last_flow;
+    msec_t expires, orphan_until; /* orphan_until only without a flow */
     bool outbound;
 };
 
@@ -42,6 +48,8 @@ void store_del(struct store *s, struct binding *b);
 void store_clear(struct store *s);
 struct binding *store_by_key(const struct store *s, const char *key);
 struct binding *store_by_flow(const struct store *s, sip_flow flow);
+/* Whose connection this is or was just before: the same instance came back on another one. */
+struct binding *store_by_token(const struct store *s, sip_flow flow);
 /* First "sip:user@host" of a name-addr list value; out is cut to size. False: none. */
 bool uri_first(struct sv *rest, char *out, size_t size);
 /* Same scheme, user and host, the rest ignored (TS 24.229: identities carry no parameters). */

@@ -6,6 +6,7 @@
 #include "alg/sip/sip.h"
 
 struct reg;
+struct state;
 
 struct reg_binding { /* read-only view of what is known of one registered WIC flow */
     const char *impu;           /* default public identity: first P-Associated-URI, else the AOR */
@@ -17,7 +18,9 @@ struct reg_binding { /* read-only view of what is known of one registered WIC fl
 
 struct reg_conf { /* only read by reg_new */
     const char *domain;     /* home domain: P-Visited-Network-ID, orig-ioi */
-    unsigned orphan_s;      /* a binding outlives its lost connection this long */
+    const char *access_info; /* network-provided P-Access-Network-Info; NULL or "" = none */
+    struct state *state;    /* NULL: bindings do not outlive this run */
+    unsigned orphan_s;        /* a binding outlives its lost connection this long */
     unsigned no_register_s; /* a connection without a registration is closed (1008); 0 = never */
 };
 

@@ -49,6 +49,18 @@ void route_add(msg_t *msg, sip_t *sip, const char *name, const char *value)
         sip_add_make(msg, sip, sip_unknown_class, line);
 }
 
+void route_access(msg_t *msg, sip_t *sip, const char *ours)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    const char *theirs = msg_value(home, sip, "P-Access-Network-Info");
+
+    if (theirs && (strcasestr(theirs, "network-provided") || strlen(theirs) > SIP_VALUE_MAX))
+        msg_remove(msg, sip, "P-Access-Network-Info");
+    if (ours)
+        route_add(msg, sip, "P-Access-Network-Info", su_sprintf(msg_home(msg), "%s;network-provided", ours));
+    su_home_deinit(home);
+}
+
 void route_forward(msg_t *msg, sip_t *sip)
 {
     strip(msg, sip, (const char *const[]){"Via", "Route", "Record-Route"}, 3);

@@ -9,4 +9,6 @@ void route_strip_to_wic(msg_t *msg, sip_t *sip);   /* the core's own matters */
 /* "icid-value=...": a new one for each request (TS 24.229 4.5.2). */
 char *route_charging(su_home_t *home, const char *host, const char *domain);
 void route_add(msg_t *msg, sip_t *sip, const char *name, const char *value); /* at the end */
+/* What the WIC says of its access network stays, but not as the network's word; ours is added (RFC 7315 5.4). */
+void route_access(msg_t *msg, sip_t *sip, const char *ours);
 void route_forward(msg_t *msg, sip_t *sip); /* Via, Route, Record-Route go; Max-Forwards - 1 */

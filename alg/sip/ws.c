@@ -146,6 +146,7 @@ int ws_new(struct ws **wp, uv_loop_t *loop, const struct ws_conf *conf, const st
         return -ENOMEM;
     w->loop = loop;
     w->h = *h;
+    w->last = conf->flow_base;
     lws_set_log_level(LLL_ERR | LLL_WARN, log_lws);
     err = copy_conf(w, conf);
     if (err)

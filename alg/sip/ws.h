@@ -24,6 +24,7 @@ struct ws_conf {
     unsigned n_listen;
     const char *cert, *key;       /* PEM files; NULL or "": made by cert_make in state_dir */
     const char *state_dir;
+    sip_flow flow_base;           /* connections are numbered from here on: no two runs may use the same */
     const char *const *origins;   /* scheme://host[:port], exact; "*" = any (laboratory) */
     unsigned n_origins;
     bool origin_missing_ok;       /* native clients send none */

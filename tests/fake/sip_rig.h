@@ -40,6 +40,7 @@ struct rig {
     sip_flow flow;
     char method[32], uri[256], body[256];
     struct sip_dlg_h dh;
+    bool any_flow; /* flows are not numbered from 1 */
 };
 
 static void on_dlg(void *arg, struct sip_dlg *d, struct sip_in *in, const struct sip_msg *m)
@@ -79,8 +80,8 @@ static void on_moved(void *arg, sip_flow old, sip_flow now)
 {
     struct rig *r = arg;
 
-    assert_int_equal(old, 1);
-    assert_int_equal(now, 2);
+    assert_true(r->any_flow || old == 1);
+    assert_true(r->any_flow || now == 2);
     r->moved++;
 }
 
@@ -98,18 +99,19 @@ static struct addr loopback(uint16_t port)
     return a;
 }
 
-static void rig_start_with(struct rig *r, unsigned max_msg, unsigned ping_s)
+static void rig_start_as(struct rig *r, unsigned max_msg, unsigned ping_s, const struct reg_conf *rc, sip_flow flow_base)
 {
     static const char *const origins[] = {ORIGIN};
     struct ws_conf ws = {.listen = {{loopback(0), false}}, .n_listen = 1, .state_dir = "/nonexistent", .origins = origins,
-                         .n_origins = 1, .max_conns = 10, .max_per_addr = 3, .max_msg = max_msg, .ping_s = ping_s};
-    struct reg_conf rc = {.domain = "home.example.net", .orphan_s = 32};
+                         .n_origins = 1, .max_conns = 10, .max_per_addr = 3, .max_msg = max_msg, .ping_s = ping_s,
+                         .flow_base = flow_base};
     struct sip_h h = {.request = on_request, .flow_closed = on_closed, .flow_moved = on_moved, .arg = r};
     struct sip_conf sc = {.listen = loopback(0), .name = "alg1.example.net", .t1_ms = 20, .ws = &ws};
     char hop[64];
 
     log_init(getenv("TEST_DEBUG") ? LOG_DEBUG : LOG_ERROR);
     memset(r, 0, sizeof *r);
+    r->any_flow = flow_base != 0;
     uv_loop_init(&r->loop);
     r->core_addr = loopback(0);
     r->core = net_udp(&r->core_addr);
@@ -117,9 +119,16 @@ static void rig_start_with(struct rig *r, unsigned max_msg, unsigned ping_s)
     snprintf(hop, sizeof hop, "sip:127.0.0.1:%u;transport=udp", addr_port(&r->core_addr));
     sc.next_hop = hop;
     assert_int_equal(sip_new(&r->sip, &r->loop, &sc, &h), 0);
-    assert_int_equal(reg_new(&r->reg, r->sip, &rc), 0);
+    assert_int_equal(reg_new(&r->reg, r->sip, rc), 0);
     r->alg_addr = loopback(sip_port(r->sip));
     r->browser = -1;
+}
+
+static void rig_start_with(struct rig *r, unsigned max_msg, unsigned ping_s)
+{
+    const struct reg_conf rc = {.domain = "home.example.net", .orphan_s = 32};
+
+    rig_start_as(r, max_msg, ping_s, &rc, 0);
 }
 
 static void rig_start(struct rig *r, unsigned max_msg)
