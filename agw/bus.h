@@ -96,6 +96,8 @@ struct bus_rtp {
     bool on;                    /* the sep carries RTP (else data only) */
     enum bus_sec sec;           /* DTLS: use_srtp is offered and demanded */
     struct srtp_key send, recv; /* SDES; profile NONE: not known yet; wiped by bus_free */
+    bool opaque;                /* passes as it is, no header is read: UDP, or SAVP secured end to end (TS 23.334 6.2.10A);
+                                   sec is NONE. Without ICE any first octet is taken */
     bool mux;                   /* RTCP on the port of RTP (a=rtcp-mux) */
     int rtcp_fd;                /* socket of RTCP when not muxed; -1: none (no RTCP). Owned by the worker from SEP_OPEN on */
     struct addr remote_rtcp;    /* a=rtcp, or RTP's port + 1; family AF_UNSPEC: not known */
@@ -180,6 +182,7 @@ struct bus_flow { /* RTP of one (termination, stream) */
     struct bus_fmt fmts[BUS_PTS];
     bool feedback;              /* the far end takes RTPFB and PSFB (AVPF); else they end here */
     bool keep_ext;              /* header extensions may pass to this side */
+    bool opaque;                /* as its sep; joined with its like only. Octets count whole datagrams */
     bool has_rtcp;              /* false: nothing of RTCP is sent to this side (b=RS:0, RR:0) */
     char cname[BUS_CNAME];      /* of what leaves to this side (RFC 7022); the same for all streams of a termination, so that
                                    receivers play them in step. Empty: one is drawn for the flow */

@@ -42,6 +42,8 @@ static int member_check(const struct iq_stream *s, enum stream_kind *kind, enum 
     *sec = *kind == STREAM_SEP ? BUS_SEC_DTLS : stream_security(s);
     if (*kind == STREAM_RTP && !local_has_mux(s->local))
         return iq_refuse(fault, 489, "stream %u of a bundle has no rtcp-mux", s->id);
+    if (*kind == STREAM_RTP && stream_pass(s) != STREAM_AS_RTP)
+        return iq_refuse(fault, 489, "stream %u of a bundle passes as it is", s->id);
     if (*sec == BUS_SEC_SDES)
         return iq_refuse(fault, 489, "stream %u of a bundle has keys of its own", s->id);
     return 0;

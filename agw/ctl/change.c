@@ -211,6 +211,8 @@ static int check_stream(struct change *ch, struct row *r, enum stream_kind *kind
         err = check_gates(ch, r, *kind);
     if (!err && *kind == STREAM_RTP)
         err = rtp_check(r->m, ch->fault);
+    if (!err && *kind == STREAM_RTP)
+        err = stream_pass_check(ch->t, r->m, ch->fault);
     if (!err && r->m->strdeagg.set && *kind != STREAM_SEP)
         err = iq_refuse(ch->fault, 489, "strdeagg of stream %u, which carries no SCTP", r->m->id);
     return err ? err : check_signals(ch, r, *kind);

@@ -46,7 +46,9 @@ int rtp_check(const struct iq_stream *m, struct iq_fault *fault)
     struct bus_rtp gates;
     int err = 0;
 
-    if (!sv_iis(m->local->media->proto, "UDP")) {
+    if (stream_pass(m) == STREAM_AS_UDP && sdp_attr_of(m->local, m->local->media, "ice-ufrag"))
+        return iq_refuse(fault, 501, "stream %u: ICE of m= UDP", m->id); /* nothing tells STUN from it */
+    if (stream_pass(m) == STREAM_AS_RTP) {
         err = codecs_check(m->local, "Local", m->id, fault);
         if (!err)
             err = codecs_check(m->remote, "Remote", m->id, fault);
@@ -109,6 +111,7 @@ static void flow_set(const struct stream *s, struct bus_flow *b)
 
     b->id = s->ep->id;
     b->sep = s->tp->ep->id;
+    b->opaque = stream_pass(m) != STREAM_AS_RTP;
     stream_through(s, &b->in, &b->out);
     b->video = sv_is(m->local->media->media, "video");
     b->bundled = is_bundled(s);
@@ -206,7 +209,8 @@ void rtp_join(struct stream *a, struct stream *b)
     if (!m)
         return;
     m->u.wire.a = a->ep->id;
-    m->u.wire.b = b->ep->id;
+    if (stream_pass(&a->spec) == stream_pass(&b->spec))
+        m->u.wire.b = b->ep->id; /* else nothing passes until the other one has changed, too (audio to T.38) */
     one_way(a, b, m->u.wire.a_to_b);
     one_way(b, a, m->u.wire.b_to_a);
     post(a, m);

@@ -35,7 +35,7 @@ static const struct proto {
     {"UDP",
      STREAM_RTP,
      BUS_SEC_NONE,
-     {"audio", "video", "text", "image", "-"}}, /* transparent: no RTCP */
+     {"audio", "video", "text", "image", "-"}}, /* transparent (T.38): stream_pass */
 #undef AV
 };
 
@@ -48,8 +48,7 @@ static const struct proto *proto_of(struct sv name)
     return NULL;
 }
 
-/* RTP/SAVP with no a=crypto on either side is secured end to end and passes as it is
- * (TS 23.334 6.2.10A). */
+/* RTP/SAVP with no a=crypto on either side is secured end to end (TS 23.334 6.2.10A). */
 enum bus_sec stream_security(const struct iq_stream *m)
 {
     const struct proto *p = proto_of(m->local->media->proto);
@@ -59,6 +58,30 @@ enum bus_sec stream_security(const struct iq_stream *m)
         !(m->remote && sdp_attr_find(m->remote->media->attrs, "crypto")))
         sec = BUS_SEC_NONE;
     return sec;
+}
+
+enum stream_pass stream_pass(const struct iq_stream *m)
+{
+    const struct proto *p = proto_of(m->local->media->proto);
+
+    if (sv_iis(m->local->media->proto, "UDP"))
+        return STREAM_AS_UDP;
+    return p && p->sec == BUS_SEC_SDES && stream_security(m) == BUS_SEC_NONE ? STREAM_AS_E2E : STREAM_AS_RTP;
+}
+
+int stream_pass_check(const struct term *t, const struct iq_stream *m, struct iq_fault *fault)
+{
+    const bool is_e2e = stream_pass(m) == STREAM_AS_E2E;
+    const struct term *other;
+
+    DL_FOREACH(t->ctx->terms, other)
+    {
+        const struct stream *s = other == t ? NULL : term_stream(other, m->id);
+
+        if (s && s->kind == STREAM_RTP && is_e2e != (stream_pass(&s->spec) == STREAM_AS_E2E))
+            return iq_refuse(fault, 472, "stream %u: no a=crypto on one side alone (%s)", m->id, other->id);
+    }
+    return 0;
 }
 
 int stream_classify(const struct iq_stream *m, enum stream_kind *kind, struct iq_fault *fault)

@@ -37,6 +37,14 @@ struct stream {
 /* What a stream is, by its merged description. 0, -EBADMSG with fault 441 449 501 515. */
 int stream_classify(const struct iq_stream *m, enum stream_kind *kind, struct iq_fault *fault);
 enum bus_sec stream_security(const struct iq_stream *m); /* of RTP, by Local */
+enum stream_pass { /* what of RTP passes */
+    STREAM_AS_RTP,
+    STREAM_AS_UDP, /* datagrams as they are */
+    STREAM_AS_E2E, /* SAVP whose keys the ends keep: as they are, too */
+};
+enum stream_pass stream_pass(const struct iq_stream *m);
+/* SAVP without a=crypto stands only with its like on the other termination (TS 23.334 6.2.10A). 0, -EBADMSG with fault 472. */
+int stream_pass_check(const struct term *t, const struct iq_stream *m, struct iq_fault *fault);
 int stream_new(struct term *t, enum stream_kind kind, struct stream **sp);
 void stream_free(struct stream *s); /* closes what was opened; gives back what was only reserved;
                                        not in a list any more */

@@ -258,6 +258,7 @@ static void rtp_set(const struct transport *tp, const struct stream *s, const st
 
     b->on = true;
     b->sec = s->sec;
+    b->opaque = stream_pass(&s->spec) != STREAM_AS_RTP;
     b->rtcp_fd = -1;
     b->mux = local_has_mux(s->spec.local) && (!r || r->mux);
     if (r)

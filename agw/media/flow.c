@@ -317,8 +317,45 @@ static int relay_rtp(struct flow *f, struct pkt *pkt, msec_t now)
     return err ? drop(src, r, unsent(peer->counts, err)) : 0;
 }
 
+static void count_opaque(struct flow *f, const struct pkt *pkt, msec_t now)
+{
+    if (pkt->rtcp) {
+        count_bump(&f->counts->rtcp_rx, 1);
+        return;
+    }
+    count_bump(&f->counts->rx_packets, 1);
+    count_bump(&f->counts->rx_octets, (int64_t)pkt->n);
+    f->rtp_at = now;
+    f->inactive = false;
+}
+
+/* UDP, or secured end to end: as it is. RTCP does not ask for Mode. */
+static int relay_opaque(struct flow *f, struct pkt *pkt, msec_t now)
+{
+    struct flow *peer = f->peer;
+    struct flow_counts *closed = NULL;
+
+    count_opaque(f, pkt, now);
+    if (pkt->rtcp && (!peer || !peer->spec.has_rtcp))
+        return -ENOTCONN;
+    if (!peer || (!pkt->rtcp && !f->spec.in))
+        closed = f->counts;
+    else if ((!pkt->rtcp && !peer->spec.out) || sep_seal(peer->sep, pkt))
+        closed = peer->counts;
+    if (closed) {
+        count_bump(&closed->gated, 1);
+        return -EACCES;
+    }
+    count_bump(pkt->rtcp ? &peer->counts->rtcp_tx : &peer->counts->tx_packets, 1);
+    if (!pkt->rtcp)
+        count_bump(&peer->counts->tx_octets, (int64_t)pkt->n);
+    return 0;
+}
+
 int flow_relay(struct flow *f, struct pkt *pkt, msec_t now)
 {
+    if (f->spec.opaque)
+        return relay_opaque(f, pkt, now);
     return pkt->rtcp ? flow_relay_rtcp(f, pkt, now) : relay_rtp(f, pkt, now);
 }
 
@@ -361,7 +398,7 @@ static void judge(struct flow *f)
 /* While the other side reports, its reports pass and ours would contradict nothing but say everything twice. */
 static bool is_silent(const struct flow *f, msec_t now)
 {
-    return f->spec.has_rtcp && now - f->relayed_at >= MEDIA_RTCP_SILENT * MEDIA_RTCP_MS;
+    return f->spec.has_rtcp && !f->spec.opaque && now - f->relayed_at >= MEDIA_RTCP_SILENT * MEDIA_RTCP_MS;
 }
 
 bool flow_tick(struct flow *f, msec_t now, enum bus_what *what, struct pkt *pkt)

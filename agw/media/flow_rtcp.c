@@ -393,7 +393,7 @@ int flow_bye(struct flow *f, struct pkt *pkt, msec_t now)
     struct out o;
 
     pkt->n = 0;
-    if (!f->spec.has_rtcp || (f->n_sent == 0 && !f->has_reported))
+    if (!f->spec.has_rtcp || f->spec.opaque || (f->n_sent == 0 && !f->has_reported))
         return -ENOMSG;
     out_init(&o);
     put_own_rr(f, &o, now);

@@ -74,7 +74,7 @@ bool sep_output(struct sep *sep, struct sep_out *out, struct tx *tx);
 
 /* --- RTP (the fast path) --- */
 
-/* A datagram of first octet 128..191 (RFC 7983). SEP_MEDIA: from the peer (ICE: a checked address; else Remote, gm, latch),
+/* A datagram of first octet 128..191 (RFC 7983), or any when sep_is_transparent. SEP_MEDIA: from the peer (ICE: a checked address; else Remote, gm, latch),
  * within tman's rate, opened in place, and *flow is the one it belongs to. Else dropped and counted. */
 enum sep_verdict sep_media(struct sep *sep, struct pkt *pkt, struct flow **flow, msec_t now);
 /* After a SEP_MEDIA with pkt->rtcp: a compound on a bundled sep may concern several flows. Each call writes a plain copy into
@@ -87,5 +87,6 @@ int sep_seal(struct sep *sep, struct pkt *pkt);
 int sep_attach(struct sep *sep, struct flow *f); /* again: it has changed. 0, -ENOSPC */
 void sep_detach(struct sep *sep, struct flow *f);
 bool sep_is_bundle(const struct sep *sep);
+bool sep_is_transparent(const struct sep *sep); /* datagrams of any first octet are for sep_media */
 bool sep_seals(const struct sep *sep); /* SRTP, with keys or still without */
 bool sep_owns(const struct sep *sep, const struct flow *f, uint32_t ssrc); /* this SSRC of the far end is f's */

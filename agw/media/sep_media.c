@@ -116,6 +116,7 @@ int sep_media_set(struct sep *sep, const struct bus_sep *spec)
         sep_media_stop(sep);
     rtp->on = true;
     rtp->sec = r->sec;
+    rtp->opaque = r->opaque;
     sep_gate_set(&rtp->gate, r, spec->has_remote ? &spec->remote : NULL, sep->now);
     if (r->sec == BUS_SEC_SDES)
         return sdes_keys(sep, r);
@@ -273,6 +274,27 @@ static enum sep_verdict take_rtp(struct sep *sep, struct pkt *pkt, size_t wire, 
     return SEP_MEDIA;
 }
 
+/* From the peer and within the rate: that is all. RTCP is told by its port, or when muxed by RFC 5761 4. */
+static enum sep_verdict take_opaque(struct sep *sep, struct pkt *pkt, struct flow **flow)
+{
+    struct sep_rtp *rtp = &sep->rtp;
+    struct flow *f = rtp->demux.flow[0];
+
+    if (pkt->n == 0)
+        return SEP_JUNK;
+    pkt->rtcp = pkt->rtcp && flow_spec(f)->has_rtcp;
+    if (!is_from_peer(sep, pkt))
+        return drop(&flow_counts(f)->refused);
+    if (rtp->gate.rules.rate && !sep_gate_affords(&rtp->gate, &pkt->from, pkt->n, sep->now))
+        return drop(&flow_counts(f)->policed);
+    if (!sep->ice && pkt->rtcp)
+        (void)sep_gate_latch(&rtp->gate, &pkt->from, true, sep->now);
+    else if (!sep->ice)
+        latch(sep, pkt);
+    *flow = f;
+    return SEP_MEDIA;
+}
+
 enum sep_verdict sep_media(struct sep *sep, struct pkt *pkt, struct flow **flow, msec_t now)
 {
     const size_t wire = pkt->n;
@@ -281,6 +303,8 @@ enum sep_verdict sep_media(struct sep *sep, struct pkt *pkt, struct flow **flow,
     if (!sep->rtp.on || sep->rtp.demux.n == 0)
         return SEP_JUNK; /* a data channel has no RTP */
     sep->now = now;
+    if (sep->rtp.opaque)
+        return take_opaque(sep, pkt, flow);
     if (!is_from_peer(sep, pkt))
         return drop(&counts_of(sep, pkt)->refused);
     err = open_packet(sep, pkt);
@@ -366,6 +390,11 @@ void sep_detach(struct sep *sep, struct flow *f)
 bool sep_seals(const struct sep *sep)
 {
     return sep->rtp.sec != BUS_SEC_NONE;
+}
+
+bool sep_is_transparent(const struct sep *sep)
+{
+    return sep->rtp.opaque && !sep->ice;
 }
 
 bool sep_is_bundle(const struct sep *sep)

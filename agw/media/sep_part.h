@@ -23,6 +23,7 @@ struct sep_event {
 struct sep_rtp { /* all zero: no RTP */
     bool on;
     enum bus_sec sec;
+    bool opaque;              /* no header is read */
     bool has_rtcp_port;       /* not muxed: there is a socket of RTCP */
     bool reduced;             /* some stream's far end has AVPF: RTCP need not be compound (RFC 5506) */
     struct sep_gate gate;     /* without ICE */

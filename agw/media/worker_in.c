@@ -136,7 +136,7 @@ static void datagram(struct worker *w, struct sock *s, unsigned i)
     }
     port->stats.rx_packets++;
     port->stats.rx_octets += in->n;
-    if (kind == DEMUX_MEDIA) {
+    if (kind == DEMUX_MEDIA || sep_is_transparent(port->sep)) {
         udp_pkt(w->rx, i, &pkt);
         pkt.rtcp = s->kind == SOCK_RTCP || rtp_is_rtcp(in->p, in->n);
         media(w, port, &pkt);
