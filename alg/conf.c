@@ -75,6 +75,14 @@ static int check_web_profile(const char *value, char *why, size_t size)
     return -EINVAL;
 }
 
+static int check_ice(const char *value, char *why, size_t size)
+{
+    if (!strcmp(value, "lite") || !strcmp(value, "full"))
+        return 0;
+    snprintf(why, size, "lite (the gateway answers checks) or full (it makes its own, too)");
+    return -EINVAL;
+}
+
 static int check_rtp(const char *value, char *why, size_t size)
 {
     static const char *const all[] = {"RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"};
@@ -149,6 +157,7 @@ static const struct conf_key keys[] = {
     TEXT("core_realm", core_realm, "core.example.net", check_name, "IP realm towards the core (ipdc/realm)"),
     YES_NO("dtls_active", dtls_active, true, "answer a=setup:actpass with active"),
     TEXT("web_profile", web_profile, "3gpp-strict", check_web_profile, "3gpp-strict: each line its own transport; browser: BUNDLE"),
+    TEXT("ice", ice, "lite", check_ice, "lite: gateways answer browsers' checks; full: they check, too, where they can (ostuncc)"),
     LIST("audio_codecs", audio_codecs, "[opus, G722, PCMU, PCMA, AMR, AMR-WB]", check_name, "audio that passes between browser and core"),
     LIST("video_codecs", video_codecs, "[H264, VP8, VP9]", check_name, "video that does"),
     TEXT("core_audio", core_audio, "RTP/AVP", check_rtp, "how audio is offered to the core"),

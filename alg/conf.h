@@ -16,7 +16,7 @@ struct alg_conf {
     struct conf_rows gateways; /* struct alg_gateway_row */
     bool origin_missing, resolve_routes, dtls_active, early_media;
     char *access_interface, *access_realm, *core_interface, *core_realm;
-    char *web_profile, *core_audio, *core_video;
+    char *web_profile, *ice, *core_audio, *core_video;
     struct conf_strs audio_codecs, video_codecs;
     int64_t media_inactivity;
     char *ops, *log;

@@ -249,6 +249,11 @@ int media_open(struct media *m, struct mgc *mgc, const struct calls_conf *conf, 
     return iq_ctx_new(&m->ctx, mgc, h);
 }
 
+bool media_full_ice(const struct media *m)
+{
+    return m->conf->full_ice && iq_ctx_has(m->ctx, "ostuncc");
+}
+
 void media_close(struct media *m)
 {
     iq_ctx_release(m->ctx);

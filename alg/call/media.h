@@ -51,6 +51,7 @@ struct media {
 #define MEDIA_NOTHING 1 /* the procedure would say nothing: none is sent, done is not called */
 
 int media_open(struct media *m, struct mgc *mgc, const struct calls_conf *conf, const struct iq_ctx_h *h);
+bool media_full_ice(const struct media *m); /* configured, and this gateway can */
 void media_close(struct media *m); /* releases the context; may be called twice */
 
 /* Each sends one command; done is called as iq_add, iq_mod do. 0, MEDIA_NOTHING, -errno. */

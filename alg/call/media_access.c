@@ -66,6 +66,8 @@ static struct sdp *access_remote(struct make *mk, const struct exch *x)
         err = sdp_attr_add(mk->a, &md->attrs, "ice-ufrag", t->ufrag);
     if (!err)
         err = sdp_attr_add(mk->a, &md->attrs, "ice-pwd", t->pwd);
+    if (!err && t->lite)
+        err = sdp_attr_add(mk->a, &md->attrs, "ice-lite", SV_NONE);
     if (!err)
         err = make_copy(mk, &md->attrs, t->candidates);
     if (!err)
@@ -194,6 +196,7 @@ static int watch(struct make *mk, struct media *m, uint16_t id, bool sctp, bool 
         return -ENOMEM;
     s->notify_dtls = dtls;
     s->notify_sctp = sctp && iq_ctx_has(m->ctx, "sctpbcc");
+    s->notify_ice = dtls && media_full_ice(m);
     s->notify_consent = dtls && iq_ctx_has(m->ctx, "stnconfres");
     return 0;
 }
@@ -219,7 +222,7 @@ static int access_events(struct make *mk, struct media *m, const struct exch *x)
 
 /* Acting as STUN server is said each time, establishing DTLS once: when the WIC's transport is told to a client
  * (TS 23.334 6.2.10.5). */
-static int signal_of(struct make *mk, struct media *m, uint16_t id, bool ice, enum sdp_setup role)
+static int signal_of(struct make *mk, struct media *m, const struct exch *x, uint16_t id, bool ice, enum sdp_setup role)
 {
     const struct media_end *e = media_end_of(m, id);
     struct iq_stream *s = make_stream(mk, id);
@@ -227,10 +230,12 @@ static int signal_of(struct make *mk, struct media *m, uint16_t id, bool ice, en
     if (!s)
         return -ENOMEM;
     s->act_stun = ice && iq_ctx_has(m->ctx, "mgastuns");
+    if (ice && media_full_ice(m)) /* RFC 8445 6.1.1: who offers controls; the gateway knows what a restart is */
+        s->ice_check = (struct iq_bool){true, x->from == SIP_MW};
     s->dtls_establish = role == SDP_SETUP_ACTIVE && s->remote && !(e && e->answered);
     if (!ice && s->remote) /* a client without ICE behind a NAT (TS 23.334 5.3.4) */
         s->latch = IQ_LATCH_ON;
-    mk->t->has_signals = mk->t->has_signals || s->act_stun || s->dtls_establish || s->latch != IQ_LATCH_NONE;
+    mk->t->has_signals = mk->t->has_signals || s->act_stun || s->ice_check.set || s->dtls_establish || s->latch != IQ_LATCH_NONE;
     return 0;
 }
 
@@ -239,12 +244,12 @@ static int access_signals(struct make *mk, struct media *m, const struct exch *x
     int err = 0;
 
     if (x->lay.dc_stream && !is_member(x))
-        err = signal_of(mk, m, x->lay.dc_stream, true, x->lay.dc.role);
+        err = signal_of(mk, m, x, x->lay.dc_stream, true, x->lay.dc.role);
     for (unsigned i = 0; !err && i < x->lay.n_rtp; i++) {
         const struct rline *r = &x->lay.rtp[i];
 
         if (has_transport(x, r))
-            err = signal_of(mk, m, r->stream, r->sec[SIP_W2] == RTP_DTLS || r->tp.ufrag.n > 0, r->tp.role);
+            err = signal_of(mk, m, x, r->stream, r->sec[SIP_W2] == RTP_DTLS || r->tp.ufrag.n > 0, r->tp.role);
     }
     return err;
 }

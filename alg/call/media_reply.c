@@ -166,6 +166,7 @@ static int keep_local(struct media *m, const struct iq_stream *s)
         arena_free(a);
     else
         e->arena = a;
+    e->local.full = media_full_ice(m);
     return err;
 }
 
@@ -205,6 +206,9 @@ enum media_event media_event_of(const struct iq_observed *ev, const char **reaso
     switch (ev->event) {
     case IQ_EV_DTLS_FAILED:
         *reason_header = "SIP;cause=488;text=\"DTLS\"";
+        return MEDIA_EV_FAILED;
+    case IQ_EV_ICE_FAILED:
+        *reason_header = "SIP;cause=488;text=\"ICE\"";
         return MEDIA_EV_FAILED;
     case IQ_EV_SCTP_FAILED:
         *reason_header = "SIP;cause=488;text=\"SCTP\"";

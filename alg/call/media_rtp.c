@@ -281,6 +281,8 @@ static int put_remote_trans(struct make *mk, const struct rline *r, const struct
 
     if (!err)
         err = put_text(mk, list, "ice-pwd", t->pwd);
+    if (!err && t->lite)
+        err = sdp_attr_add(mk->a, list, "ice-lite", SV_NONE);
     if (!err && r->sec[SIP_W2] == RTP_DTLS)
         err = make_copy(mk, list, t->fingerprints);
     return err;

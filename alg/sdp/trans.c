@@ -31,7 +31,7 @@ static bool is_fingerprint(struct sv value)
     return sdp_fingerprint_parse(value, &f) == 0 && !sv_iis(f.hash, "sha-1");
 }
 
-/* What an ICE-lite gateway may be told: numeric UDP candidates (no mDNS names, no port 9 of TCP active ones). */
+/* What a gateway may be told: numeric UDP candidates (no mDNS names, no port 9 of TCP active ones). */
 static bool is_candidate(struct sv value)
 {
     struct sdp_candidate c;
@@ -102,6 +102,7 @@ int web_trans_read(struct arena *a, const struct sdp *s, const struct sdp_media 
     t.pwd = value_of(s, m, "ice-pwd");
     t.tls_id = value_of(s, m, "tls-id");
     t.setup = sdp_setup_parse(value_of(s, m, "setup"));
+    t.lite = sdp_attr_of(s, m, "ice-lite") != NULL;
     err = take_all(a, NULL, m, "candidate", WEB_CAND_MAX, is_candidate, &t.candidates);
     if (!err && (need & TRANS_DTLS))
         err = take_all(a, s, m, "fingerprint", WEB_FP_MAX, is_fingerprint, &t.fingerprints);

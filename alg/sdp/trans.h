@@ -10,6 +10,7 @@ struct web_trans { /* as a WIC described it */
     struct sv ufrag, pwd, tls_id;
     enum sdp_setup setup;
     struct sdp_attr *candidates, *fingerprints; /* a= lines fit for Remote on Iq */
+    bool lite;                 /* a=ice-lite: it never checks (no browser) */
 };
 
 /* An access stream as the gateway described it in Local (message 13). Text points into the description read. */
@@ -19,6 +20,7 @@ struct web_local {
     uint64_t max_message_size;
     struct sv ufrag, pwd;          /* empty: no ICE (SDES clients that have none, members of a bundle) */
     struct sdp_attr *candidates, *fingerprints;
+    bool full;                     /* the gateway checks, too: no a=ice-lite */
 };
 
 /* 0 with *why NULL: good; *why: what is missing or bad. need: which of ICE and DTLS have to be there. -ENOMEM. */

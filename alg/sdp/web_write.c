@@ -80,6 +80,20 @@ static int put_group(struct arena *a, const struct web_out *w, struct sdp *s)
     return sdp_attr_add(a, &s->attrs, "group", buf_sv(&b));
 }
 
+/* One gateway has all lines: what one of its transports is, all are (RFC 8839 5.3: ice-lite is of the session). */
+static bool is_full(const struct web_out *w)
+{
+    for (unsigned i = 0; i < w->n_lines; i++) {
+        const struct web_local *l = w->lines[i].kind == WEB_DC ? w->trans.local
+                                    : w->rtp[i]                ? w->rtp[i]->trans.local
+                                                               : NULL;
+
+        if (l && l->full)
+            return true;
+    }
+    return false;
+}
+
 int web_write(struct arena *a, const struct web_out *w, struct sdp **out)
 {
     struct sdp *s = sdp_new(a);
@@ -89,7 +103,7 @@ int web_write(struct arena *a, const struct web_out *w, struct sdp **out)
         return -ENOMEM;
     err = put_group(a, w, s);
     if (!err)
-        err = sdp_attr_add(a, &s->attrs, "ice-lite", SV_NONE);
+        err = is_full(w) ? 0 : sdp_attr_add(a, &s->attrs, "ice-lite", SV_NONE);
     if (!err)
         err = sdp_attr_add(a, &s->attrs, "ice-options", SV("ice2"));
     for (unsigned i = 0; !err && i < w->n_lines; i++) {

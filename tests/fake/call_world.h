@@ -74,6 +74,7 @@ struct iq_ctx {
 static struct world {
     struct alg alg;
     struct calls *calls;
+    const char *lacks; /* a package that no gateway has */
     struct sip_in *ins;
     struct sip_out *outs;
     struct sip_dlg *dlgs;
@@ -330,10 +331,11 @@ static size_t show_stream(char *to, size_t size, const struct iq_stream *s)
         n += (size_t)snprintf(to + n, size - n, "%s%u", i ? "," : " strdeagg=", s->strdeagg.v[i]);
     n += show_sdp(to + n, size - n, "L", s->local);
     n += show_sdp(to + n, size - n, "R", s->remote);
-    n += (size_t)snprintf(to + n, size - n, "%s%s%s%s%s%s%s%s%s%s%s", s->local_empty ? " L{}" : "", s->remote_empty ? " R{}" : "",
+    n += (size_t)snprintf(to + n, size - n, "%s%s%s%s%s%s%s%s%s%s%s%s%s", s->local_empty ? " L{}" : "", s->remote_empty ? " R{}" : "",
                           s->dtls_establish ? " EstBNC" : "", s->act_stun ? " astuns" : "", s->sctp_reset.set ? " reset" : "",
                           s->notify_dtls ? " ev-dtls" : "", s->notify_tcp ? " ev-tcp" : "",
                           s->notify_sctp_reset ? " ev-reset" : "", s->notify_consent ? " ev-consent" : "",
+                          s->notify_ice ? " ev-ice" : "", !s->ice_check.set ? "" : s->ice_check.v ? " scc=controlling" : " scc",
                           s->latch != IQ_LATCH_NONE ? " latch" : "", s->reserved_value == H248_ON ? " rv" : "");
     return n;
 }
@@ -384,7 +386,7 @@ static int op_new(struct iq_ctx *c, bool add, const struct iq_term *t, iq_done_h
 int iq_add(struct iq_ctx *c, const struct iq_term *t, iq_done_h *done, void *arg) { return op_new(c, true, t, done, arg); }
 int iq_mod(struct iq_ctx *c, const struct iq_term *t, iq_done_h *done, void *arg) { return op_new(c, false, t, done, arg); }
 uint32_t iq_ctx_id(const struct iq_ctx *c) { (void)c; return 1; }
-bool iq_ctx_has(const struct iq_ctx *c, const char *package) { (void)c; (void)package; return true; }
+bool iq_ctx_has(const struct iq_ctx *c, const char *package) { (void)c; return !W.lacks || strcmp(W.lacks, package); }
 
 void iq_ctx_release(struct iq_ctx *c)
 {
