@@ -25,7 +25,7 @@
 #define FEW 100           /* flows of the small points: measured while there are no others */
 #define MEMORY_CALLS 500
 #define HANDSHAKES 100    /* bare ones, a round */
-#define DEVICES 6
+#define DEVICES 7
 #define EVERY_RUN 4       /* the first so many; the rest by -o */
 #define P99_LIMIT_US 5000
 #define BEHIND_LIMIT_US 5000 /* the load itself is at its end */
@@ -415,7 +415,7 @@ static bool wanted(const struct bench *b, const char *name)
 static int devices_start(struct bench *b, bool with_plain)
 {
     static const struct device_kind *const kinds[] = {&device_rtpengine, &device_forwarder, &device_agw, &device_plain,
-                                                 &device_agw_ice, &device_agw_sdes};
+                                                 &device_agw_ice, &device_agw_sdes, &device_agw_other};
     int err = 0;
 
     b->n = 0;

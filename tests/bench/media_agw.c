@@ -1,6 +1,7 @@
 /* agw as a device under test, with the bench as its controller over H.248: a context a flow, T1 towards the browser and T2
  * RTP/AVP towards the core, both in one ADD transaction. `agw`: ICE and DTLS-SRTP on the worker's shared port, as WebRTC
- * calls are. `agw-ice`: the same with keys in SDP (RFC 4568). `agw-sdes`: keys in SDP, no ICE, a port a stream. */
+ * calls are. `agw-ice`: the same with keys in SDP (RFC 4568). `agw-sdes`: keys in SDP, no ICE, a port a stream. `agw-other`: as
+ * `agw`, of the binary BUILD/agw-other: what a change gains shows only side by side. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/evp.h>
@@ -314,7 +315,7 @@ static int agw_start(struct device *d, bool ice, bool dtls)
     if (err)
         return err;
     link_start(m->link);
-    snprintf(binary, sizeof binary, "%s/agw", d->build);
+    snprintf(binary, sizeof binary, "%s/%s", d->build, d->kind == &device_agw_other ? "agw-other" : "agw");
     err = device_spawn(d, (char *[]){binary, "-c", path, NULL}, NULL);
     return err ? err : mgc_wait(m);
 }
@@ -382,3 +383,5 @@ const struct device_kind device_agw_ice = {
     .name = "agw-ice", .start = agw_ice_start, .call = agw_call, .stop = agw_stop};
 const struct device_kind device_agw_sdes = {
     .name = "agw-sdes", .start = agw_sdes_start, .call = agw_call, .stop = agw_stop};
+const struct device_kind device_agw_other = {
+    .name = "agw-other", .start = agw_dtls_start, .call = agw_call, .stop = agw_stop};

@@ -31,7 +31,8 @@ struct device_kind {
     bool dies;                                                   /* streams whose socket buffer ran over are dead */
 };
 
-extern const struct device_kind device_plain, device_forwarder, device_rtpengine, device_agw, device_agw_ice, device_agw_sdes;
+extern const struct device_kind device_plain, device_forwarder, device_rtpengine, device_agw, device_agw_ice, device_agw_sdes,
+    device_agw_other;
 
 int device_start(struct device *d, unsigned flows); /* with its load; says on stderr what fails */
 int device_calls(struct device *d, unsigned to);
