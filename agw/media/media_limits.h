@@ -16,6 +16,7 @@
 #define MEDIA_PEER_HOLD_MS 10000 /* an address stays with the stream whose check it passed so long ago at most, whoever else
                                   passes one from there: browsers repeat theirs every 2.5 to 6 s (RFC 7675 5.1) */
 #define MEDIA_FLOW_LOOK_MS 500 /* so often a flow is asked what is due */
+#define MEDIA_LOOK_TICK_MS 20  /* ... with the others that are due by then */
 #define MEDIA_BUNCH_PPS 4000   /* datagrams/s from which on a worker lets some gather before it takes them */
 #define MEDIA_BUNCH 32         /* so many at most: at a high rate it waits shorter */
 #define MEDIA_FLOW_NEWS 8      /* answers taken of one asking */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -157,21 +158,26 @@ static void run_ports(struct worker *w)
 
 static void run_streams(struct worker *w)
 {
+    if (w->now < w->look_at)
+        return;
+    w->look_at = w->now + MEDIA_LOOK_TICK_MS;
     while (w->looks && w->looks->look_at <= w->now)
         worker_look(w, w->looks);
 }
 
-static int wait_ms(const struct worker *w)
+/* A wait with a limit sets a timer of the hardware and takes it back, each time: in a virtual machine that is two exits, more
+ * than a packet costs. So the timer is one that goes on while packets come, set anew only when something is due before it. */
+static int timer_arm(struct worker *w)
 {
     const struct due_entry *port = due_first(&w->port_due);
-    const msec_t a = port ? port->at : MSEC_NEVER, b = w->looks ? w->looks->look_at : MSEC_NEVER;
-    const msec_t at = a < b ? a : b, now = net_now_ms();
+    const msec_t look = w->looks && w->looks->look_at > w->look_at ? w->looks->look_at : w->look_at;
+    const msec_t a = port ? port->at : MSEC_NEVER, b = w->looks ? look : MSEC_NEVER, at = a < b ? a : b;
+    struct itimerspec when = {.it_value = {(time_t)(at / 1000), (long)(at % 1000) * 1000000L + 1}};
 
-    if (at == MSEC_NEVER)
-        return -1;
-    if (at <= now)
+    if (at == MSEC_NEVER || (w->timer_at > w->now && w->timer_at <= at))
         return 0;
-    return at - now > 60000 ? 60000 : (int)(at - now);
+    w->timer_at = at;
+    return timerfd_settime(w->timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
 static void publish(struct worker *w)
@@ -208,12 +214,13 @@ static int wait_events(struct worker *w, struct epoll_event ev[MEDIA_EPOLL_BATCH
     const struct timespec gather = {0, gather_us(w) * 1000L};
     int n;
 
+    (void)timer_arm(w);
     if (!gather.tv_nsec)
-        return epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, wait_ms(w));
+        return epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, -1);
     n = epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, 0);
     if (n)
         return n;
-    n = epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, wait_ms(w));
+    n = epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, -1);
     if (n <= 0)
         return n;
     nanosleep(&gather, NULL);
@@ -234,10 +241,10 @@ static void *run(void *arg)
         w->wake++;
         measure(w);
         for (int i = 0; i < n; i++) {
-            if (ev[i].data.ptr)
-                worker_readable(w, ev[i].data.ptr);
-            else
+            if (!ev[i].data.ptr)
                 jobs = true;
+            else if (ev[i].data.ptr != w) /* the timer: what is due is done below */
+                worker_readable(w, ev[i].data.ptr);
         }
         run_ports(w);
         run_streams(w);
@@ -267,11 +274,12 @@ static int shared_open(struct worker *w)
 static int open_all(struct worker *w)
 {
     const struct worker_conf *c = &w->conf;
-    struct epoll_event ev = {.events = EPOLLIN};
+    struct epoll_event ev = {.events = EPOLLIN}, tick = {.events = EPOLLIN | EPOLLET, .data.ptr = w};
     int err;
 
     w->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (w->epoll < 0)
+    w->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (w->epoll < 0 || w->timer < 0 || epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->timer, &tick))
         return -errno;
     err = inbox_new(&w->inbox, MEDIA_INBOX_LIMIT);
     if (err)
@@ -301,6 +309,8 @@ static void close_all(struct worker *w)
     out_free(w->out);
     udp_rx_free(w->rx);
     inbox_free(w->inbox, bus_drop);
+    if (w->timer >= 0)
+        close(w->timer);
     if (w->epoll >= 0)
         close(w->epoll);
     free(w);
@@ -317,7 +327,7 @@ int worker_new(struct worker **wp, const struct worker_conf *conf)
     if (!w)
         return -ENOMEM;
     w->conf = *conf;
-    w->epoll = -1;
+    w->epoll = w->timer = -1;
     w->env.srtp = conf->srtp;
     w->env.ice_timeout = conf->ice_timeout_ms;
     w->env.dtls_timeout = conf->dtls_timeout_ms;

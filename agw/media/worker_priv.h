@@ -38,12 +38,14 @@ struct worker {
     struct worker_conf conf;
     struct sep_env env;
     struct inbox *inbox;
-    int epoll;
+    int epoll, timer;
+    msec_t timer_at; /* what the timer is set to */
     struct port *ports;     /* by id */
     struct stream *streams; /* by id */
     struct sock shared[MEDIA_SHARED];
     unsigned n_shared;
     struct stream *looks; /* all of them, in the order in which they are asked what is due: the pause is the same for each */
+    msec_t look_at;       /* those that are due are asked then */
     struct due port_due;
     msec_t bad_logged; /* as in struct port, for what is nobody's */
     struct udp_rx *rx;
