@@ -27,7 +27,7 @@ struct aes_block {
 
 struct half { /* RTP or RTCP */
     EVP_CIPHER_CTX *cipher;
-    SHA_CTX inner, outer; /* HMAC after its padded key */
+    uint32_t inner[5], outer[5]; /* states of SHA-1 after HMAC's padded key: 40 octets, as SHA_CTX they would be 192 */
     uint8_t salt[SRTP_SALT_MAX];
     unsigned tag;
 };
@@ -68,19 +68,45 @@ int srtp_openssl_derive(const struct srtp_profile_row *row, const struct srtp_ke
     return err;
 }
 
+static void sha_save(const SHA_CTX *c, uint32_t state[5])
+{
+    state[0] = c->h0;
+    state[1] = c->h1;
+    state[2] = c->h2;
+    state[3] = c->h3;
+    state[4] = c->h4;
+}
+
+/* After one whole block: nothing is left in the buffer. */
+static void sha_load(SHA_CTX *c, const uint32_t state[5])
+{
+    c->h0 = state[0];
+    c->h1 = state[1];
+    c->h2 = state[2];
+    c->h3 = state[3];
+    c->h4 = state[4];
+    c->Nl = SHA_CBLOCK * 8;
+    c->Nh = 0;
+    c->num = 0;
+}
+
 static void hmac_key(struct half *h, const uint8_t key[SRTP_AUTH_LEN])
 {
     uint8_t pad[SHA_CBLOCK];
+    SHA_CTX c;
 
     for (unsigned i = 0; i < sizeof(pad); i++)
         pad[i] = (uint8_t)((i < SRTP_AUTH_LEN ? key[i] : 0) ^ 0x36);
-    SHA1_Init(&h->inner);
-    SHA1_Update(&h->inner, pad, sizeof(pad));
+    SHA1_Init(&c);
+    SHA1_Update(&c, pad, sizeof(pad));
+    sha_save(&c, h->inner);
     for (unsigned i = 0; i < sizeof(pad); i++)
         pad[i] ^= 0x36 ^ 0x5c;
-    SHA1_Init(&h->outer);
-    SHA1_Update(&h->outer, pad, sizeof(pad));
+    SHA1_Init(&c);
+    SHA1_Update(&c, pad, sizeof(pad));
+    sha_save(&c, h->outer);
     explicit_bzero(pad, sizeof(pad));
+    explicit_bzero(&c, sizeof(c));
 }
 
 static const EVP_CIPHER *cipher_of(const struct srtp_profile_row *row)
@@ -205,12 +231,13 @@ static int cm_crypt(const struct half *h, const struct srtp_pkt *k, size_t n)
 static void cm_mac(const struct half *h, const uint8_t *p, size_t n, const uint8_t *tail, size_t tail_n,
                    uint8_t mac[SHA_DIGEST_LENGTH])
 {
-    SHA_CTX c = h->inner;
+    SHA_CTX c;
 
+    sha_load(&c, h->inner);
     SHA1_Update(&c, p, n);
     SHA1_Update(&c, tail, tail_n);
     SHA1_Final(mac, &c);
-    c = h->outer;
+    sha_load(&c, h->outer);
     SHA1_Update(&c, mac, SHA_DIGEST_LENGTH);
     SHA1_Final(mac, &c);
 }
