@@ -19,7 +19,9 @@
 #include <sofia-sip/tport.h>
 
 #undef sip_request /* Sofia's accessor macro; the name is ours (sip.h) */
-int nta_msg_ackbye(nta_agent_t *agent, msg_t *msg); /* exported by Sofia, declared in none of its headers */
+/* Exported by Sofia, declared in none of its headers. The second has the last word on what su_now() says. */
+int nta_msg_ackbye(nta_agent_t *agent, msg_t *msg);
+extern void (*_su_time)(su_time_t *tv);
 
 #include "alg/sip/reg.h"
 #include "alg/sip/sip.h"
@@ -174,6 +176,7 @@ void bridge_free(struct bridge *b);
 int bridge_start(struct bridge *b, uint16_t port); /* Sofia's inner listener */
 sip_flow bridge_flow(struct bridge *b, nta_incoming_t *irq, const tport_t *tp); /* 0: not one of ours */
 tport_t *bridge_tport(struct bridge *b, sip_flow flow); /* NULL: gone */
+bool bridge_is_open(const struct bridge *b, sip_flow flow);
 void bridge_close(struct bridge *b, sip_flow flow, unsigned code, const char *reason);
 bool bridge_peer(struct bridge *b, sip_flow flow, struct addr *peer, bool *tls);
 /* Flows older than age_ms that were not named since the last time are closed: one pass over each table, since both may

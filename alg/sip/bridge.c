@@ -406,6 +406,11 @@ void bridge_close(struct bridge *b, sip_flow flow, unsigned code, const char *re
     ws_close(b->ws, flow, code, reason);
 }
 
+bool bridge_is_open(const struct bridge *b, sip_flow flow)
+{
+    return find(b, flow);
+}
+
 bool bridge_peer(struct bridge *b, sip_flow flow, struct addr *peer, bool *tls)
 {
     struct conn *c = find(b, flow);

@@ -261,6 +261,15 @@ static int copy_conf(struct sip *s, const struct sip_conf *conf)
     return s->host && s->name && s->next_hop && s->agent_name ? 0 : -ENOMEM;
 }
 
+/* Sofia runs its timers by the wall clock: an hour forward and every transaction times out, an hour back and none does.
+ * Ours starts at the epoch, as Sofia's times are unsigned, and only ever goes on. */
+static void steady_time(su_time_t *tv)
+{
+    const msec_t now = net_now_ms();
+
+    *tv = (su_time_t){.tv_sec = SU_TIME_EPOCH + now / 1000, .tv_usec = now % 1000 * 1000};
+}
+
 int sip_new(struct sip **sp, uv_loop_t *loop, const struct sip_conf *conf, const struct sip_h *h)
 {
     struct sip *s = calloc(1, sizeof *s);
@@ -271,6 +280,7 @@ int sip_new(struct sip **sp, uv_loop_t *loop, const struct sip_conf *conf, const
     s->loop = loop;
     s->h = *h;
     s->wait_index = -1;
+    _su_time = steady_time;
     su_init();
     su_log_redirect(NULL, log_sofia, NULL);
     s->root = su_root_create(NULL);
