@@ -170,6 +170,12 @@ static void bind_one(struct enrol *p, const sip_contact_t *mine, unsigned expire
     count_add(&r->counts[REG_C_BINDINGS], r->store.n - had);
     save(p, &t, expires);
     bound(p, b, expires, old);
+    if (bridge_is_open(r->sip->bridge, p->flow))
+        return;
+    /* The browser went while the core thought: nobody would tell of this connection again. */
+    reg_flow_closed(r, p->flow);
+    if (old && r->sip->h.flow_closed) /* what moved to it */
+        r->sip->h.flow_closed(r->sip->h.arg, p->flow);
 }
 
 /* The WIC must find its own Contact again, or it never counts itself as registered. */

@@ -87,6 +87,31 @@ static void test_register(void **state)
     free(r);
 }
 
+/* The browser goes while the core thinks: what is bound then has no connection, and is given up like others without one. */
+static void test_register_too_late(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+
+    (void)state;
+    rig_start(r, 65536);
+    upgrade(r);
+    say(r, REGISTER("1", ""));
+    core_wait(r, "REGISTER ");
+    close(r->browser);
+    r->browser = -1;
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->closed;)
+        turn(r);
+    assert_int_equal(r->closed, 1);
+    core_answer(r, "200 OK",
+                "Contact: <sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws>;+sip.instance=\"<urn:uuid:1111>\";reg-id=1;expires=300\r\n", "");
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !count_get(&reg_counts(r->reg)[REG_C_BINDINGS]);)
+        turn(r);
+    assert_int_equal(count_get(&reg_counts(r->reg)[REG_C_BINDINGS]), 1);
+    assert_null(reg_by_flow(r->reg, 1));
+    rig_stop(r);
+    free(r);
+}
+
 static void test_register_refused(void **state)
 {
     static const struct {
@@ -621,7 +646,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_invite_from_core), cmocka_unit_test(test_message_relay),  cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_frames),          cmocka_unit_test(test_recovery),
         cmocka_unit_test(test_pings),           cmocka_unit_test(test_deaf_browser),    cmocka_unit_test(test_foreign_flow),
-        cmocka_unit_test(test_register_flood),  cmocka_unit_test(test_no_registration),
+        cmocka_unit_test(test_register_flood),  cmocka_unit_test(test_register_too_late),
+         cmocka_unit_test(test_no_registration),
     };
 
     if (argc > 1)
