@@ -26,7 +26,7 @@ struct wsc {
     struct out *queue;
     uint8_t *in;
     size_t in_len;
-    bool closing, vanish, dead;
+    bool open, closing, vanish, dead;
 };
 
 static void gone(struct wsc *w, const char *why)
@@ -108,6 +108,9 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         return 0;
     switch (reason) {
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
+        if (w->vanish)
+            return -1;
+        w->open = true;
         if (w->h.open)
             w->h.open(w->h.arg);
         return 0;
@@ -230,6 +233,8 @@ void wsc_vanish(struct wsc *w)
         return;
     w->vanish = w->closing = true;
     w->h.closed = NULL;
+    if (!w->open) /* libwebsockets cannot time out what still connects; it is closed when it has connected */
+        return;
     lws_callback_on_writable(w->wsi);
     lws_set_timeout(w->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
 }

@@ -18,7 +18,7 @@ struct lab {
     struct agent *agents;
     uv_timer_t limit;
     const char *url, *origin, *callee, *text, *media_ip;
-    unsigned n_agents, calls, hold_ms, timeout_s;
+    unsigned n_agents, calls, hold_ms, timeout_s, audio;
     unsigned registered, started, done, failed, delivered;
     msec_t t0;
     size_t file;
@@ -37,12 +37,13 @@ struct agent {
 };
 
 static const char usage[] =
-    "usage: lab-wic [options]   registers over WebSocket and places data-channel calls\n"
+    "usage: lab-wic [options]   registers over WebSocket and places calls\n"
     "  --url URL       WebSocket of alg (ws://127.0.0.1:8080/)\n"
     "  --origin URL    Origin sent (http://127.0.0.1:8000)\n"
     "  --callee URI    (sip:echo@home.example.net)\n"
     "  --text TEXT     message sent (hello from the browser)\n"
     "  --file SIZE     send a file of so many octets instead, and compare its echo\n"
+    "  --audio RATE    calls with audio instead: a tone, so many packets a second, and its echo\n"
     "  --media IP      address of our candidates (127.0.0.1)\n"
     "  --agents N      WICs at once (1)\n"
     "  --calls N       calls altogether (1); with more than 1 the figures are printed as key=value\n"
@@ -59,7 +60,7 @@ static const struct option options[] = {{"url", 1, NULL, 'u'},     {"origin", 1,
                                         {"media", 1, NULL, 'm'},   {"agents", 1, NULL, 'a'},
                                         {"calls", 1, NULL, 'n'},   {"hold", 1, NULL, 'h'},
                                         {"timeout", 1, NULL, 's'}, {"keep", 0, NULL, 'k'},
-                                        {"orders", 0, NULL, 'O'},
+                                        {"orders", 0, NULL, 'O'},  {"audio", 1, NULL, 'A'},
                                         {"help", 0, NULL, '?'},    {"version", 0, NULL, 'V'},
                                         {0}};
 
@@ -81,6 +82,7 @@ static int parse(struct lab *l, int argc, char **argv)
         case 's': l->timeout_s = (unsigned)atoi(optarg); break;
         case 'k': l->keep = true; break;
         case 'O': l->obeys = true; break;
+        case 'A': l->audio = (unsigned)atoi(optarg); break;
         case 'V': printf("lab-wic %s\n", OPENIQ_VERSION); exit(0);
         default: fputs(usage, optopt ? stderr : stdout); return optopt ? 2 : 1;
         }
@@ -285,7 +287,7 @@ static int start(struct lab *l)
         struct agent *ag = &l->agents[i];
         struct wic_conf conf = {.loop = &l->loop, .ws = l->ws, .url = l->url, .origin = l->origin,
                                 .user = ag->user, .domain = "home.example.net",
-                                .password = ag->password, .media_ip = l->media_ip,
+                                .password = ag->password, .media_ip = l->media_ip, .audio = l->audio,
                                 .event = on_event, .arg = ag};
 
         ag->lab = l;
@@ -297,6 +299,21 @@ static int start(struct lab *l)
             return -1;
     }
     return 0;
+}
+
+/* What was said and heard in all calls. */
+static void print_audio(const struct lab *l)
+{
+    struct wic_audio_counts all = {0};
+
+    for (unsigned i = 0; i < l->n_agents; i++) {
+        const struct wic_audio_counts one = wic_audio_of(l->agents[i].wic);
+
+        all.sent += one.sent;
+        all.back += one.back;
+        all.wrong += one.wrong;
+    }
+    printf("rtp_sent=%lu rtp_back=%lu rtp_wrong=%lu\n", all.sent, all.back, all.wrong);
 }
 
 int main(int argc, char **argv)
@@ -335,6 +352,8 @@ int main(int argc, char **argv)
     if (l.keep && !l.failed)
         uv_run(&l.loop, UV_RUN_DEFAULT); /* until SIGTERM */
     l.over = true;
+    if (l.audio)
+        print_audio(&l);
     for (unsigned i = 0; i < l.n_agents; i++)
         wic_free(l.agents[i].wic);
     if (l.obeys)

@@ -32,6 +32,8 @@ struct wic {
     char remote_path[512];
     char path[128];
     struct wic_file file;
+    struct wic_audio *audio;
+    struct wic_audio_counts heard; /* in calls that are over */
 };
 
 static void tell(struct wic *w, enum wic_event ev, struct sv text)
@@ -292,7 +294,10 @@ static void on_browser(void *arg, enum browser_event ev, const char *text)
 {
     struct wic *w = arg;
 
-    if (ev == BROWSER_SCTP_UP)
+    if (ev == BROWSER_DTLS_UP && w->conf.audio) {
+        if (wic_audio_new(&w->audio, w->conf.loop, w->browser, w->conf.audio))
+            tell(w, WIC_FAILED, SV("no memory"));
+    } else if (ev == BROWSER_SCTP_UP)
         tell(w, WIC_CHANNEL_UP, SV_NONE);
     else if (ev == BROWSER_DTLS_FAILED)
         tell(w, WIC_FAILED, sv_from(text));
@@ -304,6 +309,35 @@ static void on_browser(void *arg, enum browser_event ev, const char *text)
     }
 }
 
+static void on_rtp(void *arg, const uint8_t *p, size_t n)
+{
+    struct wic *w = arg;
+    char text[64];
+
+    if (w->audio && wic_audio_input(w->audio, p, n)) {
+        snprintf(text, sizeof text, "%d packets of the tone", WIC_AUDIO_NEEDED);
+        tell(w, WIC_MESSAGE, sv_from(text));
+    }
+}
+
+static void audio_over(struct wic *w)
+{
+    const struct wic_audio_counts now = wic_audio_counts(w->audio);
+
+    w->heard.sent += now.sent;
+    w->heard.back += now.back;
+    w->heard.wrong += now.wrong;
+    wic_audio_free(w->audio);
+    w->audio = NULL;
+}
+
+struct wic_audio_counts wic_audio_of(const struct wic *w)
+{
+    const struct wic_audio_counts now = wic_audio_counts(w->audio);
+
+    return (struct wic_audio_counts){w->heard.sent + now.sent, w->heard.back + now.back, w->heard.wrong + now.wrong};
+}
+
 struct browser *wic_browser(struct wic *w)
 {
     return w->browser;
@@ -313,15 +347,19 @@ struct browser *wic_browser(struct wic *w)
 
 static void print_offer(struct wic *w, struct buf *b)
 {
+    buf_printf(b, "v=0\r\no=- %u 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n", rnd_u32() & 0xffffff);
+    if (w->conf.audio) {
+        wic_audio_offer(b, w->browser, w->conf.media_ip);
+        return;
+    }
     buf_printf(b,
-               "v=0\r\no=- %u 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
                "m=application %u UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 %s\r\n"
                "a=candidate:1 1 udp 2122260223 %s %u typ host\r\n"
                "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\na=fingerprint:sha-256 %s\r\na=setup:actpass\r\n"
                "a=connection:new\r\na=mid:0\r\na=sctp-port:%u\r\na=max-message-size:262144\r\n"
                "a=dcmap:0 label=\"chat\";subprotocol=\"MSRP\"\r\n"
                "a=dcsa:0 setup:actpass\r\na=dcsa:0 accept-types:text/plain\r\na=dcsa:0 path:%s\r\n",
-               rnd_u32() & 0xffffff, browser_port(w->browser), w->conf.media_ip, w->conf.media_ip,
+               browser_port(w->browser), w->conf.media_ip, w->conf.media_ip,
                browser_port(w->browser), browser_ufrag(w->browser), browser_pwd(w->browser),
                browser_fingerprint(w->browser), SCTP_PORT, w->path);
 }
@@ -345,7 +383,8 @@ static void request(struct wic *w, const char *method, unsigned cseq, const char
 
 int wic_call(struct wic *w, const char *callee)
 {
-    struct browser_h h = {.event = on_browser, .message = on_message, .writable = file_go_on, .arg = w};
+    struct browser_h h = {.event = on_browser, .message = on_message, .writable = file_go_on,
+                          .rtp = on_rtp, .arg = w};
     char sdp[4096];
     struct buf b = buf_over(sdp, sizeof sdp);
     int err;
@@ -377,7 +416,7 @@ static int take_answer(struct wic *w, struct sv text)
     const struct sdp_attr *at, *fp, *ufrag, *pwd, *setup;
     struct addr remote;
     char u[64], p[64], f[256];
-    uint16_t port;
+    uint16_t port = 0; /* no data channel */
     int err = a ? sdp_parse(a, text, SDP_SIP, &s, &why) : -ENOMEM;
 
     if (err)
@@ -388,7 +427,7 @@ static int take_answer(struct wic *w, struct sv text)
     pwd = sdp_attr_of(s, s->media, "ice-pwd");
     setup = sdp_attr_of(s, s->media, "setup");
     if (!s->media || !fp || !ufrag || !pwd || !setup || !sdp_conn_of(s, s->media) ||
-        sdp_sctp_port(s, s->media, &port) ||
+        (!w->conf.audio && sdp_sctp_port(s, s->media, &port)) ||
         addr_parse(&remote, sdp_conn_of(s, s->media)->addr, (uint16_t)s->media->port))
         goto out;
     for (at = sdp_attr_find(s->media->attrs, "dcsa"); at; at = sdp_attr_next(at, "dcsa")) {
@@ -402,7 +441,7 @@ static int take_answer(struct wic *w, struct sv text)
     sv_copy(pwd->value, p, sizeof p);
     sv_copy(fp->value, f, sizeof f);
     err = browser_start(w->browser, &remote, u, p, f,
-                        sdp_setup_parse(setup->value) == SDP_SETUP_PASSIVE, SCTP_PORT, port);
+                        sdp_setup_parse(setup->value) == SDP_SETUP_PASSIVE, port ? SCTP_PORT : 0, port);
 out:
     arena_free(a);
     return err;
@@ -410,6 +449,7 @@ out:
 
 static void call_over(struct wic *w, enum wic_event ev, struct sv text)
 {
+    audio_over(w);
     browser_free(w->browser);
     w->browser = NULL;
     w->state = IDLE;
@@ -541,6 +581,7 @@ void wic_free(struct wic *w)
         return;
     if (w->ws)
         wsc_vanish(w->ws);
+    wic_audio_free(w->audio);
     browser_free(w->browser);
     free(w);
 }

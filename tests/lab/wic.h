@@ -6,6 +6,7 @@
 
 #include "common/net.h"
 #include "tests/fake/wsc.h"
+#include "tests/lab/wic_audio.h"
 
 enum wic_event { WIC_REGISTERED, WIC_RINGING, WIC_ESTABLISHED, WIC_CHANNEL_UP, WIC_MESSAGE, WIC_ENDED, WIC_FAILED,
                  WIC_NEWS /* of the transport: "channel reset 5", "SCTP lost" */ };
@@ -18,6 +19,7 @@ struct wic_conf {
     const char *url, *origin;         /* WebSocket of alg */
     const char *user, *domain, *password;
     const char *media_ip;             /* where our candidates are */
+    unsigned audio;                   /* packets a second of a tone instead of a data channel; 0: a data channel */
     void (*event)(void *arg, struct wic *w, enum wic_event ev, struct sv text);
     void *arg;
 };
@@ -29,6 +31,7 @@ int wic_send_text(struct wic *w, const char *text);        /* an MSRP message on
  * call ends without one. */
 int wic_send_file(struct wic *w, size_t size);
 void wic_hangup(struct wic *w);
+struct wic_audio_counts wic_audio_of(const struct wic *w); /* of all its calls */
 void wic_vanish(struct wic *w);                            /* the WebSocket and the media just stop */
 /* Malformed input on the transport (wic_throw.c): "KIND SID HEX" with KIND dcep (a message of PPID 50 on stream SID), record
  * (instead of an SCTP packet), datagram (instead of a DTLS record), sctp (chunks behind a good header) or badsum, badtag,
