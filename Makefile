@@ -25,7 +25,7 @@ FOLDERS := common h248 alg alg/users alg/sip alg/sdp alg/call alg/iq agw agw/ctl
 srcs = $(filter-out %/main.c $(PROGRAM_SRCS),$(wildcard $(1)/*.c))
 lib  = $(B)/$(subst /,_,$(1)).a
 # Programs that are one file with a main() beside library files.
-PROGRAM_SRCS := h248/h248_tool.c tests/flow/iq_replay.c $(wildcard tests/lab/lab_*.c)
+PROGRAM_SRCS := h248/h248_tool.c alg/users/alg_users.c tests/flow/iq_replay.c $(wildcard tests/lab/lab_*.c)
 
 define FOLDER_RULE
 $(call lib,$(1)): $(patsubst %.c,$(B)/obj/%.o,$(call srcs,$(1)))
@@ -48,6 +48,8 @@ $(B)/alg: $(B)/obj/alg/main.o $(LIB_ALG) $(LIB_BASE)
 	$(call link,$(LIBS_ALG) $(LIBS_COMMON))
 $(B)/agw: $(B)/obj/agw/main.o $(LIB_AGW) $(LIB_BASE)
 	$(call link,$(LIBS_AGW) $(LIBS_COMMON))
+$(B)/alg-users: $(B)/obj/alg/users/alg_users.o $(call lib,alg/users) $(LIB_BASE)
+	$(call link,$(LIBS_ALG) $(LIBS_COMMON))
 $(B)/h248-tool: $(B)/obj/h248/h248_tool.o $(LIB_BASE)
 	$(call link,$(LIBS_COMMON))
 # The player and the lab use agw's own ICE, DTLS and SCTP code for the peer's side (tests may include anything).
@@ -57,7 +59,7 @@ $(B)/iq-replay: $(B)/obj/tests/flow/iq_replay.o $(LIB_TESTS) $(LIB_AGW) $(LIB_BA
 $(B)/lab-%: $(B)/obj/tests/lab/lab_%.o $(LIB_TESTS) $(LIB_AGW) $(LIB_BASE)
 	$(call link,$(LIBS_ALL))
 
-PROGRAMS := $(B)/alg $(B)/agw $(B)/h248-tool $(B)/iq-replay $(patsubst tests/lab/lab_%.c,$(B)/lab-%,$(wildcard tests/lab/lab_*.c))
+PROGRAMS := $(B)/alg $(B)/alg-users $(B)/agw $(B)/h248-tool $(B)/iq-replay $(patsubst tests/lab/lab_%.c,$(B)/lab-%,$(wildcard tests/lab/lab_*.c))
 
 .PHONY: all help deps run test units layers sizes fuzz-smoke bench bench-media clean
 all: $(PROGRAMS)

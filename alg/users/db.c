@@ -68,7 +68,7 @@ static int open_once(struct db *db, const char *path, const char *schema)
     return code(rc);
 }
 
-int db_open(struct db **dp, const char *path, const char *schema)
+int db_open(struct db **dp, const char *path, const char *schema, bool put_aside)
 {
     struct db *db = calloc(1, sizeof *db);
     char bad[PATH_MAX];
@@ -77,7 +77,7 @@ int db_open(struct db **dp, const char *path, const char *schema)
     if (!db)
         return -ENOMEM;
     err = open_once(db, path, schema);
-    if (err == -EBADMSG && snprintf(bad, sizeof bad, "%s.bad", path) < (int)sizeof bad && !rename(path, bad)) {
+    if (err == -EBADMSG && put_aside && snprintf(bad, sizeof bad, "%s.bad", path) < (int)sizeof bad && !rename(path, bad)) {
         log_error("db", "msg=\"no database, put aside\" file=%s as=%s", path, bad);
         sqlite3_close(db->lite);
         db->lite = NULL;

@@ -2,6 +2,7 @@
  * numbers. Its types stay in db.c. Main thread. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct db;
@@ -10,9 +11,9 @@ struct db_row { /* lives during the callback */
     void *stmt;
 };
 
-/* Made with mode 0600 when it is not there; `schema` is run. A file that is no database any more is put aside as PATH.bad.
- * -errno. */
-int db_open(struct db **dp, const char *path, const char *schema);
+/* Made with mode 0600 when it is not there; `schema` is run. -EBADMSG: no database; with put_aside it is
+ * renamed PATH.bad and a new one begun. -errno. */
+int db_open(struct db **dp, const char *path, const char *schema, bool put_aside);
 void db_close(struct db *db); /* NULL is fine */
 
 /* sql has to be a literal: it is kept prepared by its address. `types`: one letter for each ? in order, s = const char *

@@ -84,7 +84,7 @@ int state_open(struct state **sp, const char *dir)
     }
     snprintf(path, sizeof path, "%s/registrations.db", dir);
     if (!err)
-        err = db_open(&s->db, path, schema);
+        err = db_open(&s->db, path, schema, true);
     if (!err)
         err = db_run(s->db, "UPDATE run SET n = n + 1", "");
     if (err >= 0)
