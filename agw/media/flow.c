@@ -6,6 +6,7 @@
 
 #include "agw/media/mos.h"
 #include "agw/media/sep.h"
+#include "agw/media/warm.h"
 #include "common/enc.h"
 
 /* --- making --- */
@@ -24,6 +25,7 @@ static void set_spec(struct flow *f, const struct bus_flow *spec)
 
     f->spec = *spec;
     f->spec.counts = counts;
+    f->keep_ext = spec->keep_ext;
     if (f->spec.n_fmts > BUS_PTS)
         f->spec.n_fmts = BUS_PTS;
     f->spec.mid[BUS_MID - 1] = '\0';
@@ -76,11 +78,13 @@ static int draw_names(struct flow *f)
 
 int flow_new(struct flow **fp, struct sep *sep, const struct bus_flow *spec, msec_t now)
 {
-    struct flow *f = calloc(1, sizeof(*f));
+    const size_t size = (sizeof(struct flow) + WARM_LINE - 1) / WARM_LINE * WARM_LINE;
+    struct flow *f = aligned_alloc(WARM_LINE, size);
     int err;
 
     if (!f)
         return -ENOMEM;
+    memset(f, 0, size);
     err = draw_names(f);
     if (err)
         goto out;
@@ -247,7 +251,7 @@ static int send_rtp(struct flow *f, struct pkt *pkt)
     size_t away = 0;
     int err;
 
-    if (r->ext && !f->spec.keep_ext)
+    if (r->ext && !f->keep_ext)
         away = rtp_strip_ext(pkt->p, r);
     pkt->p += away;
     pkt->n -= away;
@@ -350,6 +354,30 @@ static int relay_opaque(struct flow *f, struct pkt *pkt, msec_t now)
     if (!pkt->rtcp)
         count_bump(&peer->counts->tx_octets, (int64_t)pkt->n);
     return 0;
+}
+
+/* The payload types are not known yet: those of telephony are together, 0 to 18, the dynamic ones from 96 on */
+void flow_warm(const struct flow *f, unsigned step)
+{
+    if (step == 0) {
+        warm_all(f, offsetof(struct flow, srcs.v[1]));
+        warm(&f->pt[0]);
+        warm(&f->pt[96]);
+        warm(&f->spec.in);
+    } else if (step == 1) {
+        warm_all(f->counts, offsetof(struct flow_counts, rtt));
+        if (f->peer) {
+            warm(f->peer);
+            warm(&f->peer->spec.out);
+        }
+    } else if (f->peer) {
+        warm_all(f->peer->counts, offsetof(struct flow_counts, lost));
+    }
+}
+
+const struct sep *flow_out(const struct flow *f)
+{
+    return f->peer ? f->peer->sep : NULL;
 }
 
 int flow_relay(struct flow *f, struct pkt *pkt, msec_t now)

@@ -27,6 +27,10 @@ bool flow_has_pt(const struct flow *f, uint8_t pt);
 /* A packet of it that came in and goes no further, before flow_relay saw it (rate): its sender's reports will be told. */
 void flow_withhold(struct flow *f, const struct rtp *r);
 
+/* agw/media/warm.h; steps 0, 1, 2. */
+void flow_warm(const struct flow *f, unsigned step);
+const struct sep *flow_out(const struct flow *f); /* whose the packets of f are in the end; NULL: nobody's */
+
 /* A plain packet that came in on f. 0: pkt is sealed and addressed, pkt->out sends it. Negative: dropped and counted
  * (RTCP: nothing of it is for the other side). */
 int flow_relay(struct flow *f, struct pkt *pkt, msec_t now);

@@ -11,17 +11,20 @@ struct flow_pt {
     uint8_t to;     /* on the other side; BUS_PT_DROP */
 };
 
-struct flow {
+struct flow { /* on a cache line. First what each packet needs, both ways: one line, and two of srcs */
     struct sep *sep;
     struct flow *peer;        /* NULL: connected with nothing */
     struct flow_counts *counts;
-    struct flow_counts own;   /* when control gave none */
-    struct flow_srcs srcs;    /* who sends to us */
-    struct flow_pt pt[128];
+    msec_t rtp_at;            /* last packet, or the beginning */
     uint32_t sent[MEDIA_FLOW_SENT]; /* SSRCs that left to our far end; [0] the last one */
     unsigned n_sent;
+    uint32_t clock;           /* of the last packet, for MOS */
     bool inactive;            /* told */
-    msec_t rtp_at;            /* last packet, or the beginning */
+    bool keep_ext;            /* as in spec */
+    struct flow_srcs srcs;    /* who sends to us */
+    struct bus_flow spec;
+    struct flow_pt pt[128];
+    struct flow_counts own;   /* when control gave none */
     msec_t relayed_at;        /* RTCP of the other side went out by us, or the beginning */
     msec_t report_at;
     uint32_t ssrc;            /* ours, in reports of our own */
@@ -31,9 +34,7 @@ struct flow {
     uint32_t speaker[MEDIA_FLOW_SPEAKERS]; /* its SSRCs that sent RTCP and no RTP, and pass */
     unsigned n_speakers;
     uint64_t random;          /* spreads our reports */
-    uint32_t clock;           /* of the last packet, for MOS */
     char cname[32];
-    struct bus_flow spec;
 };
 
 void flow_lost_changed(struct flow *f, struct flow_src *src);

@@ -1,4 +1,5 @@
 #include "agw/media/ice.h"
+#include "agw/media/warm.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -97,6 +98,12 @@ static struct valid *find(struct ice *ice, const struct addr *a)
 bool ice_is_valid(const struct ice *ice, const struct addr *src)
 {
     return find((struct ice *)ice, src) != NULL;
+}
+
+void ice_warm(const struct ice *ice)
+{
+    warm(&ice->valid[0]);
+    warm_all(&ice->n_valid, sizeof(*ice) - offsetof(struct ice, n_valid));
 }
 
 const struct addr *ice_selected(const struct ice *ice)

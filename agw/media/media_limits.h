@@ -5,6 +5,7 @@
 #define MEDIA_RX_ROUNDS 4      /* such calls for a shared socket per wake-up; one for any other */
 #define MEDIA_RX_SLOTS 256     /* datagrams in memory before what they caused is sent */
 #define MEDIA_RX_SIZE 2048     /* longest datagram taken; longer ones are dropped as junk */
+#define MEDIA_WARM 16          /* packets whose memory is fetched at the same time, before the first is looked at */
 #define MEDIA_TX_BATCH 64      /* datagrams collected before one sendmmsg */
 #define MEDIA_TX_ROOM 16       /* slots that one input may fill: a DTLS flight is at most 5 datagrams */
 #define MEDIA_TX_SIZE 1500     /* longest datagram sent */

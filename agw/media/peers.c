@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "agw/media/warm.h"
 #include "common/rnd.h"
 
 #define FIRST_SIZE 64
@@ -134,6 +135,11 @@ static void disown(struct peers_member *m, const struct addr *a)
         memmove(&m->addr[i], &m->addr[i + 1], (m->n_addrs - i) * sizeof(m->addr[0]));
         return;
     }
+}
+
+void peers_warm(const struct peers *p, const struct addr *a)
+{
+    warm_all(&p->v[home(p, a)], sizeof(struct peers_entry));
 }
 
 struct peers_member *peers_by_addr(const struct peers *p, const struct addr *a)

@@ -32,6 +32,7 @@ void peers_free(struct peers *p); /* all members have left */
 int peers_join(struct peers *p, struct peers_member *m, const char *ufrag);
 void peers_leave(struct peers *p, struct peers_member *m);
 struct peers_member *peers_by_name(const struct peers *p, struct sv ufrag);
+void peers_warm(const struct peers *p, const struct addr *a); /* agw/media/warm.h */
 struct peers_member *peers_by_addr(const struct peers *p, const struct addr *a);
 /* The address passed a check of this member. -EBUSY: it is another's, whose check it passed within MEDIA_PEER_HOLD_MS;
  * -ENOMEM. Beyond MEDIA_ICE_VALID addresses the oldest is forgotten, but for `keep` (NULL: none). */

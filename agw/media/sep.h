@@ -65,9 +65,12 @@ void sep_tick(struct sep *sep, struct tx *tx, msec_t now);
 /* The datagram just given to sep_input was a check that passed: its source is this sep's from now on (shared sockets). */
 bool sep_was_checked(const struct sep *sep);
 /* Events wait for sep_output: asked after sep_media, which must not pay for a look into DTLS. */
+/* agw/media/warm.h, for packets of these; at most MEDIA_WARM. */
+void sep_warm(const struct sep *const *seps, unsigned n);
 bool sep_has_news(const struct sep *sep);
 /* Whose it is: by this the worker finds the sockets of pkt->out. */
 void sep_set_owner(struct sep *sep, void *owner);
+#define SEP_OWNER_HOT 192 /* octets of the owner that a packet needs when it leaves: sep_warm fetches them */
 void *sep_owner(const struct sep *sep);
 /* The next result; false: nothing left. p lives until the next call on this sep. */
 bool sep_output(struct sep *sep, struct sep_out *out, struct tx *tx);

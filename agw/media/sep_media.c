@@ -5,6 +5,7 @@
 #include "agw/media/flow.h"
 #include "agw/media/rtcp.h"
 #include "agw/media/sep_part.h"
+#include "agw/media/warm.h"
 
 /* --- keys --- */
 
@@ -359,6 +360,76 @@ int sep_seal(struct sep *sep, struct pkt *pkt)
     pkt->to = *to;
     pkt->out = sep;
     return 0;
+}
+
+/* --- before --- */
+
+static void warm_in(const struct sep *s)
+{
+    warm(&s->env);
+    warm_all(&s->rtp, offsetof(struct sep_rtp, gate));
+    warm(s->rtp.gate.only);
+    warm(s->rtp.gate.has_only);
+    warm(s->rtp.demux.flow);
+    warm(&s->rtp.demux.n);
+    warm_all(&s->rtp.rx, sizeof(s->rtp) - offsetof(struct sep_rtp, rx));
+    warm(&s->n_events);
+}
+
+static void warm_out(const struct sep *s)
+{
+    warm(&s->env);
+    warm_all(&s->rtp, offsetof(struct sep_rtp, gate));
+    warm(s->rtp.gate.to);
+    warm(s->rtp.gate.has_to);
+    warm(&s->rtp.rx);
+    warm(&s->rtp.tx);
+}
+
+void sep_warm(const struct sep *const *seps, unsigned n)
+{
+    const struct flow *flow[MEDIA_WARM];
+    const struct sep *in[MEDIA_WARM], *out[MEDIA_WARM];
+    unsigned k = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        warm_in(seps[i]);
+    for (unsigned i = 0; i < n; i++) {
+        if (!seps[i]->rtp.on || seps[i]->rtp.demux.n == 0)
+            continue;
+        in[k] = seps[i];
+        flow[k] = seps[i]->rtp.demux.flow[0];
+        flow_warm(flow[k], 0);
+        if (in[k]->rtp.rx)
+            srtp_warm(in[k]->rtp.rx, 0);
+        if (in[k]->ice)
+            ice_warm(in[k]->ice);
+        k++;
+    }
+    for (unsigned i = 0; i < k; i++) {
+        if (in[i]->rtp.rx)
+            srtp_warm(in[i]->rtp.rx, 1);
+        flow_warm(flow[i], 1);
+    }
+    for (unsigned i = 0; i < k; i++) {
+        if (in[i]->rtp.rx)
+            srtp_warm(in[i]->rtp.rx, 2);
+        flow_warm(flow[i], 2);
+        out[i] = flow_out(flow[i]);
+        if (out[i])
+            warm_out(out[i]);
+    }
+    for (unsigned step = 0; step < 3; step++) {
+        for (unsigned i = 0; i < k; i++) {
+            if (out[i] && out[i]->rtp.tx)
+                srtp_warm(out[i]->rtp.tx, step);
+            if (out[i] && step == 0) {
+                warm_all(out[i]->owner, SEP_OWNER_HOT);
+                if (out[i]->ice)
+                    ice_warm(out[i]->ice);
+            }
+        }
+    }
 }
 
 /* --- streams --- */

@@ -8,6 +8,7 @@
 #include "agw/media/media_limits.h"
 #include "agw/media/srtp_engine.h"
 #include "agw/media/srtp_ssrc.h"
+#include "agw/media/warm.h"
 #include "common/sv.h"
 
 #define RTP_HEADER_MIN 12
@@ -102,6 +103,18 @@ void srtp_free(struct srtp *s)
     s->ops->drop(s->engine);
     srtp_ssrcs_fini(&s->ssrcs);
     free(s);
+}
+
+void srtp_warm(const struct srtp *s, unsigned step)
+{
+    if (step == 0) {
+        warm_all(s, sizeof(*s));
+        return;
+    }
+    if (step == 1 && s->ssrcs.last)
+        warm_all(s->ssrcs.last, offsetof(struct srtp_ssrc, rtcp));
+    if (s->ops->warm)
+        s->ops->warm(s->engine, step);
 }
 
 /* --- packets as octets --- */

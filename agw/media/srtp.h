@@ -47,6 +47,9 @@ struct srtp;
 int srtp_new(struct srtp **sp, enum srtp_engine engine, const struct srtp_key *key, bool inbound);
 void srtp_free(struct srtp *s); /* NULL is fine; key material is wiped */
 
+/* agw/media/warm.h; steps 0, 1, 2, each some time after the one before. */
+void srtp_warm(const struct srtp *s, unsigned step);
+
 /* In place; *n becomes the new length. After an error the packet's octets are undefined and *n is what it was.
  * Both: -EALREADY (replay, or older than the window of 128: to seal such an index twice would give its keystream away),
  * -EBADMSG (no RTP), -ENOSPC (more SSRCs than MEDIA_SRTP_SSRC: none is forgotten while the key lives, a forgotten one could be

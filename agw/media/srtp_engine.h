@@ -23,6 +23,7 @@ struct srtp_pkt {
 
 struct srtp_ops {
     bool keeps_index; /* srtp_pkt.index is not used: the engine has its own ROC, window and RTCP index */
+    void (*warm)(const void *engine, unsigned step); /* NULL: none; srtp_warm's steps after its first */
     int (*make)(void **enginep, const struct srtp_profile_row *row, const struct srtp_key *key, bool inbound);
     void (*drop)(void *engine);
     int (*open)(void *engine, struct srtp_pkt *k);

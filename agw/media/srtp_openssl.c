@@ -13,8 +13,10 @@
 #include <string.h>
 
 #include "agw/media/srtp_engine.h"
+#include "agw/media/warm.h"
 
 #define AES_BLOCK 16
+#define CIPHER_CTX_HEAD 192 /* of OpenSSL's context, whose size is its own */
 #define STREAM_BLOCKS 32 /* of keystream made at once */
 #define GCM_IV 12
 #define GCM_TAG 16
@@ -375,6 +377,16 @@ static int gcm_seal_rtcp(const struct half *h, struct srtp_pkt *k)
 
 /* --- the four verbs --- */
 
+static void openssl_warm(const void *engine, unsigned step)
+{
+    const struct engine *e = engine;
+
+    if (step == 1)
+        warm_all(e, offsetof(struct engine, rtcp));
+    else
+        warm_all(e->rtp.cipher, CIPHER_CTX_HEAD);
+}
+
 static int openssl_open(void *engine, struct srtp_pkt *k)
 {
     struct engine *e = engine;
@@ -404,6 +416,7 @@ static int openssl_seal_rtcp(void *engine, struct srtp_pkt *k)
 }
 
 const struct srtp_ops srtp_ops_openssl = {
+    .warm = openssl_warm,
     .make = openssl_make,
     .drop = openssl_drop,
     .open = openssl_open,

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agw/media/warm.h"
 #include "agw/media/worker_priv.h"
 
 const struct count_def worker_counters[WORKER_C_N] = {
@@ -227,6 +228,28 @@ static int wait_events(struct worker *w, struct epoll_event ev[MEDIA_EPOLL_BATCH
     return epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, 0);
 }
 
+/* Sockets of one stream; a shared one has its turn when it was read. */
+static void warm_events(const struct worker *w, const struct epoll_event *ev, int n)
+{
+    const struct port *port[MEDIA_WARM];
+    const struct sep *sep[MEDIA_WARM];
+    unsigned k = 0;
+
+    for (int i = 0; i < n; i++)
+        warm_all(ev[i].data.ptr, sizeof(struct sock)); /* harmless where it is none */
+    for (int i = 0; i < n; i++) {
+        const struct sock *s = ev[i].data.ptr;
+
+        if (!s || ev[i].data.ptr == w || !s->port)
+            continue;
+        port[k] = s->port;
+        warm_all(port[k++], SEP_OWNER_HOT);
+    }
+    for (unsigned i = 0; i < k; i++)
+        sep[i] = port[i]->sep;
+    sep_warm(sep, k);
+}
+
 static void *run(void *arg)
 {
     struct epoll_event ev[MEDIA_EPOLL_BATCH];
@@ -241,6 +264,8 @@ static void *run(void *arg)
         w->wake++;
         measure(w);
         for (int i = 0; i < n; i++) {
+            if (i % MEDIA_WARM == 0)
+                warm_events(w, ev + i, n - i < MEDIA_WARM ? n - i : MEDIA_WARM);
             if (!ev[i].data.ptr)
                 jobs = true;
             else if (ev[i].data.ptr != w) /* the timer: what is due is done below */

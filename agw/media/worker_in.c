@@ -1,6 +1,7 @@
 /* Datagrams that came in. RTP and RTCP take the short way: checked, opened, relayed and listed to leave, all in the slot that
  * they were received in. STUN and DTLS are a few a second for a stream. */
 #include "agw/media/demux.h"
+#include "agw/media/warm.h"
 #include "agw/media/worker_priv.h"
 #include "common/log.h"
 
@@ -147,6 +148,30 @@ static void datagram(struct worker *w, struct sock *s, unsigned i)
     }
 }
 
+static void warm_shared(const struct worker *w, const struct sock *s, unsigned first, unsigned n)
+{
+    const struct port *port[MEDIA_WARM];
+    const struct sep *sep[MEDIA_WARM];
+    unsigned k = 0;
+
+    if (n < 2)
+        return;
+    for (unsigned i = first; i < first + n; i++) {
+        const struct dgram *in = udp_dgram(w->rx, i);
+
+        peers_warm(s->peers, &in->src);
+        warm(in->p);
+    }
+    for (unsigned i = first; i < first + n; i++) {
+        port[k] = port_of(peers_by_addr(s->peers, &udp_dgram(w->rx, i)->src));
+        if (port[k])
+            warm_all(port[k++], SEP_OWNER_HOT);
+    }
+    for (unsigned i = 0; i < k; i++)
+        sep[i] = port[i]->sep;
+    sep_warm(sep, k);
+}
+
 void worker_readable(struct worker *w, struct sock *s)
 {
     const unsigned want = sock_want(s, w->wake);
@@ -158,8 +183,11 @@ void worker_readable(struct worker *w, struct sock *s)
         n = udp_recv(w->rx, s->fd, want, &first);
         worker_tally(w, WORKER_C_RX, n);
         w->taken += n;
-        for (unsigned i = first; i < first + n; i++)
+        for (unsigned i = first; i < first + n; i++) {
+            if (s->kind == SOCK_SHARED && (i - first) % MEDIA_WARM == 0)
+                warm_shared(w, s, i, first + n - i < MEDIA_WARM ? first + n - i : MEDIA_WARM);
             datagram(w, s, i);
+        }
         if (n < want)
             break;
     }

@@ -10,14 +10,14 @@
 #include "agw/media/sock.h"
 #include "agw/media/worker.h"
 
-struct port { /* a sep with its sockets */
+struct port { /* a sep with its sockets. First what a packet needs: SEP_OWNER_HOT */
     bus_id id;
     struct sep *sep;
-    struct sock rtp, rtcp; /* fd -1: none of its own */
     struct sock *out;      /* rtp, or the shared one */
-    struct peers_member peer; /* shared: of out->peers */
     bool mux;              /* RTCP leaves by `out` */
     struct bus_stats stats;
+    struct sock rtp, rtcp; /* fd -1: none of its own */
+    struct peers_member peer; /* shared: of out->peers */
     msec_t bad_logged; /* when there was a line about unusable input; 0: never */
     struct stream *streams;
     struct due_entry due;
