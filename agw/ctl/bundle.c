@@ -1,6 +1,7 @@
 /* BUNDLE groups. */
 #include "agw/ctl/bundle.h"
 
+#include "agw/ctl/rtp.h"
 #include "agw/ctl/stream.h"
 
 static bool parse(const struct iq_term *t, unsigned i, struct iq_group *g)
@@ -49,6 +50,35 @@ static int member_check(const struct iq_stream *s, enum stream_kind *kind, enum 
     return 0;
 }
 
+/* What the far end cannot tell apart by payload type has to name its stream (RFC 9143 9.2); one socket has one bucket, one
+ * filter and one mark. */
+static int pair_check(const struct iq_stream *a, const struct iq_stream *b, struct iq_fault *fault)
+{
+    if (rtp_same_pts(a, b) && !(rtp_can_tell_mid(a) && rtp_can_tell_mid(b)))
+        return iq_refuse(fault, 489, "streams %u and %u of a bundle have payload types in common and no MID", a->id, b->id);
+    if ((a->pol.set && a->pol.v) || (b->pol.set && b->pol.v))
+        return iq_refuse(fault, 501, "tman/pol of streams %u and %u, which share a transport", a->id, b->id);
+    if (a->saf.set != b->saf.set || a->saf.v != b->saf.v || a->spf.set != b->spf.set || a->spf.v != b->spf.v ||
+        a->dscp.set != b->dscp.set || a->dscp.v != b->dscp.v)
+        return iq_refuse(fault, 473, "gm or ds of streams %u and %u, which share a transport", a->id, b->id);
+    return 0;
+}
+
+/* With each of RTP before it. */
+static int among_check(const struct iq_term *t, const struct iq_group *g, unsigned k, struct iq_fault *fault)
+{
+    const struct iq_stream *s = member(t, g->streams[k]);
+    int err = 0;
+
+    for (unsigned i = 0; i < k && !err && !s->strdeagg.set; i++) {
+        const struct iq_stream *other = member(t, g->streams[i]);
+
+        if (!other->strdeagg.set)
+            err = pair_check(other, s, fault);
+    }
+    return err;
+}
+
 int bundle_check(const struct iq_term *t, struct iq_fault *fault)
 {
     struct iq_group g;
@@ -70,6 +100,8 @@ int bundle_check(const struct iq_term *t, struct iq_fault *fault)
                 err = iq_refuse(fault, 489, "streams %u and %u of a bundle are secured differently",
                                 g.streams[0], g.streams[k]);
             n_data += kind == STREAM_SEP;
+            if (!err)
+                err = among_check(t, &g, k, fault);
             if (!err && n_data > 1) /* RFC 8841 8: one association */
                 err = iq_refuse(fault, 489, "two associations in the bundle of stream %u",
                                 g.streams[0]);

@@ -6,5 +6,5 @@
 
 /* The group of this stream. false: it rides alone. */
 bool bundle_of(const struct iq_term *t, uint16_t stream, struct iq_group *g);
-/* Can the members share a transport? 0; -EBADMSG with fault 489. iq_group_check went before. */
+/* Can the members share a transport? 0; -EBADMSG with fault 473 489 501. iq_group_check went before. */
 int bundle_check(const struct iq_term *t, struct iq_fault *fault);

@@ -47,8 +47,9 @@ static bool is_listed(const struct iq_term *t, uint16_t id)
 {
     for (unsigned i = 0; i < t->n_streams; i++) {
         const struct iq_ids *list = &t->streams[i].strdeagg;
+        const bool goes = t->streams[i].local_empty && !t->streams[i].remote; /* and its channels with it */
 
-        for (unsigned k = 0; list->set && k < list->n; k++) {
+        for (unsigned k = 0; list->set && !goes && k < list->n; k++) {
             if (list->v[k] == id)
                 return true;
         }
@@ -422,6 +423,8 @@ static void drop_streams(struct change *ch)
             if ((s->kind == STREAM_CHAN) != (pass == 0) || iq_stream_find(ch->merged, s->spec.id))
                 continue;
             DL_DELETE(ch->t->streams, s);
+            if (s->tp)
+                s->tp->touched = true; /* who stays on it: without data, or under another's Remote */
             stream_free(s);
         }
     }

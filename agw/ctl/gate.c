@@ -47,6 +47,8 @@ static int filter_read(const struct iq_stream *m, struct bus_rtp *out, struct iq
     out->any_source = m->saf.set && !m->saf.v && !out->filter_port;
     out->n_sources = 0;
     out->port_lo = out->port_hi = 0;
+    if ((m->sam.set || m->spr.set) && sdp_attr_of(m->local, m->local->media, "ice-ufrag"))
+        return iq_refuse(fault, 501, "gm/sam or gm/spr of stream %u: ICE says who may send", m->id);
     for (unsigned i = 0; m->sam.set && i < m->sam.n; i++) {
         if (out->n_sources == BUS_SOURCES)
             return iq_refuse(fault, 449, "gm/sam of stream %u: more than %u", m->id, BUS_SOURCES);

@@ -90,6 +90,50 @@ static bool takes_ext(const struct sdp *remote)
     return false;
 }
 
+/* What leaves to the far end: its Remote, or until that is there what Local says. */
+static bool sends(const struct iq_stream *m, bool pts[128])
+{
+    struct codecs c;
+
+    if (codecs_read(m->remote ? m->remote : m->local, &c) || c.any)
+        return false;
+    memset(pts, 0, 128 * sizeof pts[0]);
+    for (unsigned i = 0; i < c.n; i++)
+        pts[c.v[i].pt] = true;
+    return true;
+}
+
+bool rtp_same_pts(const struct iq_stream *a, const struct iq_stream *b)
+{
+    bool of_a[128], of_b[128], same = false;
+
+    if (!sends(a, of_a) || !sends(b, of_b))
+        return true; /* any: the same ones, too */
+    for (unsigned i = 0; i < 128; i++)
+        same = same || (of_a[i] && of_b[i]);
+    return same;
+}
+
+bool rtp_can_tell_mid(const struct iq_stream *m)
+{
+    struct bus_flow b = {0};
+
+    mid_set(m->local, &b);
+    return b.mid[0] && strlen(b.mid) <= 16 && b.mid_ext >= 1 && b.mid_ext <= 14;
+}
+
+static bool needs_mid(const struct stream *s)
+{
+    const struct stream *other;
+
+    DL_FOREACH(s->term->streams, other)
+    {
+        if (other != s && other->tp == s->tp && other->kind == STREAM_RTP && rtp_same_pts(&s->spec, &other->spec))
+            return true;
+    }
+    return false;
+}
+
 static bool is_bundled(const struct stream *s)
 {
     const struct stream *other;
@@ -116,11 +160,12 @@ static void flow_set(const struct stream *s, struct bus_flow *b)
     b->video = sv_is(m->local->media->media, "video");
     b->bundled = is_bundled(s);
     mid_set(m->local, b);
+    b->tell_mid = s->tells_mid;
     if (codecs_read(m->local, &c) == 0)
         b->n_fmts = codecs_fmts(&c, b->fmts);
     b->feedback =
         proto.n && (proto.p[proto.n - 1] | 0x20) == 'f'; /* RTP/AVPF, RTP/SAVPF (RFC 4585, 5124) */
-    b->keep_ext = takes_ext(m->remote);
+    b->keep_ext = takes_ext(m->remote) && !s->tells_mid;
     b->has_rtcp = !sv_iis(proto, "UDP") &&
                   (local_has_mux(m->local) || s->tp->rtcp.u.sa.sa_family != AF_UNSPEC);
     if (stream_far_end(s, &r) && r.no_rtcp)
@@ -155,6 +200,7 @@ void rtp_open(struct stream *s)
 
     if (!m)
         return;
+    s->tells_mid = needs_mid(s);
     flow_set(s, &m->u.flow);
     s->opened = true;
     s->ep->waits = 1;
@@ -170,6 +216,14 @@ void rtp_change(struct stream *s)
         return;
     flow_set(s, &m->u.flow);
     post(s, m);
+}
+
+bool rtp_is_stale(struct stream *s)
+{
+    const bool was = s->tells_mid;
+
+    s->tells_mid = needs_mid(s);
+    return s->tells_mid != was;
 }
 
 void rtp_gate(struct stream *s)

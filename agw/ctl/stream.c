@@ -421,7 +421,7 @@ void stream_update(struct stream *s, const struct iq_stream *asked)
 {
     const bool described = asked && (asked->remote || asked->local);
 
-    if (s->opened && s->kind == STREAM_RTP && (described || s->rewatch))
+    if (s->opened && s->kind == STREAM_RTP && (rtp_is_stale(s) || described || s->rewatch))
         rtp_change(s);
     s->rewire = s->rewire || described;
     s->rewatch = false;

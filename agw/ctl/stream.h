@@ -25,6 +25,7 @@ struct stream {
     struct local local;     /* what Local says in the end */
     msec_t since;           /* in the context since then (nt/dur) */
     bool rewatch;           /* RTP: adid/ipstop was armed or cleared */
+    bool tells_mid;         /* RTP: MID is in what leaves */
     bool rewire;            /* RTP: payload types may have changed since it was joined */
     bool connect;           /* tcpbcc/EstBNC was given: TCP active */
     bool is_cut;            /* its TCP connection was lost and is not there again ... */

@@ -29,6 +29,9 @@ static void set_spec(struct flow *f, const struct bus_flow *spec)
     if (f->spec.n_fmts > BUS_PTS)
         f->spec.n_fmts = BUS_PTS;
     f->spec.mid[BUS_MID - 1] = '\0';
+    f->spec.tell_mid = spec->tell_mid && f->spec.mid_ext >= 1 && f->spec.mid_ext <= 14 && f->spec.mid[0] &&
+                       strlen(f->spec.mid) <= 16;
+    f->spec.keep_ext = spec->keep_ext && !f->spec.tell_mid;
     if (spec->cname[0])
         sv_copy(sv_from(spec->cname), f->cname, sizeof(f->cname));
     for (unsigned i = 0; i < 128; i++) {
@@ -245,6 +248,14 @@ static void note_sent(struct flow *f, uint32_t ssrc)
     f->sent[0] = ssrc;
 }
 
+static void tell_mid(const struct flow *f, struct pkt *pkt)
+{
+    const size_t more = rtp_put_ext(pkt->p, RTP_HEADER + 4u * (pkt->p[0] & 0x0f), f->spec.mid_ext, sv_from(f->spec.mid));
+
+    pkt->p -= more;
+    pkt->n += more;
+}
+
 static int send_rtp(struct flow *f, struct pkt *pkt)
 {
     const struct rtp *r = &pkt->rtp;
@@ -255,6 +266,8 @@ static int send_rtp(struct flow *f, struct pkt *pkt)
         away = rtp_strip_ext(pkt->p, r);
     pkt->p += away;
     pkt->n -= away;
+    if (f->spec.tell_mid)
+        tell_mid(f, pkt);
     err = sep_seal(f->sep, pkt);
     if (err)
         return err;

@@ -97,6 +97,22 @@ struct sv rtp_ext(const struct rtp *r, unsigned id)
     return (struct sv){NULL, 0};
 }
 
+size_t rtp_put_ext(uint8_t *p, size_t header, unsigned id, struct sv value)
+{
+    const size_t words = (1 + value.n + 3) / 4, more = 4 + 4 * words;
+    uint8_t *at = p - more + header;
+
+    memmove(p - more, p, header);
+    p[-(ptrdiff_t)more] |= 0x10;
+    memset(at, 0, more);
+    at[0] = 0xbe;
+    at[1] = 0xde;
+    at[3] = (uint8_t)words;
+    at[4] = (uint8_t)(id << 4 | (value.n - 1));
+    memcpy(at + 5, value.p, value.n);
+    return more;
+}
+
 void rtp_set_seq(uint8_t *p, uint16_t seq)
 {
     p[2] = (uint8_t)(seq >> 8);

@@ -26,6 +26,10 @@ int rtp_parse(struct rtp *r, const uint8_t *p, size_t n);
 bool rtp_is_rtcp(const uint8_t *p, size_t n); /* payload type octet 192..223 (RFC 5761 4) */
 /* The value of the extension element with this id (1..14, or 1..255 in the two-octet form); empty: absent. */
 struct sv rtp_ext(const struct rtp *r, unsigned id);
+/* One extension of one-byte form (RFC 8285 4.2) into the head of a packet that has none: id 1..14, value of 1..16 octets, written
+ * into the RTP_EXT_MAX octets before p. Octets that it became longer, from p - that on. */
+#define RTP_EXT_MAX 24
+size_t rtp_put_ext(uint8_t *p, size_t header, unsigned id, struct sv value);
 void rtp_set_seq(uint8_t *p, uint16_t seq);
 void rtp_set_pt(uint8_t *p, uint8_t pt);
 /* Takes the extension out, X becomes 0: the header moves towards the payload. Returns how far p moves forward. */

@@ -409,7 +409,9 @@ static void test_bundle(void **state)
     assert_int_equal(local_of(r, t, 1)->media->port, port);
     /* data leaves, then all */
     assert_int_equal(error_of(run(r, MODIFY("ip/1/access/1", "Media { TerminationState { mgroup/groupse = [\"BUNDLE 2 1\"] }, "
-                                            "Stream = 3 { LocalControl { mgroup/strdeagg = [4] }, Local { }, Remote { } } }"))), 489);
+                                            "Stream = 3 { LocalControl { mgroup/strdeagg = [4] }, Local { }, Remote { } } }"))), 0);
+    assert_int_equal(r->n_data, 2); /* its channel, too */
+    close_all(r);
     run(r, "Context = 1 { W-Subtract = * { Audit { } } }");
     close_all(r);
     assert_true(ctl_is_idle(r->ctl));

@@ -303,13 +303,49 @@ static void partners(void **state)
     assert_true(say(r, &r->b, 3));
 }
 
+/* Towards a bundle whose payload types do not tell: MID in each packet, in place of what else was there. */
+static void tells_mid(void **state)
+{
+    static const char *const mids[] = {"1", "video", "0123456789abcdef"};
+    static const uint8_t ext[] = {0xbe, 0xde, 0, 1, 0x10, 0x55, 0, 0};
+    struct relay *r = *state;
+    struct rtp out;
+
+    r->b.spec.mid_ext = 14;
+    r->b.spec.tell_mid = r->b.spec.keep_ext = true;
+    strcpy(r->b.spec.mid, "?");
+    relay_open(r);
+    for (unsigned i = 0; i < 6; i++) {
+        struct relay_rtp m = voice((uint16_t)i);
+
+        strcpy(r->b.spec.mid, mids[i / 2]);
+        relay_spec(r);
+        if (i % 2)
+            m.ext = (struct sv){(const char *)ext, sizeof(ext)};
+        assert_true(relay_rtp(r, &r->a, &m));
+        assert_true(r->pkt.p >= r->slot);
+        assert_int_equal(rtp_parse(&out, r->pkt.p, r->pkt.n), 0);
+        assert_true(sv_is(rtp_ext(&out, 14), mids[i / 2]));
+        assert_null(rtp_ext(&out, 1).p);
+        assert_int_equal(out.payload, VOICE.n);
+        assert_memory_equal(r->pkt.p + out.header, VOICE.p, VOICE.n);
+        assert_int_equal(out.seq, i);
+        assert_true(say(r, &r->b, (uint16_t)i)); /* the other way: nothing */
+        assert_int_equal(r->pkt.p[0], 0x80);
+    }
+    r->b.spec.mid_ext = 15; /* no such id: packets go without */
+    relay_spec(r);
+    assert_true(say(r, &r->a, 9));
+    assert_int_equal(r->pkt.p[0], 0x80);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(same_payload), T(gates),      T(payload_types), T(loss),         T(many_ssrcs), T(jitter),
-        T(inactivity),   T(quality),    T(counted_once),  T(partners),
+        T(inactivity),   T(quality),    T(counted_once),  T(partners),  T(tells_mid),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
