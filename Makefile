@@ -75,6 +75,9 @@ $(B)/unit/test_h248_%: $(B)/obj/tests/unit/test_h248_%.o $(LIB_BASE)
 $(B)/unit/test_h248_assoc: $(B)/obj/tests/fake/lossy.o
 $(B)/unit/test_common_%: $(B)/obj/tests/unit/test_common_%.o $(call lib,common)
 	$(call link,-lcmocka $(LIBS_COMMON))
+# charts as texts: the player's reader and judge
+$(B)/unit/test_flow_%: $(B)/obj/tests/unit/test_flow_%.o $(call lib,tests/flow) $(LIB_BASE)
+	$(call link,-lcmocka $(LIBS_COMMON))
 units: $(UNITS)
 
 # --- the phone page's SIP library in one file ---
