@@ -1,6 +1,7 @@
 # Sourced by the component tests: TAP, processes, configurations, metrics. A test calls `lab BASE` first: all its ports are
 # BASE + something, so that suites may follow each other (and a running lab may stay up), then plan, tests, done_testing.
 B=${BUILD:-build}
+LAB=${LAB_BUILD:-$B} # lab-wic and lab-far may be of another build than the pair
 export ERL_CRASH_DUMP_SECONDS=0 # no dump beside the sources
 HERE=tests/component
 TESTS=0 FAILED=0
@@ -87,14 +88,39 @@ stop_pid() { # stop_pid PID [SIGNAL]: status of the process; KILL after 10 s
     kill "-${2:-TERM}" "$1" 2>/dev/null
     until_true 10 gone "$1" || kill -KILL "$1" 2>/dev/null
     wait "$1" 2>/dev/null
+    set -- $? "$1"
+    forget "$2"
+    return "$1"
+}
+forget() { # its number may be somebody else's soon
+    local p kept=()
+    for p in "${STARTED[@]}"; do [ "$p" = "$1" ] || kept+=("$p"); done
+    STARTED=("${kept[@]}")
 }
 stop_all() {
-    local i
-    for ((i = ${#STARTED[@]} - 1; i >= 0; i--)); do
-        alive "${STARTED[i]}" && stop_pid "${STARTED[i]}"
+    local i ours=("${STARTED[@]}")
+    for ((i = ${#ours[@]} - 1; i >= 0; i--)); do
+        alive "${ours[i]}" && stop_pid "${ours[i]}"
     done
     STARTED=()
 }
+
+# --- a bad network, only in a namespace of our own (inside_own_net) ---
+inside_own_net() { # inside_own_net SCRIPT ARGUMENTS...: starts it again there, once
+    [ -n "${OWN_NET:-}" ] && { ip link set lo up; return; }
+    if [ "$(id -u)" = 0 ]; then set -- -n bash "$@"; else set -- -rn bash "$@"; fi
+    OWN_NET=1 exec unshare "$@"
+}
+loses() { # loses PERCENT [MATCH]: of what arrives on loopback and matches (nft: "udp dport 2944"); 0: nothing any more
+    local match=${2:-'meta l4proto { tcp, udp }'}
+    nft delete table inet lossy 2>/dev/null
+    [ "$1" = 0 ] || nft -f - <<EOF
+table inet lossy {
+  chain arrivals { type filter hook input priority 0; $match numgen random mod 1000 < $(($1 * 10)) counter drop; }
+}
+EOF
+}
+lost() { nft list table inet lossy | sed -n 's/.* packets \([0-9]*\) .*/\1/p'; } # how many so far
 
 # --- the pair and its far end ---
 agw_conf() { # agw_conf [EXTRA YAML LINES] > file
@@ -126,7 +152,7 @@ EOF
 http_ok() { curl -fsS -m 2 -o /dev/null "http://127.0.0.1:$1" 2>/dev/null; }
 start_agw() { agw_conf "${1:-}" >"$TMP/agw.yaml"; start agw "$B/agw" -c "$TMP/agw.yaml"; AGW=$PID; }
 start_alg() { alg_conf "${1:-}" >"$TMP/alg.yaml"; start alg "$B/alg" -c "$TMP/alg.yaml"; ALG=$PID; }
-start_far() { start far "$B/lab-far" --sip "$FAR_SIP" --web "$FAR_WEB" --ring 50 "$@"; FAR=$PID; }
+start_far() { start far "$LAB/lab-far" --sip "$FAR_SIP" --web "$FAR_WEB" --ring 50 "$@"; FAR=$PID; }
 pair_ready() { until_true 15 http_ok "$ALG_OPS/health" && until_true 15 http_ok "$AGW_OPS/health"; }
 metric() { # metric PORT NAME: its value, nothing when the process does not answer
     curl -fsS -m 2 "http://127.0.0.1:$1/metrics" 2>/dev/null | awk -v n="$2" '$1 == n { print $2 }'
@@ -145,10 +171,10 @@ released() { # released NAME [SECONDS]
         for m in alg_calls alg_iq_contexts; do echo "#   $m=$(metric "$ALG_OPS" $m)"; done
     fi
 }
-wic() { "$B/lab-wic" --url "ws://127.0.0.1:$WS/" "$@"; } # one that places calls
+wic() { "$LAB/lab-wic" --url "ws://127.0.0.1:$WS/" "$@"; } # one that places calls
 start_wic() { # one that takes orders (wic_do), its events a line each in wic.log
     mkfifo "$TMP/orders"
-    "$B/lab-wic" --url "ws://127.0.0.1:$WS/" --orders --timeout "${1:-120}" <"$TMP/orders" >>"$TMP/wic.log" 2>&1 &
+    "$LAB/lab-wic" --url "ws://127.0.0.1:$WS/" --orders --timeout "${1:-120}" <"$TMP/orders" >>"$TMP/wic.log" 2>&1 &
     WIC=$!
     STARTED+=("$WIC")
     exec 9>"$TMP/orders"
