@@ -7,15 +7,14 @@
 
 #include "agw/ctl/sdes.h"
 
-/* RFC 8445 5.1.2: 126 * 2^24 + 65535 * 2^8 + (256 - component): host candidate */
-#define HOST_PRIORITY(component) (2130706432u - (component))
+/* RFC 8445 5.1.2: 126 * 2^24 + 65535 * 2^8 + 255: host candidate, component 1 */
+#define HOST_PRIORITY 2130706431u
 
 struct fill {
     struct arena *a;
     uint16_t stream;
     struct local *l;
     struct iq_fault *fault;
-    unsigned candidates; /* `$` seen so far */
 };
 
 static int bad(struct fill *f, const struct sdp_attr *at)
@@ -73,20 +72,13 @@ static int pwd_given(struct fill *f, const struct sdp_attr *at)
     return given_credential(f, at, f->l->pwd, sizeof f->l->pwd, 22);
 }
 
-static char *candidate_of(struct fill *f, unsigned component)
-{
-    const struct addr *a = component == 1 ? f->l->addr : f->l->rtcp;
-    char host[ADDR_STRLEN];
-
-    return arena_printf(f->a, "1 %u UDP %u %s %u typ host", component, HOST_PRIORITY(component),
-                        addr_host(a, host), addr_port(a));
-}
-
 static char *candidate_text(struct fill *f, const struct sdp_attr *at)
 {
+    char host[ADDR_STRLEN];
+
     (void)at;
-    f->candidates++;
-    return candidate_of(f, f->candidates == 2 && f->l->two ? 2 : 1);
+    return arena_printf(f->a, "1 1 UDP %u %s %u typ host", HOST_PRIORITY, addr_host(f->l->addr, host),
+                        addr_port(f->l->addr));
 }
 
 static int candidate_given(struct fill *f, const struct sdp_attr *at)
@@ -96,8 +88,6 @@ static int candidate_given(struct fill *f, const struct sdp_attr *at)
 
     if (sdp_candidate_parse(at->value, &c) || addr_parse(&a, c.addr, c.port))
         return bad(f, at);
-    if (c.component == 2 && f->l->two)
-        return addr_eq(&a, f->l->rtcp) ? 0 : bad(f, at);
     return addr_eq(&a, f->l->addr) ? 0 : bad(f, at);
 }
 
@@ -265,21 +255,6 @@ static int fill_attrs(struct fill *f, struct sdp_attr *list, struct sdp_attr **a
     return err;
 }
 
-/* One `a=candidate:$` asks for all components. */
-static int fill_second(struct fill *f, struct sdp_media *m, struct sdp_attr **answer)
-{
-    char *text;
-    int err;
-
-    if (!f->l->two || f->candidates != 1)
-        return 0;
-    text = candidate_of(f, 2);
-    if (!text)
-        return -ENOMEM;
-    err = sdp_attr_add(f->a, &m->attrs, "candidate", sv_from(text));
-    return err ? err : sdp_attr_add(f->a, answer, "candidate", sv_from(text));
-}
-
 static struct sdp_conn *conn_of(struct sdp *sdp)
 {
     return sdp->media->conn.present ? &sdp->media->conn : &sdp->conn;
@@ -344,8 +319,6 @@ int local_fill(struct arena *a, struct sdp *sdp, uint16_t stream, struct local *
     err = fill_attrs(&f, sdp->attrs, &m->attrs, &open);
     if (!err)
         err = fill_attrs(&f, sdp->media->attrs, &m->attrs, &open);
-    if (!err)
-        err = fill_second(&f, sdp->media, &m->attrs);
     if (!err && l->ice && (!l->ufrag[0] || !l->pwd[0]))
         err = iq_refuse(fault, 472, "Local of stream %u: ice-ufrag without ice-pwd or the reverse",
                         stream);

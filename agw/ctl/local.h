@@ -14,7 +14,6 @@ struct local { /* in: what we have to offer; ufrag and pwd, sctp_port and max_me
                   was given instead */
     const struct addr *addr;
     const struct addr *rtcp; /* where RTCP comes in: of its own port, or that of RTP; NULL: no RTCP */
-    bool two;                /* RTCP has a port of its own: a second component (RFC 8445 4) */
     const struct sdp *remote; /* whose a=crypto decides for ours; NULL: none yet */
     const char *fingerprint; /* sha-256 */
     bool ice;                /* out: Local has ICE credentials */

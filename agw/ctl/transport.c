@@ -85,6 +85,8 @@ int transport_new(struct term *t, const struct iq_stream *m, bool is_rtp, struct
     tp->fd = tp->rtcp_fd = tp->sock[0] = tp->sock[1] = -1;
     tp->fingerprint = t->ctx->ctl->conf.cert->fingerprint;
     err = local_family(m->local, m->id, &v6, fault);
+    if (!err && pair && sdp_attr_of(m->local, m->local->media, "ice-ufrag")) /* the agent has one component */
+        err = iq_refuse(fault, 501, "stream %u: ICE without rtcp-mux", m->id);
     if (!err && !take_shared(tp, m, v6, pair))
         err = take(tp, t->realm->udp[v6], pair, fault);
     if (!err && !tp->ep)
@@ -164,8 +166,7 @@ void transport_local(const struct transport *tp, struct local *l)
 {
     l->addr = &tp->local;
     l->fingerprint = tp->fingerprint;
-    l->two = tp->rtcp.u.sa.sa_family != AF_UNSPEC;
-    l->rtcp = l->two ? &tp->rtcp : &tp->local;
+    l->rtcp = tp->rtcp.u.sa.sa_family != AF_UNSPEC ? &tp->rtcp : &tp->local;
     l->ice = tp->ice;
     memcpy(l->ufrag, tp->ufrag, sizeof l->ufrag);
     memcpy(l->pwd, tp->pwd, sizeof l->pwd);

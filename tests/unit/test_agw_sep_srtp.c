@@ -211,6 +211,35 @@ static void srtp_ends_with_its_association(void **state)
     flow_free(flow);
 }
 
+/* The other side becomes the DTLS client (RFC 8842 5.5): a new association, whose keys replace the old ones. */
+static void srtp_changes_role(void **state)
+{
+    struct fixture *f = *state;
+    struct far_keys old, new;
+    struct flow *flow;
+
+    want_rtp(f);
+    bring_up(f, true);
+    flow = add_flow(f);
+    far_keys(f, &old);
+    assert_int_equal(rtp_in(f, old.tx, 1), SEP_MEDIA);
+    f->spec.role = BUS_DTLS_SERVER;
+    f->spec.establish = false;
+    sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+    drain(f);
+    peer_begin(f, true);
+    f->log[0] = '\0';
+    run(f, both_done);
+    assert_non_null(strstr(f->log, "DTLS_UP server"));
+    far_keys(f, &new);
+    assert_int_equal(rtp_in(f, new.tx, 2), SEP_MEDIA);
+    assert_int_equal(rtp_in(f, old.tx, 3), SEP_DROPPED);
+    assert_int_equal(rtp_out(f, new.rx, 3), 0);
+    far_keys_free(&old);
+    far_keys_free(&new);
+    flow_free(flow);
+}
+
 /* A channel comes to a bundle that had media alone: SCTP hears that the association stands; again when it comes again. */
 static void data_joins_srtp(void **state)
 {
@@ -241,6 +270,7 @@ int main(void)
         TEST(srtp_joins_data),
         TEST(srtp_changes_association),
         TEST(srtp_ends_with_its_association),
+        TEST(srtp_changes_role),
         TEST(data_joins_srtp),
     };
 
