@@ -1,6 +1,6 @@
 // The lab for browser tests: real agw, alg and far end as processes on loopback, headless Chromium, TAP lines.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, openSync, rmSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -24,8 +24,10 @@ async function ok(url) {
   try { return (await fetch(url)).ok; } catch { return false; }
 }
 
+const labs = []; // of this process
+
 export class Lab {
-  constructor() { this.dir = mkdtempSync(join(tmpdir(), 'openiq-e2e-')); this.processes = []; this.trace = join(this.dir, 'trace'); }
+  constructor() { this.dir = mkdtempSync(join(tmpdir(), 'openiq-e2e-')); this.processes = []; labs.push(this); this.trace = join(this.dir, 'trace'); }
   start(name, args) {
     const log = openSync(join(this.dir, `${name}.log`), 'a');
     const child = spawn(join(BUILD, name), args, { stdio: ['ignore', log, log] });
@@ -103,12 +105,26 @@ export async function call(page, callee = 'echo') {
   await page.waitForFunction(() => !document.getElementById('send').disabled, null, { timeout: 20000 });
 }
 
+// What the processes said last, as TAP comments.
+function showLogs() {
+  for (const { dir } of labs.filter((l) => existsSync(l.dir)))
+    for (const name of readdirSync(dir).filter((n) => n.endsWith('.log')))
+      console.log(`# --- ${name}\n# ${readFileSync(join(dir, name), 'utf8').trim().split('\n').slice(-25).map((line) => line.slice(0, 300)).join('\n# ')}`);
+}
+
 export async function run(tests) {
   let n = 0; let failed = 0;
-  const limit = setTimeout(() => { console.log(`not ok ${n + 1} - the suite hangs`); process.exit(1); }, 280000);
+  process.on('exit', () => { // a suite that ends early leaves no process
+    for (const { child } of labs.flatMap((l) => l.processes)) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  });
+  const limit = setTimeout(() => { console.log(`not ok ${n + 1} - the suite hangs`); showLogs(); process.exit(1); }, 280000);
   for (const [name, test] of tests) {
     n++;
-    try { await test(); console.log(`ok ${n} - ${name}`); } catch (e) { failed++; console.log(`not ok ${n} - ${name}: ${e.message.split('\n')[0]}`); console.log(`# ${e.stack.replace(/\n/g, '\n# ')}`); }
+    try { await test(); console.log(`ok ${n} - ${name}`); } catch (e) {
+      failed++;
+      console.log(`not ok ${n} - ${name}: ${e.message.split('\n')[0]}\n# ${e.stack.replace(/\n/g, '\n# ')}`);
+      if (failed === 1) showLogs();
+    }
   }
   clearTimeout(limit);
   process.exit(failed ? 1 : 0);

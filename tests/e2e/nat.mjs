@@ -37,10 +37,10 @@ export class Nat {
     ip('-n', 'nat', 'link', 'set', 'out0', 'down');
     ip('-n', 'nat', 'link', 'set', 'out0', 'up');
   }
-  // So many of a hundred UDP packets are lost, each way.
+  // So many of a hundred UDP packets are lost, each way. (Not netem: kernels of small machines are built without it.)
   loss(percent) {
     nft(`table ip lossy\ndelete table ip lossy\ntable ip lossy { chain forward { type filter hook forward priority filter;
-      ip protocol udp numgen random mod 100 < ${percent} counter drop\n }\n}\n`);
+      ip protocol udp ${percent < 100 ? `numgen random mod 100 < ${percent}` : ''} counter drop\n }\n}\n`);
   }
   // Chromium starts in the browser's namespace.
   chromium(dir) {

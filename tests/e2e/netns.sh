@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # netns.sh COMMAND...: runs it in network, mount and process namespaces of its own, so that it can have the default ports, a
-# default route (browsers gather no candidates without one) and further namespaces beside it. Everything it started and every
-# namespace it made ends with it, however it ends. Where the machine allows none, it runs on the host's network.
+# default route (browsers gather no candidates without one) and further namespaces beside it. Everything it started, every
+# namespace it made and its temporary files end with it, however it ends. Where the machine allows none, it runs on the host's network.
 set -u
 if [ "${OPENIQ_NETNS:-}" = enter ]; then
     export OPENIQ_NETNS=yes
-    mkdir -p /run/netns
-    mount -t tmpfs none /run/netns || exit 1 # `ip netns` of this mount namespace alone
+    mount -t tmpfs none /run && mkdir /run/netns /run/tmp || exit 1 # `ip netns` of this mount namespace alone
+    export TMPDIR=/run/tmp # profiles, logs, captures
     ip link set lo up &&
         ip link add e2e0 type veth peer name e2e1 &&
         ip addr add 10.99.0.1/24 dev e2e0 &&

@@ -1,7 +1,7 @@
 // Chromium behind a NAT calls through; the NAT gives it another port in the call; and its access network loses packets.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Lab, launch, phone, post, run, until } from './lab.mjs';
+import { Lab, get, launch, phone, post, run, until } from './lab.mjs';
 import { MIC, agwConf, assert, dial, ended, established, fakeMedia, farMedia, hangup, hears, idle, inbound, packets, report } from './media.mjs';
 import { Nat } from './nat.mjs';
 import { writeTone } from './tone.mjs';
@@ -17,7 +17,7 @@ await run([
     nat = new Nat();
     const alg = join(lab.dir, 'alg.yaml');
     writeFileSync(alg, `wss_listen: ["${nat.gateway}:8443"]\nstate_dir: ${lab.dir}/state\n`);
-    await lab.up({ alg: ['-c', alg, '--trace', lab.trace], agw: ['-c', agwConf(lab.dir, { access: nat.gateway }), '--trace', lab.trace] });
+    await lab.up({ alg: ['-c', alg, '--trace', lab.trace], agw: ['-c', agwConf(lab.dir, { access: nat.gateway, more: 'ice_timeout: 8000\n' }), '--trace', lab.trace] });
     browser = await launch(fakeMedia(tone), nat.chromium(lab.dir));
     page = await phone(browser, 'alice', `wss://${nat.gateway}:8443/`, (context) => nat.serve(context));
   }],
@@ -71,6 +71,18 @@ await run([
     console.log(`# the browser lost ${lost} (${(100 * part).toFixed(1)} %), was told of ${theirs.packetsLost} and ${(100 * theirs.fractionLost).toFixed(1)} %`);
     nat.loss(0);
     await hangup(page);
+  }],
+  ['the browser\'s media cannot pass any more: consent is lost, the call is cleared on both sides', async () => {
+    await dial(page, { chat: false, audio: true });
+    await hears(page, MIC);
+    nat.loss(100);
+    const start = Date.now();
+    await page.waitForFunction(() => window.phone.ended, null, { timeout: 20000 });
+    await idle();
+    console.log(`# after ${Date.now() - start} ms`);
+    assert(Date.now() - start > 5000, 'it was cleared by something else');
+    await until('the far end has no call', async () => (await get('/api/calls')).length === 0, 5000);
+    nat.loss(0);
   }],
   ['alg, agw and the far end stop with status 0', async () => {
     await browser.close();
