@@ -25,13 +25,15 @@ static void set_spec(struct flow *f, const struct bus_flow *spec)
 
     f->spec = *spec;
     f->spec.counts = counts;
-    f->keep_ext = spec->keep_ext;
     if (f->spec.n_fmts > BUS_PTS)
         f->spec.n_fmts = BUS_PTS;
     f->spec.mid[BUS_MID - 1] = '\0';
     f->spec.tell_mid = spec->tell_mid && f->spec.mid_ext >= 1 && f->spec.mid_ext <= 14 && f->spec.mid[0] &&
                        strlen(f->spec.mid) <= 16;
     f->spec.keep_ext = spec->keep_ext && !f->spec.tell_mid;
+    f->keep_ext = f->spec.keep_ext;
+    f->tell_mid = f->spec.tell_mid;
+    f->opaque = f->spec.opaque;
     if (spec->cname[0])
         sv_copy(sv_from(spec->cname), f->cname, sizeof(f->cname));
     for (unsigned i = 0; i < 128; i++) {
@@ -266,7 +268,7 @@ static int send_rtp(struct flow *f, struct pkt *pkt)
         away = rtp_strip_ext(pkt->p, r);
     pkt->p += away;
     pkt->n -= away;
-    if (f->spec.tell_mid)
+    if (f->tell_mid)
         tell_mid(f, pkt);
     err = sep_seal(f->sep, pkt);
     if (err)
@@ -395,7 +397,7 @@ const struct sep *flow_out(const struct flow *f)
 
 int flow_relay(struct flow *f, struct pkt *pkt, msec_t now)
 {
-    if (f->spec.opaque)
+    if (f->opaque)
         return relay_opaque(f, pkt, now);
     return pkt->rtcp ? flow_relay_rtcp(f, pkt, now) : relay_rtp(f, pkt, now);
 }

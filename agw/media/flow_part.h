@@ -20,7 +20,7 @@ struct flow { /* on a cache line. First what each packet needs, both ways: one l
     unsigned n_sent;
     uint32_t clock;           /* of the last packet, for MOS */
     bool inactive;            /* told */
-    bool keep_ext;            /* as in spec */
+    bool keep_ext, tell_mid, opaque; /* as in spec */
     struct flow_srcs srcs;    /* who sends to us */
     struct bus_flow spec;
     struct flow_pt pt[128];
