@@ -221,8 +221,8 @@ static int access_events(struct make *mk, struct media *m, const struct exch *x)
 }
 
 /* Acting as STUN server is said each time, establishing DTLS once: when the WIC's transport is told to a client
- * (TS 23.334 6.2.10.5). */
-static int signal_of(struct make *mk, struct media *m, const struct exch *x, uint16_t id, bool ice, enum sdp_setup role)
+ * (TS 23.334 6.2.10.5), and for each new association (RFC 8842 5.5). */
+static int signal_of(struct make *mk, struct media *m, const struct exch *x, uint16_t id, bool ice, const struct tport *tp)
 {
     const struct media_end *e = media_end_of(m, id);
     struct iq_stream *s = make_stream(mk, id);
@@ -232,7 +232,7 @@ static int signal_of(struct make *mk, struct media *m, const struct exch *x, uin
     s->act_stun = ice && iq_ctx_has(m->ctx, "mgastuns");
     if (ice && media_full_ice(m)) /* RFC 8445 6.1.1: who offers controls; the gateway knows what a restart is */
         s->ice_check = (struct iq_bool){true, x->from == SIP_MW};
-    s->dtls_establish = role == SDP_SETUP_ACTIVE && s->remote && !(e && e->answered);
+    s->dtls_establish = tp->role == SDP_SETUP_ACTIVE && (tp->renew || (s->remote && !(e && e->answered)));
     if (!ice && s->remote) /* a client without ICE behind a NAT (TS 23.334 5.3.4) */
         s->latch = IQ_LATCH_ON;
     mk->t->has_signals = mk->t->has_signals || s->act_stun || s->ice_check.set || s->dtls_establish || s->latch != IQ_LATCH_NONE;
@@ -244,12 +244,12 @@ static int access_signals(struct make *mk, struct media *m, const struct exch *x
     int err = 0;
 
     if (x->lay.dc_stream && !is_member(x))
-        err = signal_of(mk, m, x, x->lay.dc_stream, true, x->lay.dc.role);
+        err = signal_of(mk, m, x, x->lay.dc_stream, true, &x->lay.dc);
     for (unsigned i = 0; !err && i < x->lay.n_rtp; i++) {
         const struct rline *r = &x->lay.rtp[i];
 
         if (has_transport(x, r))
-            err = signal_of(mk, m, x, r->stream, r->sec[SIP_W2] == RTP_DTLS || r->tp.ufrag.n > 0, r->tp.role);
+            err = signal_of(mk, m, x, r->stream, r->sec[SIP_W2] == RTP_DTLS || r->tp.ufrag.n > 0, &r->tp);
     }
     return err;
 }
@@ -305,24 +305,25 @@ static int configure_dc(struct make *mk, struct media *m, const struct exch *x)
 {
     struct media_end *e = media_end_slot(m, x->lay.dc_stream);
     bool regroup = x->new_chans || x->gone_chans, first, any = n_channels(x) > 0;
+    bool restart = x->lay.dc.restart && !is_member(x), again = restart || (x->lay.dc.renew && !is_member(x));
     struct iq_stream *s1;
 
     if (!e)
         return -ENOMEM;
     first = !e->answered;
-    if (first ? !any : !x->lay.dc.restart && (!regroup || !any))
+    if (first ? !any : !again && (!regroup || !any))
         return 0; /* no group without a member: the old one stays until a channel comes */
     s1 = make_stream(mk, x->lay.dc_stream);
     if (!s1)
         return -ENOMEM;
-    if (first || x->lay.dc.restart) {
+    if (first || again) {
         s1->mode = H248_MODE_SENDRECV;
         s1->remote = access_remote(mk, x);
         if (!s1->remote)
             return -ENOMEM;
     }
     make_realm(mk, s1, m->conf->access_realm);
-    if (!e->arena || (x->lay.dc.restart && !first)) {
+    if (!e->arena || (restart && !first)) {
         s1->local = e->arena ? access_restart(mk, &e->local) : access_local(mk, x);
         if (!s1->local)
             return -ENOMEM;
@@ -371,7 +372,7 @@ int media_configure_access(struct media *m, const struct exch *x, iq_done_h *don
         err = put_groups(&mk, x);
     if (!err && is_fresh(&mk, m, true))
         err = access_events(&mk, m, x);
-    if (!err && is_fresh(&mk, m, false))
+    if (!err && (is_fresh(&mk, m, false) || exch_renews(x)))
         err = access_signals(&mk, m, x);
     mark_answered(&mk, m);
     return make_send(&mk, m, err, done, arg);

@@ -24,7 +24,7 @@ static int copy_sv(struct arena *a, struct sv *v)
 
 static int tport_own(struct arena *a, struct tport *t)
 {
-    return copy_sv(a, &t->ufrag) | copy_sv(a, &t->pwd);
+    return copy_sv(a, &t->ufrag) | copy_sv(a, &t->pwd) | copy_sv(a, &t->their_id);
 }
 
 static int rline_own(struct arena *a, struct rline *r)
@@ -92,10 +92,10 @@ int exch_new(struct exch **xp, enum sip_side from, const struct layout *cur, con
         x->lay.ch[i].fresh = false;
         x->lay.ch[i].moved = false;
     }
-    x->lay.dc.restart = false;
+    x->lay.dc.restart = x->lay.dc.renew = false;
     for (unsigned i = 0; i < x->lay.n_rtp; i++) {
         x->lay.rtp[i].state = CHAN_OPEN;
-        x->lay.rtp[i].fresh = x->lay.rtp[i].tp.restart = false;
+        x->lay.rtp[i].fresh = x->lay.rtp[i].tp.restart = x->lay.rtp[i].tp.renew = false;
     }
     *xp = x;
     return 0;
@@ -111,9 +111,9 @@ bool exch_drops(const struct exch *x, uint16_t stream)
 {
     for (unsigned i = 0; x && i < x->lay.n_rtp; i++) {
         if (x->lay.rtp[i].stream == stream)
-            return x->lay.rtp[i].state == CHAN_GONE;
+            return x->lay.rtp[i].state == CHAN_GONE || x->lay.rtp[i].tp.renew;
     }
-    return false;
+    return x && x->lay.dc_stream == stream && x->lay.dc.renew;
 }
 
 unsigned exch_open(const struct exch *x)
@@ -263,22 +263,6 @@ static const struct dc_chan *web_chan(const struct web_desc *w, uint16_t id)
             return &w->chans[i];
     }
     return NULL;
-}
-
-int exch_take_transport(struct exch *x, struct tport *tp, const struct web_trans *t)
-{
-    enum sdp_setup role = web_role(t->setup, tp->role != SDP_SETUP_NONE ? tp->role : x->dtls_choice);
-
-    if (role == SDP_SETUP_NONE)
-        return exch_refuse(x, 488, 305, "a=setup fits no DTLS role");
-    if (tp->role != SDP_SETUP_NONE && role != tp->role) /* RFC 8842 5.5: that would be a new association */
-        return exch_refuse(x, 488, 305, "the DTLS role cannot change");
-    tp->restart = tp->ufrag.n > 0 && !sv_eq(tp->ufrag, t->ufrag) && !sv_eq(tp->pwd, t->pwd);
-    tp->role = role;
-    tp->ufrag = t->ufrag;
-    tp->pwd = t->pwd;
-    tp->tls_id = t->tls_id.n > 0;
-    return 0;
 }
 
 /* The WIC's dialect and the transport of its channels, as offered. */

@@ -26,6 +26,10 @@ struct chan {
 struct tport {
     struct sv ufrag, pwd;          /* the WIC's, to see an ICE restart */
     bool restart;                  /* this exchange restarts ICE */
+    bool renew;                    /* this exchange makes a new DTLS association (RFC 8842 5.5) */
+    unsigned age;                  /* how many there were before: ours has another tls-id each time */
+    uint64_t certs;                /* sum of the WIC's fingerprints; 0: not known yet */
+    struct sv their_id;            /* its tls-id */
     bool tls_id;                   /* the WIC speaks of tls-id */
     enum sdp_setup role;           /* the gateway's DTLS role: ACTIVE, PASSIVE; NONE: not decided */
 };
@@ -112,7 +116,8 @@ int exch_write_again(struct exch *x, const struct media *m, struct sdp_own *own)
 /* Our own wish when the core asks for an offer inside a call: what was said last, with every line in both directions. */
 int exch_write_wish(struct sdp_own *own);
 unsigned exch_open(const struct exch *x); /* channels and lines that are left */
-/* Does this exchange take the line with that StreamID away? A browser closes its transport before it answers. x may be NULL. */
+/* Does this exchange take the line with that StreamID away, or its DTLS association? A browser closes it before it answers.
+ * x may be NULL. */
 bool exch_drops(const struct exch *x, uint16_t stream);
 bool exch_asks(const struct exch *x);     /* does the other side have to agree? */
 /* Keeps the layout without what is gone, in *keep (replaced and freed). 0, -ENOMEM: nothing changed. */
@@ -124,7 +129,10 @@ uint16_t exch_free_stream(const struct layout *l);
 /* A line of that medium on Mw that is not in use any more, or a new one behind the last (RFC 3264 8.1). -1: none left. */
 int exch_free_slot(struct layout *l, const char *media, struct sv proto, struct sv fmts);
 int exch_web_line(struct exch *x, struct web_line line); /* a line of ours on W2: its index; -1: none left */
-int exch_take_transport(struct exch *x, struct tport *tp, const struct web_trans *t);
+int exch_take_transport(struct exch *x, struct tport *tp, const struct web_trans *t); /* 0, -EPROTO */
+bool exch_renews(const struct exch *x); /* is there a new DTLS association? */
+/* Our a=tls-id of a line (RFC 8842 4: one for each association); empty: none is said. 0, -ENOMEM. */
+int exch_own_tls_id(struct exch *x, const struct tport *tp, bool bundled, uint16_t stream, struct sv *out);
 void exch_join_bundle(struct exch *x);
 int exch_rtp_offer_web(struct exch *x);
 int exch_rtp_offer_ims(struct exch *x);

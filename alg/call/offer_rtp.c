@@ -51,12 +51,15 @@ static int make_key(struct exch *x, struct rline *r, enum sip_side side, const s
                           &r->key[side]);
 }
 
-/* Offered again: does the other side have to hear of it? */
-static void compare(struct exch *x, struct rline *r, enum sip_side side, const struct rtp_line *said)
+/* Offered again: does the other side have to hear of it? How a line is secured it keeps, as its terminations do. */
+static int compare(struct exch *x, struct rline *r, enum sip_side side, const struct rtp_line *said)
 {
+    if (r->sec[side] != said->sec)
+        return exch_refuse(x, 488, 305, "the security of a line cannot change");
     if (r->dir[side] != said->dir || !codec_covers(&said->codecs, &r->codecs[side]))
         x->altered = true;
     r->dir[side] = said->dir;
+    return 0;
 }
 
 /* --- the WIC's words --- */
@@ -107,7 +110,7 @@ static int add_from_web(struct exch *x, unsigned k)
     const char *media = said->kind == RTP_AUDIO ? "audio" : "video";
     struct sv fmts = codec_fmts(x->a, &said->codecs);
     struct rline *r;
-    int slot;
+    int slot, err;
 
     if (!fmts.p)
         return -ENOMEM;
@@ -121,7 +124,8 @@ static int add_from_web(struct exch *x, unsigned k)
     r->dir[SIP_MW] = SDP_INACTIVE;
     r->codecs[SIP_W2] = r->codecs[SIP_MW] = said->codecs;
     r->sec[SIP_MW] = sv_starts(l->ims[slot].proto, "RTP/SAVP") ? RTP_SDES : RTP_PLAIN;
-    return take_web(x, r, said) || make_key(x, r, SIP_MW, NULL) ? -EPROTO : 0;
+    err = take_web(x, r, said);
+    return err ? err : make_key(x, r, SIP_MW, NULL);
 }
 
 int exch_rtp_offer_web(struct exch *x)
@@ -139,8 +143,9 @@ int exch_rtp_offer_web(struct exch *x)
             continue;
         }
         x->web_rtp[i] = said;
-        compare(x, r, SIP_W2, said);
-        err = take_web(x, r, said);
+        err = compare(x, r, SIP_W2, said);
+        if (!err)
+            err = take_web(x, r, said);
     }
     for (unsigned k = 0; !err && k < x->web->n_lines; k++) {
         bool known = !x->web->rtp[k];
@@ -162,10 +167,11 @@ int exch_rtp_answer_web(struct exch *x)
         const struct rtp_line *said = r->web_line < x->web->n_lines ? x->web->rtp[r->web_line] : NULL;
         struct codec_list web, ims;
         bool asked;
+        int err;
 
         if (r->state == CHAN_GONE)
             continue;
-        if (!said || said->kind != r->kind || (r->mux && !said->mux) || /* sip-sdp 3.6 */
+        if (!said || said->kind != r->kind || said->sec != r->sec[SIP_W2] || (r->mux && !said->mux) || /* sip-sdp 3.6 */
             (r->bundled && !x->web->bundled[r->web_line] && r->stream != l->bundle_stream)) {
             rline_gone(x, r);
             continue;
@@ -180,8 +186,9 @@ int exch_rtp_answer_web(struct exch *x)
         r->codecs[SIP_W2] = web;
         r->codecs[SIP_MW] = ims;
         r->dir[SIP_W2] = rtp_dir_answer(r->dir[SIP_MW], said->dir);
-        if (take_web(x, r, said))
-            return -EPROTO;
+        err = take_web(x, r, said);
+        if (err)
+            return err;
     }
     for (unsigned i = 0; i < l->n_rtp; i++) { /* RFC 9143 7.3.3 lets it choose; the gateway reserved it for this one */
         if (l->rtp[i].fresh && l->rtp[i].state == CHAN_GONE && l->rtp[i].stream == l->bundle_stream && exch_open(x) > 0)
@@ -234,7 +241,7 @@ int exch_rtp_offer_ims(struct exch *x)
             l->ims[k].rtp = -1;
         } else if (i >= 0) {
             x->ims_rtp[i] = said;
-            compare(x, &l->rtp[i], SIP_MW, said);
+            err = compare(x, &l->rtp[i], SIP_MW, said);
             take_side(x, &l->rtp[i], SIP_MW, said);
         } else if (said) {
             err = add_from_ims(x, k);
@@ -303,12 +310,9 @@ int exch_rtp_out_ims(struct exch *x, const struct media *m, bool offer, const st
 static int track(struct exch *x, const struct rline *r, struct rtp_out *o)
 {
     char *msid = arena_printf(x->a, "openiq %s%u", r->kind == RTP_AUDIO ? "audio" : "video", r->stream);
-    char *id = r->bundled ? arena_printf(x->a, "%s", x->tls_id) : arena_printf(x->a, "%s-%u", x->tls_id, r->stream);
 
     o->msid = sv_from(msid);
-    if (r->tp.tls_id) /* RFC 8842 4: one for each association */
-        o->trans.tls_id = sv_from(id);
-    return msid && id ? 0 : -ENOMEM;
+    return msid ? exch_own_tls_id(x, &r->tp, r->bundled, r->stream, &o->trans.tls_id) : -ENOMEM;
 }
 
 int exch_rtp_out_web(struct exch *x, const struct media *m, bool offer, struct web_out *w)

@@ -57,18 +57,18 @@ static int write_ims(struct exch *x, const struct media *m, struct sdp_own *own,
 /* --- to W2 --- */
 
 /* The transport of the data channel line; a channel line that lost its stream is refused. */
-static void web_dc_out(const struct exch *x, const struct media *m, bool offer, struct web_out *w)
+static int web_dc_out(struct exch *x, const struct media *m, bool offer, struct web_out *w)
 {
     const struct layout *l = &x->lay;
 
     w->local = media_local_of(m, l->dc_stream);
     w->trans.local = l->dc_bundled ? media_local_of(m, l->bundle_stream) : w->local;
     w->trans.setup = offer ? SDP_SETUP_ACTPASS : l->dc.role;
-    w->trans.tls_id = l->dc.tls_id ? sv_from(x->tls_id) : SV_NONE;
     w->trans.no_candidates = l->dc_bundled && l->bundle_stream != l->dc_stream;
     w->bundle_only = offer && w->trans.no_candidates && l->dc.role == SDP_SETUP_NONE;
     for (unsigned k = 0; k < w->n_lines; k++)
         w->bundled[k] = w->bundled[k] || (w->lines[k].kind == WEB_DC && l->dc_bundled);
+    return exch_own_tls_id(x, &l->dc, l->dc_bundled, l->dc_stream, &w->trans.tls_id);
 }
 
 static int write_web(struct exch *x, const struct media *m, struct sdp_own *own, bool offer)
@@ -83,9 +83,10 @@ static int write_web(struct exch *x, const struct media *m, struct sdp_own *own,
     struct sdp *s;
     int err = exch_rtp_out_web(x, m, offer, &w);
 
+    if (!err)
+        err = web_dc_out(x, m, offer, &w);
     if (err)
         return err;
-    web_dc_out(x, m, offer, &w);
     for (unsigned k = 0; k < w.n_lines && !any; k++)
         any = w.lines[k].kind == WEB_DC ? w.trans.local : w.rtp[k] ? w.rtp[k]->trans.local : NULL;
     for (unsigned i = 0; i < x->lay.n; i++) {
@@ -146,13 +147,24 @@ static int again_dcsa(struct exch *x, struct sdp_attr *at)
 }
 
 /* What a line said stays, but for the role, the credentials, and what was agreed since. */
-static int again_trans(struct sdp_attr *attrs, const struct tport *tp, const struct web_local *l)
+static int again_trans(struct exch *x, struct sdp_media *md, const struct tport *tp, bool bundled, uint16_t stream,
+                       const struct web_local *l)
 {
     struct sdp_attr *at;
+    struct sv id;
 
-    DL_FOREACH(attrs, at) {
+    if (exch_own_tls_id(x, tp, bundled, stream, &id))
+        return -ENOMEM;
+    sdp_attr_del(&md->attrs, "bundle-only"); /* an offer said that (RFC 9143 7.3) */
+    if (md->port == 0 && l)
+        md->port = l->port;
+    if (id.n == 0)
+        sdp_attr_del(&md->attrs, "tls-id");
+    DL_FOREACH(md->attrs, at) {
         if (sv_is(at->name, "setup"))
             at->value = sv_from(sdp_setup_name(tp->role));
+        else if (sv_is(at->name, "tls-id"))
+            at->value = id;
         else if (sv_is(at->name, "ice-ufrag") && l)
             at->value = l->ufrag;
         else if (sv_is(at->name, "ice-pwd") && l)
@@ -203,6 +215,16 @@ static const struct rline *rline_of(const struct layout *l, enum sip_side side, 
     return NULL;
 }
 
+/* A line of W2 that lives: whose transport it says. */
+static int again_web_trans(struct exch *x, const struct media *m, struct sdp_media *md, const struct rline *r)
+{
+    const struct layout *l = &x->lay;
+    bool bundled = r ? r->bundled : l->dc_bundled;
+    uint16_t stream = r ? r->stream : l->dc_stream;
+
+    return again_trans(x, md, r ? &r->tp : &l->dc, bundled, stream, media_local_of(m, bundled ? l->bundle_stream : stream));
+}
+
 static int again_web(struct exch *x, const struct media *m, struct sdp *s)
 {
     const struct layout *l = &x->lay;
@@ -213,13 +235,13 @@ static int again_web(struct exch *x, const struct media *m, struct sdp *s)
 
     DL_FOREACH(s->media, md) {
         const struct rline *r = rline_of(l, SIP_W2, k);
-        bool dc = l->web[k++].kind == WEB_DC;
+        bool dc = l->web[k].kind == WEB_DC;
 
+        md->proto = l->web[k++].proto; /* the offer's (RFC 3264 6) */
         if (!err && r)
             err = again_rtp(x, md, r, SIP_W2);
         if (!err && (r || dc))
-            err = again_trans(md->attrs, r ? &r->tp : &l->dc,
-                              media_local_of(m, (r ? r->bundled : l->dc_bundled) ? l->bundle_stream : r ? r->stream : l->dc_stream));
+            err = again_web_trans(x, m, md, r);
         DL_FOREACH(md->attrs, at) {
             if (!err && dc && sv_is(at->name, "dcsa"))
                 err = again_dcsa(x, at);
@@ -242,8 +264,9 @@ static int again_ims(struct exch *x, struct sdp *s)
 
     DL_FOREACH(s->media, md) {
         const struct rline *r = rline_of(&x->lay, SIP_MW, k);
-        int i = x->lay.ims[k++].chan;
+        int i = x->lay.ims[k].chan;
 
+        md->proto = x->lay.ims[k++].proto; /* the offer's (RFC 3264 6) */
         if (!err && r)
             err = again_rtp(x, md, r, SIP_MW);
         if (i < 0)

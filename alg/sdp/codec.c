@@ -200,6 +200,16 @@ static void take(struct codec_list *mine, struct codec_list *theirs, const struc
     a->fmtp = b->fmtp = t->fmtp.n > 0 ? t->fmtp : m->fmtp;
 }
 
+/* An answer that names a codec twice means one. */
+static bool has_taken(const struct codec_list *mine, const struct codec *c)
+{
+    for (unsigned i = 0; i < mine->n; i++) {
+        if (mine->c[i].pt == c->pt)
+            return true;
+    }
+    return false;
+}
+
 static bool has_aux(const struct codec_list *l, const struct codec *c, uint32_t clock)
 {
     for (unsigned i = 0; i < l->n; i++) {
@@ -218,7 +228,7 @@ void codec_agree(const struct codec_list *offered, const struct codec_list *answ
     for (unsigned i = 0; i < answered->n; i++) {
         const struct codec *t = &answered->c[i];
 
-        if (codec_is_aux(t) || !(m = find(offered, t)) || (kind == RTP_AUDIO && talk))
+        if (codec_is_aux(t) || !(m = find(offered, t)) || (kind == RTP_AUDIO && talk) || has_taken(mine, m))
             continue;
         talk = m;
         take(mine, theirs, m, t);

@@ -296,6 +296,8 @@ static void test_codecs_agree(void **state)
          "m=video 9 RTP/AVPF 99\r\na=rtpmap:99 H264/90000\r\na=fmtp:99 profile-level-id=42e01f; packetization-mode=1\r\n", "102", "99"},
         {RTP_VIDEO, "m=video 9 RTP/AVPF 96 97\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:97 H264/90000\r\n",
          "m=video 9 RTP/AVPF 97 96\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:97 H264/90000\r\n", "97 96", "97 96"},
+        {RTP_VIDEO, "m=video 9 RTP/AVPF 96\r\na=rtpmap:96 VP8/90000\r\n",
+         "m=video 9 RTP/AVPF 97 98\r\na=rtpmap:97 VP8/90000\r\na=rtpmap:98 VP8/90000\r\n", "96", "97"},
     };
 
     (void)state;

@@ -1,0 +1,219 @@
+/* Audio, video and channels described again: new DTLS associations (RFC 8842 5.5), other transports, answers that are no offers
+ * (RFC 3264 8), a channel line that goes and comes back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/log.h"
+#include "tests/fake/call_steps.h"
+
+#define OTHER_FP "5A:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC"
+#define CORE_AUDIO MW_HEAD MW_AUDIO("49170", "sendrecv")
+#define NEW_ICE "a=ice-ufrag:NEWW\r\na=ice-pwd:newnewnewnewnewnewnewnew\r\n"
+#define SEC(fp, id, setup) "a=fingerprint:sha-256 " fp "\r\na=tls-id:" id "\r\na=setup:" setup "\r\n"
+#define AUDIO(trans) \
+    W2_HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 126\r\nc=IN IP4 0.0.0.0\r\n" trans "a=mid:0\r\na=rtcp-mux\r\n" \
+    "a=rtpmap:111 opus/48000/2\r\na=rtpmap:126 telephone-event/8000\r\n"
+#define ID1 "abcdefghij1234567890"
+#define ID2 "abcdefghij1234567891"
+
+static struct sip_in *again(enum sip_side side, const char *body)
+{
+    struct sip_in *in = inside(dlg_of(side), "INVITE", body);
+
+    all_ok();
+    return in;
+}
+
+static void set_server(void)
+{
+    W.calls->conf.dtls_active = false;
+}
+
+/* A page that began anew: all of its transport is another. Client again, with other credentials and another tls-id of ours. */
+static void test_new_certificate(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    in = establish(AUDIO(W2_ICE SEC(MEDIA_FP, ID1, "actpass")), CORE_AUDIO);
+    TEXT(in->body, "a=tls-id:", "!-again");
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(NEW_ICE SEC(OTHER_FP, ID2, "actpass")));
+    assert_null(out_pending("INVITE"));
+    OP("MOD ip/1/access/8\n S1 - L(v=0| ", "a=ice-ufrag:$|", "R(v=0| ", "a=ice-ufrag:NEWW|", "a=fingerprint:sha-256 5A:EC", "EstBNC astuns");
+    op_ok(op_pending());
+    assert_null(op_pending()); /* the core hears nothing of it */
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "a=setup:active\r\n", "-again1\r\n", "a=ice-ufrag:uf40004\r\n");
+    ack(in);
+    /* the same once more is the same association; so are other ICE credentials */
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(NEW_ICE SEC(OTHER_FP, ID2, "actpass")));
+    assert_null(op_pending());
+    TEXT(in->body, "-again1\r\n");
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE SEC(OTHER_FP, ID2, "actpass")));
+    OP("!EstBNC", "a=ice-ufrag:Tw7h|");
+    all_ok();
+    TEXT(in->body, "-again1\r\n");
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+/* As the server the gateway waits for the one with the other certificate; a role may change with it. */
+static void test_new_certificate_server(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    set_server();
+    establish(AUDIO(W2_ICE SEC(MEDIA_FP, ID1, "actpass")), CORE_AUDIO);
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE SEC(OTHER_FP, ID2, "actpass")));
+    OP("R(v=0| ", "a=fingerprint:sha-256 5A:EC", "!EstBNC", "! L(");
+    op_ok(op_pending());
+    TEXT(in->body, "a=setup:passive\r\n", "-again1\r\n");
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE SEC(MEDIA_FP, ID1, "passive")));
+    OP("R(v=0| ", "a=fingerprint:sha-256 4F:EC", "EstBNC");
+    op_ok(op_pending());
+    TEXT(in->body, "a=setup:active\r\n", "-again2\r\n");
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+/* Another tls-id with the same certificate: the gateway is told by becoming the client; one that is, cannot be told. */
+static void test_new_tls_id(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    set_server();
+    establish(AUDIO(W2_ICE SEC(MEDIA_FP, ID1, "actpass")), CORE_AUDIO);
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE SEC(MEDIA_FP, ID2, "actpass")));
+    OP("MOD ip/1/access/8\n S1 - EstBNC astuns", "! R(");
+    op_ok(op_pending());
+    TEXT(in->body, "a=setup:active\r\n", "-again1\r\n");
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE SEC(MEDIA_FP, ID1, "actpass")));
+    assert_int_equal(in->status, 488);
+    TEXT(in->headers, "association");
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE SEC(MEDIA_FP, ID2, "active"))); /* the role alone: nor that */
+    assert_int_equal(in->status, 488);
+    hang_up(SIP_W2);
+}
+
+/* Data channels, and a browser that says so in its answer. */
+static void test_new_certificate_of_channels(void **state)
+{
+    static const char other[] = "v=0\r\no=- 1 3 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+                                "m=application 54111 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 203.0.113.7\r\n" NEW_ICE
+                                SEC(OTHER_FP, ID2, "passive") "a=mid:0\r\na=sctp-port:5000\r\n" WIC_CHAN("0", "actpass")
+                                WIC_CHAN("2", "passive");
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    establish(wic_offer, core_answer);
+    in = inside(dlg_of(SIP_MW), "INVITE", CORE_HEAD CORE_LINE("49200", "active") CORE_LINE("49202", "active"));
+    all_ok();
+    respond(out_pending("INVITE"), 200, other);
+    OP("MOD ip/1/access/8", "S1 sr", "L(v=0| ", "a=ice-ufrag:$|", "a=fingerprint:sha-256 5A:EC", "EstBNC astuns");
+    /* the browser closed the old one on its way here */
+    W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/access/8"), &(struct iq_observed){.event = IQ_EV_DTLS_RELEASED, .stream = 1});
+    all_ok();
+    assert_int_equal(in->status, 200);
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+static void test_bundle_again(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1); /* it was offered bundle-only lines; an answer has none (RFC 9143 7.3) */
+    W.calls->conf.policy.browser = true;
+    terminate(A3);
+    op_ok(op_pending());
+    TEXT(out_pending("INVITE")->body, "a=bundle-only\r\n");
+    respond(out_pending("INVITE"), 200, W2_HEAD "a=group:BUNDLE 0 1\r\n" W2_AUDIO("54500", "0 126", "active", "sendrecv") W2_VIDEO("102", "active"));
+    all_ok();
+    ack(W.ins);
+    in = again(SIP_W2, W2_HEAD "a=group:BUNDLE 0 1\r\n" W2_AUDIO("54500", "0 126", "actpass", "sendrecv") W2_VIDEO("102", "actpass"));
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 40000 ", "m=video 40000 ", "!bundle-only", "a=setup:passive\r\n", "!tls-id");
+    ack(in);
+    hang_up(SIP_W2);
+    world_open(1); /* ICE starts anew: one transport is asked, and told */
+    W.calls->conf.policy.browser = true;
+    in = originate(W2_MAX_BUNDLE);
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, A3 MW_MSRP("49200", "active"));
+    all_ok();
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE",
+                W2_HEAD "a=group:BUNDLE 0 1 2\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0 126\r\nc=IN IP4 0.0.0.0\r\n" NEW_ICE
+                W2_SEC("actpass") "a=mid:0\r\na=rtcp-mux\r\na=rtpmap:126 telephone-event/8000\r\na=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
+                W2_VIDEO("96 97 102", "actpass") W2_DC("2", "actpass"));
+    OP("MOD ip/1/access/8\n S1 - L(", "a=ice-ufrag:$|", "!\n S3", "!EstBNC");
+    assert_null(strstr(strstr(op_pending()->text, "ice-ufrag:$") + 1, "ice-ufrag:$"));
+    all_ok();
+    assert_int_equal(in->status, 200);
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+/* How a line is secured stays; its profile is the offer's. */
+static void test_other_profile(void **state)
+{
+    static const char key[] = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n";
+    char body[1024];
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    establish(AUDIO_ONLY("sendrecv"), CORE_AUDIO);
+    snprintf(body, sizeof body, MW_HEAD "m=audio 49170 RTP/SAVP 0 126\r\na=rtpmap:126 telephone-event/8000\r\n%s", key);
+    in = again(SIP_MW, body);
+    assert_int_equal(in->status, 488);
+    TEXT(in->headers, "security");
+    ack(in);
+    snprintf(body, sizeof body, W2_HEAD "m=audio 5000 RTP/SAVP 0 126\r\nc=IN IP4 203.0.113.7\r\na=rtpmap:126 telephone-event/8000\r\n%s", key);
+    in = again(SIP_W2, body);
+    assert_int_equal(in->status, 488);
+    ack(in);
+    in = again(SIP_MW, MW_HEAD "m=audio 49170 RTP/AVPF 0 126\r\na=rtpmap:126 telephone-event/8000\r\n");
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 30000 RTP/AVPF 0 126\r\n");
+    ack(in);
+    hang_up(SIP_W2);
+    world_open(1); /* nor does an answer name another than was offered */
+    in = terminate(CORE_AUDIO);
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, body);
+    assert_int_equal(in->status, 488);
+    assert_null(op_pending());
+    world_drain(false, NULL);
+    world_close();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_new_certificate),
+        cmocka_unit_test(test_new_certificate_server),
+        cmocka_unit_test(test_new_tls_id),
+        cmocka_unit_test(test_new_certificate_of_channels),
+        cmocka_unit_test(test_bundle_again),
+        cmocka_unit_test(test_other_profile),
+    };
+
+    log_init(LOG_ERROR);
+    return cmocka_run_group_tests_name("alg/call media: again", tests, NULL, NULL);
+}
