@@ -132,6 +132,8 @@ static void on_seen(void *arg, bool out, const struct addr *peer, struct sv text
 
 /* --- leaving --- */
 
+static void on_tick(uv_timer_t *timer);
+
 static void stop_check(struct mg *mg, msec_t now)
 {
     void (*stopped)(void *arg, bool clean) = mg->stopped;
@@ -151,7 +153,7 @@ static void on_farewell(void *arg)
     mg->releasing = true;
     mg->stop_until = now + MG_STOP_MS;
     ctl_release_all(mg->ctl, "end");
-    uv_timer_again(&mg->tick); /* stop_check comes from there: not inside the association */
+    uv_timer_start(&mg->tick, on_tick, 0, CTL_TICK_MS); /* stop_check comes from there: not inside the association */
 }
 
 void mg_stop(struct mg *mg, void (*done)(void *arg, bool clean), void *arg)
