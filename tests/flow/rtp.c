@@ -38,6 +38,7 @@ struct line {
     uint16_t port;
     uv_poll_t poll[2];
     struct lane lane[DIRS];
+    const struct play_wic *via; /* the WIC's transport that it rides on */
 };
 
 struct play_rtp {
@@ -101,14 +102,18 @@ void rtp_from_agw(struct play *p, const struct play_wic *w, const uint8_t *pkt, 
 {
     struct rtp r;
 
-    (void)w;
     for (unsigned i = 0; i < PLAY_RTP_MAX; i++) {
         struct line *l = &p->rtp->lines[i];
 
-        if (rtp_is_rtcp(pkt, n))
-            take_rtcp(l, DOWN, pkt, n);
-        else if (!rtp_parse(&r, pkt, n) && r.ssrc == l->lane[DOWN].ssrc)
-            take_rtp(l, DOWN, pkt, n);
+        if (rtp_is_rtcp(pkt, n)) {
+            if (w == l->via)
+                take_rtcp(l, DOWN, pkt, n);
+        } else if (!rtp_parse(&r, pkt, n) && r.ssrc == l->lane[DOWN].ssrc) {
+            if (w == l->via)
+                take_rtp(l, DOWN, pkt, n);
+            else
+                snprintf(p->rtp->bad, sizeof p->rtp->bad, "%s: it came by another transport", dir_names[DOWN]);
+        }
     }
 }
 
@@ -218,6 +223,7 @@ static bool read_step(struct play *p, const struct chart_step *s, struct rtp_ste
     if (chart_arg(s, "line").n && (sv_u32(chart_arg(s, "line"), PLAY_RTP_MAX, &line) || !line))
         st->via = NULL;
     st->l = &p->rtp->lines[line - 1];
+    st->l->via = st->via;
     st->mid = chart_arg(s, "mid");
     (void)sv_u32(chart_arg(s, "ext"), 14, &st->ext);
     (void)sv_u32(sv_cut(&pts, ','), 127, &pt[UP]);
@@ -261,6 +267,13 @@ static bool verdict(const struct play *p, const struct rtp_step *st, char *why, 
     return false;
 }
 
+static bool goes_on(const struct play *p, const struct rtp_step *st, unsigned round, int64_t end)
+{
+    if (st->stops)
+        return round < STOP_ROUNDS;
+    return !is_enough(st) && play_now_us() < end && !p->rtp->bad[0];
+}
+
 bool rtp_event(struct play *p, const struct chart_step *s, char *why, size_t size)
 {
     static const bool never;
@@ -275,7 +288,7 @@ bool rtp_event(struct play *p, const struct chart_step *s, char *why, size_t siz
     p->rtp->bad[0] = '\0';
     for (int d = 0; d < DIRS; d++)
         st.l->lane[d].got = st.l->lane[d].rtcp = 0;
-    for (unsigned round = 0; st.stops ? round < STOP_ROUNDS : !is_enough(&st) && play_now_us() < end && !p->rtp->bad[0]; round++) {
+    for (unsigned round = 0; goes_on(p, &st, round, end); round++) {
         for (int d = 0; d < DIRS; d++) {
             int err = st.goes[d] ? send_one(&st, d) : 0;
 

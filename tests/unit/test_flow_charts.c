@@ -1,5 +1,5 @@
-/* Every chart is read, and every body in it is a message: it decodes, goes out in each form, comes back the same, and fits its own
- * step (sip-sdp 6: a chart is a decoder test, too). */
+/* Every chart is read, and every body in it is a message: it decodes, goes out in each form, comes back the same, and
+ * fits its own step (sip-sdp 6: a chart is a decoder test, too). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
