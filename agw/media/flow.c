@@ -250,6 +250,8 @@ static void note_sent(struct flow *f, uint32_t ssrc)
     f->sent[0] = ssrc;
 }
 
+_Static_assert(RTP_EXT_MAX <= PKT_HEAD, "MID fits before a packet as received");
+
 static void tell_mid(const struct flow *f, struct pkt *pkt)
 {
     const size_t more = rtp_put_ext(pkt->p, RTP_HEADER + 4u * (pkt->p[0] & 0x0f), f->spec.mid_ext, sv_from(f->spec.mid));

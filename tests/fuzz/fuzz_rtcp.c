@@ -31,6 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     r.a.spec.mid_ext = 9;
     strcpy(r.a.spec.mid, "0");
     r.b.spec.feedback = p[0] & 2;
+    r.b.spec.tell_mid = p[0] & 8; /* what leaves grows into the head of its slot */
+    r.b.spec.mid_ext = 14;
+    strcpy(r.b.spec.mid, "0123456789abcdef");
+    r.a.spec.opaque = r.b.spec.opaque = r.a.sep_spec.rtp.opaque = r.b.sep_spec.rtp.opaque = p[0] & 16;
     r.a.spec.keep_ext = r.b.spec.keep_ext = p[0] & 4;
     relay_open(&r);
     second = r.a.spec;
@@ -42,9 +46,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     for (int i = 0; i < 2; i++) {
         const bool left = relay_send(&r, &r.a, p[0] & 1 ? &r.a.far_rtcp : &r.a.far, p + 1, n - 1, p[0] & 1);
 
-        if (left && p[0] & 1)
+        if (left && r.pkt.p < r.slot)
+            abort();
+        if (left && (p[0] & 17) == 1)
             check(&r);
-        for (relay_blank(&r); p[0] & 1 && sep_more(r.a.sep, &r.pkt, &next); relay_blank(&r))
+        for (relay_blank(&r); (p[0] & 17) == 1 && sep_more(r.a.sep, &r.pkt, &next); relay_blank(&r))
             if (flow_relay(next, &r.pkt, r.now) == 0)
                 abort(); /* it is connected with nothing */
     }
