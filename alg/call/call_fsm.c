@@ -275,6 +275,12 @@ static void on_link(struct branch *br, uint16_t stream, bool lost)
         fsm_event(&call->fsm, EV_LINK, &(struct call_ev){.br = br});
 }
 
+/* A stream that the call has given up; its termination may still have it. */
+static bool is_off(const struct call *call, uint16_t stream)
+{
+    return call->lay && !call->x && stream && !layout_has(call->lay, stream);
+}
+
 static void on_notify(void *arg, struct sv termid, const struct iq_observed *ev)
 {
     struct branch *br = arg;
@@ -283,7 +289,7 @@ static void on_notify(void *arg, struct sv termid, const struct iq_observed *ev)
 
     switch (media_event_of(ev, &reason)) {
     case MEDIA_EV_FAILED:
-        if (exch_drops(br->call->x, ev->stream))
+        if (exch_drops(br->call->x, ev->stream) || is_off(br->call, ev->stream))
             break;
         log_info("call", "%s term=%.*s stream=%u msg=\"media failed\" reason=\"%s\"", br->call->fsm.tag,
                  SV_ARG(termid), ev->stream, reason);

@@ -335,6 +335,23 @@ static int configure_dc(struct make *mk, struct media *m, const struct exch *x)
     return 0;
 }
 
+/* The de-aggregation stream of a line that was removed. Its channels go with it (H.248.96). */
+static int release_old(struct make *mk, struct media *m, const struct exch *x)
+{
+    struct media_end *e = media_end_of(m, x->lay.dc_old) ? media_end_slot(m, x->lay.dc_old) : NULL;
+    bool goes = exch_old_goes(x);
+    struct iq_stream *s;
+
+    if (!e || (!goes && e->mode == H248_MODE_INACTIVE))
+        return 0;
+    s = make_stream(mk, x->lay.dc_old);
+    if (!s)
+        return -ENOMEM;
+    make_release(s, !goes);
+    e->mode = H248_MODE_INACTIVE;
+    return 0;
+}
+
 /* Did the command tell or ask of a transport that was not there before? */
 static bool is_fresh(const struct make *mk, const struct media *m, bool asked)
 {
@@ -367,6 +384,8 @@ int media_configure_access(struct media *m, const struct exch *x, iq_done_h *don
     if (x->lay.dc_stream)
         err = configure_dc(&mk, m, x);
     if (!err)
+        err = release_old(&mk, m, x);
+    if (!err)
         err = rtp_configure_access(&mk, m, x);
     if (!err && mk.t->n_streams > 0 && (x->initial || x->new_chans || x->gone_chans) && (n_channels(x) > 0 || bundle_changes(x)))
         err = put_groups(&mk, x);
@@ -385,7 +404,7 @@ int media_reset_channels(struct media *m, const struct exch *x, iq_done_h *done,
 
     if (err)
         return err;
-    for (unsigned i = 0; !err && i < x->lay.n; i++) {
+    for (unsigned i = 0; !err && x->lay.dc_stream && i < x->lay.n; i++) {
         const struct chan *c = &x->lay.ch[i];
         struct iq_stream *s;
 

@@ -78,6 +78,8 @@ void media_forget(struct media *m, const struct exch *x, enum chan_state state)
         if (x->lay.ch[i].state == state)
             forget(m, x->lay.ch[i].stream, false);
     }
+    if (state == CHAN_GONE && exch_old_goes(x))
+        forget(m, x->lay.dc_old, true);
     for (unsigned i = 0; i < x->lay.n_rtp; i++) { /* the owner of a bundle's transport stays at T1 */
         const struct rline *r = &x->lay.rtp[i];
 

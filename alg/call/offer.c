@@ -113,7 +113,7 @@ bool exch_drops(const struct exch *x, uint16_t stream)
         if (x->lay.rtp[i].stream == stream)
             return x->lay.rtp[i].state == CHAN_GONE || x->lay.rtp[i].tp.renew;
     }
-    return x && x->lay.dc_stream == stream && x->lay.dc.renew;
+    return x && (x->lay.dc_old == stream || (x->lay.dc_stream == stream && x->lay.dc.renew));
 }
 
 unsigned exch_open(const struct exch *x)
@@ -132,6 +132,18 @@ bool exch_asks(const struct exch *x)
     return x->new_chans || x->gone_chans || x->altered;
 }
 
+/* Nothing is left: what was there is shut, not gone, as a termination needs a stream. */
+static uint16_t last_stream(const struct layout *l)
+{
+    uint16_t last = l->dc_stream > l->dc_old ? l->dc_stream : l->dc_old;
+
+    for (unsigned i = 0; i < l->n; i++)
+        last = l->ch[i].stream > last ? l->ch[i].stream : last;
+    for (unsigned i = 0; i < l->n_rtp; i++)
+        last = l->rtp[i].stream > last ? l->rtp[i].stream : last;
+    return last > l->floor ? last : l->floor;
+}
+
 int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay)
 {
     struct arena *a = arena_new(SDP_ARENA_MAX);
@@ -140,6 +152,8 @@ int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay)
     if (l) {
         *l = x->lay;
         l->n = l->n_rtp = 0;
+        l->dc_old = exch_old_goes(x) ? 0 : l->dc_old;
+        l->floor = exch_open(x) ? l->floor : last_stream(&x->lay);
         for (unsigned k = 0; k < l->n_ims; k++)
             l->ims[k].chan = l->ims[k].rtp = -1;
         for (unsigned i = 0; i < x->lay.n; i++) {
@@ -217,6 +231,16 @@ static int parse(struct exch *x, struct sv body, struct sdp **s)
     return exch_refuse(x, 400, 399, text);
 }
 
+/* A re-offer may leave nothing (RFC 3264 8.2), as long as it says so. */
+static bool takes_all_away(const struct exch *x, const struct sdp *s)
+{
+    const struct sdp_media *m = s->media;
+
+    while (m && m->port == 0)
+        m = m->next;
+    return x->from == SIP_W2 && !x->initial && !m;
+}
+
 static int parse_web(struct exch *x, struct sv body)
 {
     struct sdp *s;
@@ -233,7 +257,7 @@ static int parse_web(struct exch *x, struct sv body)
         x->web->bundled[x->web->dc] = false;
         x->web->dc = -1;
     }
-    if (err == -EPROTO || (!err && x->web->dc < 0 && x->web->n_rtp == 0)) {
+    if (err == -EPROTO || (!err && x->web->dc < 0 && x->web->n_rtp == 0 && !takes_all_away(x, s))) {
         x->why = x->web->why;
         return -EPROTO;
     }
@@ -310,6 +334,8 @@ static int offer_web(struct exch *x, struct sv body)
         if (!x->web_ch[i])
             chan_gone(x, i);
     }
+    if (l->dc_stream && x->web->dc < 0)
+        exch_close_dc(x);
     for (unsigned k = 0; k < x->web->n_chans; k++) {
         const struct dc_chan *d = &x->web->chans[k];
         bool known = false;
@@ -507,6 +533,8 @@ static int answer_web(struct exch *x, struct sv body)
             c->core = role == SDP_SETUP_ACTIVE ? SDP_SETUP_PASSIVE : SDP_SETUP_ACTIVE;
         x->web_ch[i] = d;
     }
+    if (l->dc_stream && !x->dc_fresh && x->web->dc < 0)
+        exch_close_dc(x);
     return 0;
 }
 

@@ -66,6 +66,8 @@ struct layout {
     struct web_line web[SDP_LINES_MAX];
     struct ims_slot ims[SDP_LINES_MAX];
     uint16_t dc_stream;            /* the de-aggregation stream of the channels; 0: none */
+    uint16_t dc_old;               /* one whose line was removed, shut, as T1 has no other: it goes when another comes */
+    uint16_t floor;                /* streams up to it may still be there, shut: their StreamIDs are not used again */
     bool dc_bundled;
     struct tport dc;               /* its transport */
     bool legacy, connection;       /* the WIC's dialect, to answer in it */
@@ -119,6 +121,8 @@ unsigned exch_open(const struct exch *x); /* channels and lines that are left */
 /* Does this exchange take the line with that StreamID away, or its DTLS association? A browser closes it before it answers.
  * x may be NULL. */
 bool exch_drops(const struct exch *x, uint16_t stream);
+bool exch_old_goes(const struct exch *x); /* lay.dc_old leaves T1 with this exchange; else it is shut */
+bool layout_has(const struct layout *l, uint16_t stream);
 bool exch_asks(const struct exch *x);     /* does the other side have to agree? */
 /* Keeps the layout without what is gone, in *keep (replaced and freed). 0, -ENOMEM: nothing changed. */
 int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay);
@@ -126,6 +130,7 @@ int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay);
 /* --- between the files of offer*.c --- */
 int exch_refuse(struct exch *x, int status, unsigned warn, const char *text); /* -EPROTO */
 uint16_t exch_free_stream(const struct layout *l);
+void exch_close_dc(struct exch *x);
 /* A line of that medium on Mw that is not in use any more, or a new one behind the last (RFC 3264 8.1). -1: none left. */
 int exch_free_slot(struct layout *l, const char *media, struct sv proto, struct sv fmts);
 int exch_web_line(struct exch *x, struct web_line line); /* a line of ours on W2: its index; -1: none left */

@@ -1,18 +1,49 @@
 /* Where something new finds its place: StreamIDs, m= lines of both sides, mids (RFC 3264 8.1, RFC 9143). */
 #include "alg/call/offer.h"
 
+bool layout_has(const struct layout *l, uint16_t stream)
+{
+    bool has = stream == l->dc_stream || stream == l->bundle_stream;
+
+    for (unsigned i = 0; i < l->n; i++)
+        has = has || l->ch[i].stream == stream;
+    for (unsigned i = 0; i < l->n_rtp; i++)
+        has = has || l->rtp[i].stream == stream;
+    return has;
+}
+
 uint16_t exch_free_stream(const struct layout *l)
 {
-    for (uint16_t id = 1;; id++) {
-        bool used = id == l->dc_stream || id == l->bundle_stream;
+    uint16_t id = l->floor + 1;
 
-        for (unsigned i = 0; i < l->n; i++)
-            used = used || l->ch[i].stream == id;
-        for (unsigned i = 0; i < l->n_rtp; i++)
-            used = used || l->rtp[i].stream == id;
-        if (!used)
-            return id;
+    while (layout_has(l, id) || id == l->dc_old)
+        id++;
+    return id;
+}
+
+/* The channels' line is off: what the WIC makes of it later is another transport. */
+void exch_close_dc(struct exch *x)
+{
+    struct layout *l = &x->lay;
+
+    for (unsigned i = 0; i < l->n_web; i++) {
+        if (l->web[i].kind == WEB_DC)
+            l->web[i].kind = WEB_REFUSED;
     }
+    l->dc_old = l->dc_stream;
+    l->dc_stream = 0;
+    l->dc = (struct tport){0};
+    l->dc_bundled = false;
+}
+
+bool exch_old_goes(const struct exch *x)
+{
+    const struct layout *l = &x->lay;
+    bool other = l->dc_stream != 0;
+
+    for (unsigned i = 0; i < l->n_rtp; i++)
+        other = other || l->rtp[i].state != CHAN_GONE;
+    return l->dc_old && other && l->dc_old != l->bundle_stream;
 }
 
 int exch_free_slot(struct layout *l, const char *media, struct sv proto, struct sv fmts)

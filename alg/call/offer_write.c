@@ -237,7 +237,11 @@ static int again_web(struct exch *x, const struct media *m, struct sdp *s)
         const struct rline *r = rline_of(l, SIP_W2, k);
         bool dc = l->web[k].kind == WEB_DC;
 
-        md->proto = l->web[k++].proto; /* the offer's (RFC 3264 6) */
+        md->proto = l->web[k].proto; /* the offer's (RFC 3264 6) */
+        if (l->web[k++].kind == WEB_REFUSED && md->port) {
+            md->port = 0;
+            md->attrs = NULL;
+        }
         if (!err && r)
             err = again_rtp(x, md, r, SIP_W2);
         if (!err && (r || dc))

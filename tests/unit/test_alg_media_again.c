@@ -203,6 +203,73 @@ static void test_other_profile(void **state)
     world_close();
 }
 
+/* The line of the channels goes, and is another transport when it comes back (RFC 8841 10, RFC 8842 5.5). */
+static void test_channels_return(void **state)
+{
+    static const char gone[] = AUDIO_ONLY("sendrecv") "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\n";
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    establish(AUDIO_ONLY("sendrecv") W2_DC("2", "actpass"), CORE_AUDIO MW_MSRP("49200", "active"));
+    in = inside(dlg_of(SIP_W2), "INVITE", gone);
+    TEXT(out_pending("INVITE")->body, "m=audio 30000 ", "m=message 0 ");
+    respond(out_pending("INVITE"), 200, CORE_AUDIO "m=message 0 TCP/MSRP *\r\n");
+    OP("MOD ip/1/access/8\n S2 - L{} R{}", "!reset"); /* its channel goes with it */
+    W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/access/8"), &(struct iq_observed){.event = IQ_EV_DTLS_RELEASED, .stream = 2});
+    op_ok(op_pending());
+    OP("MOD ip/1/core/7\n S3 - L{} R{}");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=application 0 ", "a=mid:2\r\n");
+    ack(in);
+    W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/access/8"), &(struct iq_observed){.event = IQ_EV_DTLS_RELEASED, .stream = 2});
+    in = again(SIP_W2, gone); /* nothing new */
+    TEXT(in->body, "m=application 0 ");
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO_ONLY("sendrecv") W2_DC("2", "actpass"));
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, CORE_AUDIO MW_MSRP("49202", "active"));
+    OP("MOD ip/1/access/8 groupse=[SCTP 3]", "S2 sr strdeagg=3 L(v=0| c=IN IP4 $| m=application $", "EstBNC");
+    all_ok();
+    TEXT(in->body, "m=application 40020 ", "a=setup:active\r\n");
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+/* Nothing else is there: the old stream is shut, and goes when there is a new one. */
+static void test_channels_return_alone(void **state)
+{
+    static const char gone[] = "v=0\r\no=- 1 3 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+                               "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n";
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    establish(wic_offer, core_answer);
+    in = inside(dlg_of(SIP_W2), "INVITE", gone);
+    respond(out_pending("INVITE"), 200, CORE_HEAD "m=message 0 TCP/MSRP *\r\n");
+    OP("MOD ip/1/access/8\n S1 in", "!{}");
+    op_ok(op_pending());
+    OP("MOD ip/1/core/7\n S2 in", "!{}");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    ack(in);
+    in = again(SIP_W2, gone);
+    assert_int_equal(in->status, 200);
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE", wic_offer);
+    OP("MOD ip/1/core/7", "S4 in L(v=0| c=IN IP4 $| m=message $");
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, core_answer);
+    OP("MOD ip/1/access/8 groupse=[SCTP 4]", "S3 sr", "strdeagg=4 L(v=0| c=IN IP4 $| m=application $", "S1 - L{} R{}", "EstBNC");
+    all_ok();
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=application 40020 ");
+    ack(in);
+    hang_up(SIP_W2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +279,8 @@ int main(void)
         cmocka_unit_test(test_new_certificate_of_channels),
         cmocka_unit_test(test_bundle_again),
         cmocka_unit_test(test_other_profile),
+        cmocka_unit_test(test_channels_return),
+        cmocka_unit_test(test_channels_return_alone),
     };
 
     log_init(LOG_ERROR);
