@@ -1,4 +1,5 @@
-# Sourced by scripts/test: what each suite runs. A suite calls `run NAME COMMAND...` for each program.
+# Sourced by scripts/test: what each suite runs. A suite calls `run NAME COMMAND...` for each program, or `lane` and at the end
+# `lanes_end` for programs that open ports and wait.
 SUITES="layers unit asan tsan flow component e2e"
 export CMOCKA_MESSAGE_OUTPUT=TAP
 
@@ -28,14 +29,16 @@ suite_flow() {
     for chart in tests/flow/*.flow; do
         # a chart that acts one of the two says so in its `real` line
         for real in $(sed -n 's/^real *//p' "$chart" | grep . || echo alg,agw alg agw); do
-            run "flow/$(basename "$chart" .flow)/$real" build/iq-replay "$chart" --real "$real" --tap
+            lane "flow/$(basename "$chart" .flow)/$real" build/iq-replay "$chart" --real "$real" --tap
         done
     done
+    lanes_end
 }
 suite_component() {
     local t
     make -s -j2 all || return 1
-    for t in tests/component/test_*.sh; do run "component/$(basename "$t" .sh)" bash "$t"; done
+    for t in tests/component/test_*.sh; do lane "component/$(basename "$t" .sh)" bash "$t"; done
+    lanes_end
 }
 suite_e2e() {
     local t
