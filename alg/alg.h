@@ -11,12 +11,16 @@ struct calls;
 struct ops;
 struct trace;
 struct state;
+struct users;
+struct jwt_keys;
 struct alg_conf;
 
 struct alg {
     struct alg_conf *conf;
     uv_loop_t loop;
     struct state *state; /* alg/users: what outlives a restart */
+    struct users *users; /* NULL: every browser has its own IMS credentials */
+    struct jwt_keys *tokens;
     struct sip *sip;     /* alg/sip/sip.c: nta agent and WebSocket bridge */
     struct reg *reg;
     struct mgc *mgc;

@@ -105,6 +105,58 @@ static int check_network(const char *value, char *why, size_t size)
     return -EINVAL;
 }
 
+static int check_domain(const char *value, char *why, size_t size)
+{
+    return !strcmp(value, "*") ? 0 : check_name(value, why, size);
+}
+
+static int one_of(const char *value, const char *const *all, char *why, size_t size, const char *what)
+{
+    for (; *all; all++)
+        if (!strcmp(value, *all))
+            return 0;
+    snprintf(why, size, "%s", what);
+    return -EINVAL;
+}
+
+static int check_way(const char *value, char *why, size_t size)
+{
+    return one_of(value, (const char *const[]){"relay", "pbx", "third-party", NULL}, why, size, "relay, pbx or third-party");
+}
+
+static int check_login(const char *value, char *why, size_t size)
+{
+    return one_of(value, (const char *const[]){"password", "token", "both", NULL}, why, size, "password, token or both");
+}
+
+static int check_contact(const char *value, char *why, size_t size)
+{
+    return one_of(value, (const char *const[]){"bulk", "implicit", NULL}, why, size, "bulk or implicit");
+}
+
+static int check_alg(const char *value, char *why, size_t size)
+{
+    return one_of(value, (const char *const[]){"HS256", "RS256", "ES256", NULL}, why, size, "HS256, RS256 or ES256");
+}
+
+static int check_pilot(const char *value, char *why, size_t size)
+{
+    if (!*value || (!strncmp(value, "sip:", 4) && strchr(value, '@') && !strpbrk(value, " <>\";\r\n")))
+        return 0;
+    snprintf(why, size, "sip:USER@DOMAIN, for example sip:pbx@home.example.net");
+    return -EINVAL;
+}
+
+static int check_expires(const char *value, char *why, size_t size)
+{
+    uint32_t v;
+
+    if (!sv_u32(sv_from(value), 600000, &v) && v >= 10)
+        return 0;
+    snprintf(why, size, "seconds, 10 to 600000");
+    return -EINVAL;
+}
+
 /* --- table --- */
 
 #define COLUMN(name, def, check, help) \
@@ -113,6 +165,36 @@ static int check_network(const char *value, char *why, size_t size)
 static const struct conf_key gateway_keys[] = {
     COLUMN(mid, "*", check_gateway, "its message identifier, with or without a port; \"*\" = any"),
     COLUMN(from, "*", check_network, "address or network that it sends from; \"*\" = any"),
+    {0},
+};
+
+#undef COLUMN
+#define COLUMN(name, def, check, help) \
+    {#name, CONF_STR, offsetof(struct alg_domain_row, name), def, 0, 0, help, NULL, 0, check}
+
+static const struct conf_key domain_keys[] = {
+    COLUMN(domain, "*", check_domain, "host of the browser's own address (To of REGISTER); \"*\" = any"),
+    COLUMN(way, "relay", check_way, "relay: the browser has IMS credentials; pbx: alg registers once for all; third-party: alg for each"),
+    COLUMN(login, "password", check_login, "pbx, third-party: password (digest), token (JWT) or both"),
+    COLUMN(token_server, "", check_value, "where a browser gets its token, told in the challenge"),
+    COLUMN(pilot, "", check_pilot, "pbx: public identity that alg registers, sip:pbx@home.example.net"),
+    COLUMN(impi, "", check_value, "pbx: its private identity; \"\" = the pilot without sip:"),
+    COLUMN(password_file, "", NULL, "pbx: file with its password, first line"),
+    COLUMN(contact, "bulk", check_contact, "pbx: bulk (RFC 6140) or implicit (the implicit set of the pilot)"),
+    COLUMN(expires, "3600", check_expires, "pbx: seconds asked for, of the pilot and at most of a browser"),
+    {0},
+};
+
+#undef COLUMN
+#define COLUMN(name, def, check, help) \
+    {#name, CONF_STR, offsetof(struct alg_token_row, name), def, 0, 0, help, NULL, 0, check}
+
+static const struct conf_key token_rows[] = {
+    COLUMN(kid, "", check_value, "key id in the token's header; \"\" = any"),
+    COLUMN(alg, "ES256", check_alg, "HS256, RS256 or ES256"),
+    COLUMN(file, "", NULL, "PEM public key; HS256: the secret, 32 bytes or more"),
+    COLUMN(issuer, "", NULL, "iss has to be this; \"\" = any"),
+    COLUMN(audience, "", NULL, "aud has to have this; \"\" = the browser's domain"),
     {0},
 };
 
@@ -129,6 +211,12 @@ static const struct conf_key keys[] = {
     TEXT("h248_listen", h248_listen, "udp:127.0.0.1:2944", conf_check_udp, "where gateways register"),
     {"gateways", CONF_TABLE, AT(gateways), "[{from: 127.0.0.0/8}, {from: \"::1\"}]", 0, 0,
      "gateways that may register: a row has to fit; others get error 402", gateway_keys, sizeof(struct alg_gateway_row), NULL},
+    {"web_domains", CONF_TABLE, AT(web_domains), "[{domain: \"*\", way: relay}]", 0, 0,
+     "who registers the browsers of a domain at the core: the first row that fits; none: 403", domain_keys,
+     sizeof(struct alg_domain_row), NULL},
+    {"token_keys", CONF_TABLE, AT(token_keys), "[]", 0, 0, "keys that web tokens are signed with", token_rows,
+     sizeof(struct alg_token_row), NULL},
+    TEXT("users_db", users_db, "", NULL, "names and digests of pbx and third-party domains (alg-users); \"\" = users.db in state_dir"),
     TEXT("sip_listen", sip_listen, "127.0.0.1:5060", conf_check_hostport, "SIP towards the core, UDP and TCP"),
     TEXT("sip_host", sip_host, "", check_host_or_none, "host in Via, Contact and Path towards the core; \"\" = that of sip_listen"),
     TEXT("next_hop", next_hop, "sip:127.0.0.1:5070;transport=udp", check_hop, "registrar and first proxy of the core"),
@@ -198,6 +286,16 @@ static int check_whole(const struct alg_conf *c, const char *path, char *err, si
         why = "wss_listen: more than 4 listeners; write fewer into ws_listen and wss_listen";
     else if (!*c->ws_cert != !*c->ws_key)
         why = "ws_key: certificate and key go together; write both or neither";
+    for (unsigned i = 0; i < c->web_domains.n && !why; i++) {
+        const struct alg_domain_row *row = (const struct alg_domain_row *)c->web_domains.v + i;
+
+        if (!strcmp(row->way, "pbx") && (!*row->pilot || !*row->password_file))
+            why = "web_domains: way pbx needs pilot and password_file; write both";
+        else if (strcmp(row->way, "relay") && strcmp(row->login, "password") && !c->token_keys.n)
+            why = "web_domains: login by token needs a key; write a row into token_keys";
+    }
+    if (c->web_domains.n > 16 || c->token_keys.n > 16)
+        why = "web_domains: more than 16 rows here or in token_keys; write fewer";
     if (!why)
         return 0;
     snprintf(err, errsize, "%s:1: %s", path ? path : "(defaults)", why);

@@ -8,12 +8,22 @@ struct alg_gateway_row { /* for admit_mid, admit_from */
     char *mid, *from;
 };
 
+struct alg_domain_row { /* for struct reg_way */
+    char *domain, *way, *login, *token_server, *pilot, *impi, *password_file, *contact, *expires;
+};
+
+struct alg_token_row { /* for struct jwt_key_conf */
+    char *kid, *alg, *file, *issuer, *audience;
+};
+
 struct alg_conf {
     char *mid, *h248_listen, *h248_encoding, *profile;
     char *sip_listen, *sip_host, *next_hop, *home_domain, *access_info;
     char *ws_cert, *ws_key, *state_dir;
     struct conf_strs ws_listen, wss_listen, origins;
     struct conf_rows gateways; /* struct alg_gateway_row */
+    struct conf_rows web_domains, token_keys; /* struct alg_domain_row, alg_token_row */
+    char *users_db;
     bool origin_missing, resolve_routes, dtls_active, early_media;
     char *access_interface, *access_realm, *core_interface, *core_realm;
     char *web_profile, *ice, *core_audio, *core_video;

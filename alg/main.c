@@ -10,7 +10,9 @@
 #include "alg/conf.h"
 #include "alg/iq/mgc.h"
 #include "alg/sip/ws.h"
+#include "alg/users/jwt.h"
 #include "alg/users/state.h"
+#include "alg/users/users.h"
 #include "common/cli.h"
 #include "common/conf_value.h"
 #include "common/log.h"
@@ -81,6 +83,49 @@ static int listens(const struct alg_conf *c, struct ws_conf *ws)
     return err;
 }
 
+static unsigned ways_read(const struct alg_conf *c, struct reg_way ways[REG_WAYS_MAX])
+{
+    const struct alg_domain_row *row = c->web_domains.v;
+    unsigned n = 0;
+
+    for (; n < c->web_domains.n && n < REG_WAYS_MAX; n++, row++)
+        ways[n] = (struct reg_way){
+            .domain = row->domain,
+            .kind = !strcmp(row->way, "pbx") ? REG_WAY_PBX : !strcmp(row->way, "relay") ? REG_WAY_RELAY : REG_WAY_THIRD,
+            .password = strcmp(row->login, "token") != 0, .token = strcmp(row->login, "password") != 0,
+            .token_server = row->token_server, .pilot = row->pilot, .impi = *row->impi || !*row->pilot ? row->impi : row->pilot + 4,
+            .password_file = row->password_file, .bulk = !strcmp(row->contact, "bulk"), .expires = (unsigned)atoi(row->expires),
+        };
+    return n;
+}
+
+/* Only where alg itself asks who it is. */
+static int users_open_for(struct service *v, const char **at)
+{
+    const struct alg_conf *c = &v->conf;
+    const struct alg_domain_row *rows = c->web_domains.v;
+    const struct alg_token_row *tokens = c->token_keys.v;
+    struct jwt_key_conf keys[JWT_KEYS_MAX];
+    static char path[4096], why[256];
+    bool wanted = false;
+    int err = 0;
+
+    for (unsigned i = 0; i < c->web_domains.n; i++)
+        wanted = wanted || strcmp(rows[i].way, "relay") != 0;
+    if (!wanted)
+        return 0;
+    snprintf(path, sizeof path, "%s%s", *c->users_db ? c->users_db : c->state_dir, *c->users_db ? "" : "/users.db");
+    *at = path;
+    err = users_open(&v->alg.users, path);
+    for (unsigned i = 0; i < c->token_keys.n && i < JWT_KEYS_MAX; i++)
+        keys[i] = (struct jwt_key_conf){tokens[i].kid, tokens[i].alg, tokens[i].file, tokens[i].issuer, tokens[i].audience};
+    if (!err && c->token_keys.n) {
+        *at = why;
+        err = jwt_keys_new(&v->alg.tokens, keys, c->token_keys.n, why, sizeof why);
+    }
+    return err;
+}
+
 static int sip_open(struct service *v)
 {
     const struct alg_conf *c = &v->conf;
@@ -96,7 +141,13 @@ static int sip_open(struct service *v)
                          .ws = &ws, .trace = v->alg.trace};
     struct reg_conf r = {.domain = c->home_domain, .orphan_s = (unsigned)(c->flow_recovery ? c->flow_recovery : c->orphan),
                          .no_register_s = (unsigned)c->ws_no_register, .access_info = c->access_info, .state = v->alg.state};
+    struct reg_way ways[REG_WAYS_MAX];
     int err = listens(c, &ws);
+
+    r.ways = ways;
+    r.users = v->alg.users;
+    r.tokens = v->alg.tokens;
+    r.n_ways = ways_read(c, ways);
 
     if (!err)
         err = addr_parse_hostport(&s.listen, sv_from(c->sip_listen), 0);
@@ -258,6 +309,8 @@ static void service_close(struct service *v)
     mgc_free(a->mgc);
     reg_free(a->reg);
     sip_free(a->sip);
+    users_close(a->users);
+    jwt_keys_free(a->tokens);
     state_close(a->state);
     if (v->signals) {
         uv_close((uv_handle_t *)&v->term, NULL);
@@ -282,6 +335,8 @@ static int serve(struct service *v, const char *trace_dir)
         what = "h248", at = v->conf.h248_listen, err = mgc_open(v);
     if (!err)
         what = "state", at = v->conf.state_dir, err = state_open(&v->alg.state, v->conf.state_dir);
+    if (!err)
+        what = "users", err = users_open_for(v, &at);
     if (!err)
         what = "sip", at = v->conf.sip_listen, err = sip_open(v);
     if (!err)

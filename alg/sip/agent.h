@@ -210,6 +210,8 @@ void relay_message(struct agent *from, nta_incoming_t *irq, const sip_t *sip, si
 
 /* reg.c */
 void reg_register(struct reg *r, nta_incoming_t *irq, const sip_t *sip, sip_flow flow);
+/* A registered WIC's request outside of dialogs: 0, or a status with header lines for it. */
+int reg_admit(struct reg *r, const sip_t *sip, sip_flow flow, char *lines, size_t size);
 void reg_flow_closed(struct reg *r, sip_flow flow);
 /* Is the topmost Route one of our Path URIs? 0 = no or good; 403: forged; 430, 480: its flow is gone. */
 int reg_route_status(const struct reg *r, const sip_t *sip);

@@ -65,6 +65,13 @@ static char *key_of(struct enrol *p, const sip_contact_t *mine, const char *uri)
                               : su_sprintf(p->home, "%s %s", p->aor, uri);
 }
 
+char *enrol_key(struct enrol *p)
+{
+    if (!p->contacts || p->star)
+        return p->aor;
+    return key_of(p, p->contacts, url_as_string(p->home, p->contacts->m_url));
+}
+
 bool enrol_is_bound(const struct enrol *p)
 {
     const struct binding *b = store_by_flow(&p->reg->store, p->flow);
@@ -204,6 +211,8 @@ static void unbind_all(struct enrol *p)
 char *enrol_ok(struct enrol *p, const struct grant *g)
 {
     char *list = NULL;
+    struct addr peer;
+    bool tls;
 
     count_add(&p->reg->counts[REG_C_OK], 1);
     if (p->star)
@@ -217,9 +226,13 @@ char *enrol_ok(struct enrol *p, const struct grant *g)
         expires = core ? seconds(core->m_expires, g->ours ? p->expires : g->general) : 0;
         if (g->ours && expires > g->general)
             expires = g->general;
+        if (g->most && expires > g->most)
+            expires = g->most;
         bind_one(p, mine, expires, g);
         if (core && expires)
             list = list ? su_sprintf(p->home, "%s, %s", list, restored(p, mine, core, expires)) : restored(p, mine, core, expires);
     }
+    if (!bridge_peer(p->reg->sip->bridge, p->flow, &peer, &tls)) /* it did not wait for the answer */
+        reg_flow_closed(p->reg, p->flow);
     return list;
 }

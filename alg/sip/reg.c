@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <time.h>
 
 #include <utlist.h>
@@ -18,6 +19,11 @@ const struct count_def reg_counters[REG_C_N] = {
     [REG_C_RECOVERED] = {"alg_register_recovered_total", "bindings that came back on another connection", false},
     [REG_C_EXPIRED] = {"alg_register_expired_total", "bindings dropped: expiry or connection lost for good", false},
     [REG_C_FORGED] = {"alg_flow_token_forged_total", "requests with a flow token that is not ours", false},
+    [REG_C_LOGIN_WRONG] = {"alg_login_wrong_total", "wrong passwords and tokens of browsers", false},
+    [REG_C_LOGIN_WAIT] = {"alg_login_slowed_total", "logins that were not looked at: too many wrong ones before", false},
+    [REG_C_PILOTS] = {"alg_pbx_registered", "domains of the IP-PBX kind that are registered at the core", true},
+    [REG_C_PILOT_FAILED] = {"alg_pbx_register_failed_total", "registrations of those that the core did not take", false},
+    [REG_C_CORE_ENDED] = {"alg_register_core_ended_total", "bindings that the core ended (reg event)", false},
 };
 
 static void drop_request(void *arg, struct binding *b)
@@ -52,16 +58,93 @@ int reg_failed(struct reg *r, sip_flow flow, const char *aor, int status, const 
     return 0;
 }
 
+void reg_reply(struct reg *r, nta_incoming_t *irq, int status, const char *lines)
+{
+    nta_incoming_treply(irq, status, msg_phrase(status), TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
+                        SIPTAG_SERVER_STR(r->sip->agent_name), TAG_END());
+    nta_incoming_destroy(irq);
+    count_add(&r->sip->counts[SIP_C_OUT], 1);
+    sip_wire_flush(r->sip);
+}
+
+/* --- who registers them --- */
+
+const struct reg_way *reg_way_of(const struct reg *r, const char *host)
+{
+    for (unsigned i = 0; i < r->n_ways; i++)
+        if (!strcmp(r->ways[i].domain, "*") || !strcasecmp(r->ways[i].domain, host))
+            return &r->ways[i];
+    return NULL;
+}
+
+const struct reg_way *reg_way_of_binding(const struct reg *r, const struct binding *b)
+{
+    const char *at = strchr(b->aor, '@');
+
+    return reg_way_of(r, at ? at + 1 : b->aor);
+}
+
+/* A realm goes into quotes. */
+static bool is_host(const char *host)
+{
+    size_t n = strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-");
+
+    return n && !host[n] && n < USER_TEXT_MAX;
+}
+
+static bool may_be(const struct enrol *p, const struct user *user, const struct reg_way *way)
+{
+    char own[2 * USER_TEXT_MAX + 8];
+
+    snprintf(own, sizeof own, "sip:%s@%s", user->name, user->domain);
+    if (!uri_same(p->aor, own) && !uri_same(p->aor, user->impu))
+        return false;
+    return way->kind != REG_WAY_THIRD || user->ims.ha1[DIGEST_MD5][0] || user->ims.ha1[DIGEST_SHA256][0];
+}
+
+/* A request of a registered WIC outside of dialogs. */
+int reg_admit(struct reg *r, const sip_t *sip, sip_flow flow, char *lines, size_t size)
+{
+    const struct binding *b = store_by_flow(&r->store, flow);
+    const struct reg_way *way = b ? reg_way_of_binding(r, b) : NULL;
+
+    lines[0] = 0;
+    if (!b || b->expires <= net_now_ms() || !way)
+        return 403;
+    if (way->kind == REG_WAY_PBX && !pbx_is_up(r->pbxs[way - r->ways])) {
+        snprintf(lines, size, "Retry-After: 10");
+        return 503;
+    }
+    return way->kind != REG_WAY_RELAY && way->token ? wauth_again(r, way, sip, b, lines, size) : 0;
+}
+
 void reg_register(struct reg *r, nta_incoming_t *irq, const sip_t *sip, sip_flow flow)
 {
     struct enrol *p = enrol_new(r, sip, flow);
 
-    if (!p) {
-        nta_incoming_treply(irq, 500, NULL, TAG_END());
-        nta_incoming_destroy(irq);
-        return;
+    const char *host = sip->sip_to->a_url->url_host;
+    const struct reg_way *way = host ? reg_way_of(r, host) : NULL;
+    struct user user;
+    unsigned left = 0;
+
+    if (!p || !way || (way->kind != REG_WAY_RELAY && !is_host(host))) {
+        reg_reply(r, irq, !p ? 500 : host && !way ? 403 : 400, NULL);
+        enrol_free(p);
+    } else if (way->kind == REG_WAY_RELAY) {
+        relay_register(p, irq);
+    } else if (wauth_check(r, way, irq, sip, flow, &user, &left)) {
+        enrol_free(p);
+    } else if (!may_be(p, &user, way)) {
+        log_info("reg", "flow=%llu aor=%s msg=\"login refused\" why=\"not this user's address, or no IMS account\" user=%s",
+                 (unsigned long long)flow, p->aor, user.name);
+        reg_reply(r, irq, 403, NULL);
+        enrol_free(p);
+    } else if (way->kind == REG_WAY_PBX) {
+        pbx_register(r->pbxs[way - r->ways], p, irq, &user, left);
+    } else {
+        third_register(p, irq, &user, left);
     }
-    relay_register(p, irq);
+    digest_forget(&user, sizeof user);
 }
 
 /* --- what becomes of bindings --- */
@@ -71,7 +154,9 @@ void reg_drop(struct reg *r, struct binding *b, const char *why)
 {
     log_info("reg", "aor=%s msg=\"%s\"", b->aor, why);
     count_add(&r->counts[REG_C_EXPIRED], 1);
-    if (net_now_ms() < b->expires)
+    if (b->way == REG_WAY_THIRD)
+        third_take_back(r, b); /* a token may have ended it earlier than the core would */
+    else if (b->way == REG_WAY_RELAY && net_now_ms() < b->expires)
         relay_take_back(r, b);
     store_del(&r->store, b);
 }
@@ -99,6 +184,9 @@ static void on_second(uv_timer_t *timer)
             continue;
         reg_drop(r, b, now < b->expires ? "connection lost for good" : "registration expired");
     }
+    for (unsigned i = 0; i < r->n_ways; i++)
+        if (r->pbxs[i])
+            pbx_tick(r->pbxs[i], now);
     if (!r->no_register_ms)
         return;
     DL_FOREACH(r->store.list, b)
@@ -135,6 +223,70 @@ static int token_of(const struct reg *r, const sip_t *sip, sip_flow *flow)
     return token_read(&r->key, route->r_url->url_user, flow);
 }
 
+/* "sip:+15550101@home;x" and "tel:+15550101" -> "+15550101" */
+static void user_of(const char *uri, char *out, size_t size)
+{
+    const char *p = strchr(uri, ':');
+
+    p = p ? p + 1 : uri;
+    snprintf(out, size, "%.*s", (int)strcspn(p, "@;?>"), p);
+}
+
+static bool user_is(const char *uri, const char *user)
+{
+    char own[USER_TEXT_MAX];
+
+    user_of(uri, own, sizeof own);
+    return user[0] && !strcmp(own, user);
+}
+
+static void called_user(const sip_t *in, char *out, size_t size)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    struct sv called = sv_from(msg_value(home, in, "P-Called-Party-ID"));
+    const char *user = in->sip_request->rq_url->url_user;
+    char uri[512];
+
+    if (uri_first(&called, uri, sizeof uri))
+        user_of(uri, out, size);
+    else
+        snprintf(out, size, "%s", user ? user : "");
+    su_home_deinit(home);
+}
+
+/* A number of ours whose WIC is not there is not an unknown one. */
+static bool is_away(const struct reg *r, const sip_t *sip)
+{
+    char name[USER_TEXT_MAX], impu[2 * USER_TEXT_MAX + 8];
+    struct user user;
+    bool known = false;
+
+    called_user(sip, name, sizeof name);
+    for (unsigned i = 0; r->users && name[0] && i < r->n_ways && !known; i++) {
+        const char *host = r->ways[i].kind == REG_WAY_PBX ? strchr(r->ways[i].pilot, '@') : NULL;
+
+        snprintf(impu, sizeof impu, "sip:%s@%s", name, host ? host + 1 : "");
+        known = host && !users_by_impu(r->users, impu, &user);
+        snprintf(impu, sizeof impu, "tel:%s", name);
+        known = known || (host && !users_by_impu(r->users, impu, &user));
+    }
+    digest_forget(&user, sizeof user);
+    return known;
+}
+
+/* Is there anybody for it at all? The same search as for the call itself. */
+static bool is_unknown(const struct reg *r, const sip_t *sip)
+{
+    const struct reg_binding *one[1];
+    struct sip_msg view;
+    unsigned n;
+
+    msg_open(&view, r->sip, SIP_MW, 0, sip);
+    n = reg_by_request(r, &view, one, 1);
+    msg_close(&view);
+    return n == 0;
+}
+
 int reg_route_status(const struct reg *r, const sip_t *sip)
 {
     sip_flow flow = 0;
@@ -145,7 +297,9 @@ int reg_route_status(const struct reg *r, const sip_t *sip)
         count_add(&((struct reg *)r)->counts[REG_C_FORGED], 1);
         return 403;
     }
-    if (err || store_by_token(&r->store, flow))
+    if (err)
+        return r->users && is_unknown(r, sip) && is_away(r, sip) ? 480 : 0;
+    if (store_by_token(&r->store, flow))
         return 0;
     DL_FOREACH(r->store.list, b)
         if (b->last_flow == flow)
@@ -157,6 +311,7 @@ unsigned reg_by_request(const struct reg *r, const struct sip_msg *m, const stru
 {
     const char *uri = sip_msg_uri(m);
     const struct binding *b;
+    char user[USER_TEXT_MAX];
     sip_flow flow = 0;
     unsigned n = 0;
 
@@ -173,6 +328,13 @@ unsigned reg_by_request(const struct reg *r, const struct sip_msg *m, const stru
         return n;
     DL_FOREACH(r->store.list, b)
         if (n < max && owns(b, uri))
+            out[n++] = &b->pub;
+    if (n)
+        return n;
+    /* The IP-PBX: the number at our own address (RFC 6140 6), or the one that was called (RFC 7315 4.2). */
+    called_user(m->in, user, sizeof user);
+    DL_FOREACH(r->store.list, b)
+        if (n < max && b->way == REG_WAY_PBX && user_is(b->impu, user))
             out[n++] = &b->pub;
     return n;
 }
@@ -221,6 +383,28 @@ static void take_up(void *arg, const struct state_binding *row)
         b->request = msg_make(sip_default_mclass(), 0, row->request, (ssize_t)strlen(row->request));
 }
 
+static int ways_open(struct reg *r, const struct reg_conf *conf)
+{
+    static const struct reg_way all = {.domain = "*", .kind = REG_WAY_RELAY};
+    int err = conf->n_ways > REG_WAYS_MAX ? -E2BIG : 0;
+
+    r->ways[0] = all;
+    r->n_ways = conf->n_ways ? 0 : 1;
+    for (unsigned i = 0; i < conf->n_ways && !err; i++) {
+        r->ways[i] = conf->ways[i];
+        r->n_ways++;
+        if (r->ways[i].kind == REG_WAY_RELAY)
+            continue;
+        if (!r->users)
+            err = -EINVAL;
+        if (!err && !r->login)
+            err = login_new(&r->login, r->users, conf->tokens);
+        if (!err && r->ways[i].kind == REG_WAY_PBX)
+            err = pbx_new(&r->pbxs[i], r, &r->ways[i]);
+    }
+    return err;
+}
+
 int reg_new(struct reg **rp, struct sip *s, const struct reg_conf *conf)
 {
     struct reg *r = calloc(1, sizeof *r);
@@ -232,6 +416,7 @@ int reg_new(struct reg **rp, struct sip *s, const struct reg_conf *conf)
     }
     r->sip = s;
     r->state = conf->state;
+    r->users = conf->users;
     r->store.drop = drop_request;
     r->store.arg = r;
     r->keep_ms = (msec_t)conf->orphan_s * 1000;
@@ -244,8 +429,10 @@ int reg_new(struct reg **rp, struct sip *s, const struct reg_conf *conf)
         token_key_init(&r->key);
     uv_timer_init(s->loop, &r->timer);
     r->timer.data = r;
-    uv_timer_start(&r->timer, on_second, 1000, 1000);
+    uv_timer_start(&r->timer, on_second, 1, 1000);
     s->reg = r;
+    if (!err)
+        err = ways_open(r, conf);
     if (!err && r->state && state_load(r->state, (int64_t)time(NULL), take_up, r) < 0)
         err = -EIO;
     if (r->store.n)
@@ -269,6 +456,11 @@ void reg_free(struct reg *r)
     if (!r)
         return;
     r->closing = true;
+    for (unsigned i = 0; i < r->n_ways; i++)
+        pbx_free(r->pbxs[i]);
+    regc_free_all(r);
+    third_free_all(r);
+    login_free(r->login);
     relay_free_all(r->sip);
     store_clear(&r->store);
     r->sip->reg = NULL;

@@ -16,15 +16,44 @@ struct reg_binding { /* read-only view of what is known of one registered WIC fl
     sip_flow flow;              /* 0: connection lost, binding kept for recovery */
 };
 
+/* Who registers the WICs of a domain at the core (TR 23.701 6.1.2.1). */
+enum reg_way_kind { /* stored: do not renumber */
+    REG_WAY_RELAY, /* the WIC itself, with its own IMS credentials (R1) */
+    REG_WAY_PBX,   /* alg once for all of them, as an IP-PBX; they log in at alg (R2) */
+    REG_WAY_THIRD, /* alg for each of them with the IMS credentials of its store; they log in at alg (R3) */
+};
+
+#define REG_WAYS_MAX 16 /* rows of web_domains */
+
+struct reg_way { /* its texts outlive the reg */
+    const char *domain;       /* host of the WIC's To; "*" = any */
+    enum reg_way_kind kind;
+    bool password, token;     /* what logs in: digest, web token */
+    const char *token_server; /* authz_server of the challenge (RFC 8898); "" = none */
+    /* REG_WAY_PBX */
+    const char *pilot, *impi; /* "sip:pbx@home.example.net", "pbx@home.example.net" */
+    const char *password_file; /* of the pilot: the first line */
+    bool bulk;                /* RFC 6140 bnc contact; else the pilot's Contact and its implicit set */
+    unsigned expires;         /* seconds asked for */
+};
+
+struct users;
+struct jwt_keys;
+
 struct reg_conf { /* only read by reg_new */
     const char *domain;     /* home domain: P-Visited-Network-ID, orig-ioi */
     const char *access_info; /* network-provided P-Access-Network-Info; NULL or "" = none */
+    const struct reg_way *ways; /* the first that fits; none: REG_WAY_RELAY for all when there is no row, else 403 */
+    unsigned n_ways;
+    struct users *users;    /* NULL: only REG_WAY_RELAY */
+    const struct jwt_keys *tokens; /* NULL: none */
     struct state *state;    /* NULL: bindings do not outlive this run */
     unsigned orphan_s;        /* a binding outlives its lost connection this long */
     unsigned no_register_s; /* a connection without a registration is closed (1008); 0 = never */
 };
 
-enum reg_counter { REG_C_BINDINGS, REG_C_OK, REG_C_FAILED, REG_C_RECOVERED, REG_C_EXPIRED, REG_C_FORGED, REG_C_N };
+enum reg_counter { REG_C_BINDINGS, REG_C_OK, REG_C_FAILED, REG_C_RECOVERED, REG_C_EXPIRED, REG_C_FORGED, REG_C_LOGIN_WRONG, REG_C_LOGIN_WAIT,
+                   REG_C_PILOTS, REG_C_PILOT_FAILED, REG_C_CORE_ENDED, REG_C_N };
 extern const struct count_def reg_counters[REG_C_N];
 
 int reg_new(struct reg **rp, struct sip *s, const struct reg_conf *conf);

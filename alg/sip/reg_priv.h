@@ -4,6 +4,7 @@
 #include "alg/sip/agent.h"
 #include "alg/sip/binding.h"
 #include "alg/sip/outbound.h"
+#include "alg/users/login.h"
 #include "alg/users/state.h"
 
 struct reg {
@@ -11,6 +12,14 @@ struct reg {
     struct store store;
     struct token_key key;
     struct state *state; /* NULL: nothing outlives this run */
+    struct users *users; /* NULL: every WIC has its own credentials */
+    struct login *login;
+    struct reg_way ways[REG_WAYS_MAX];
+    struct pbx *pbxs[REG_WAYS_MAX]; /* by way; NULL: another kind */
+    unsigned n_ways;
+    struct regc *regcs;
+    struct third *thirds; /* WICs that wait for the core */
+    uint32_t cseq;       /* of the last REGISTER of ours */
     char *domain;
     char *access_info;   /* P-Access-Network-Info of ours; NULL = none */
     msec_t keep_ms, no_register_ms;
@@ -30,7 +39,7 @@ struct enrol {
     bool star, outbound;
     unsigned expires;        /* Expires header or 3600 (RFC 3261 10.2.1.1) */
     int way;                 /* enum reg_way_kind */
-    const char *impi;        /* whose IMS credentials are used; NULL: the WIC's own */
+    const char *impi, *impu; /* whose IMS credentials are used; NULL: the WIC's own */
     msg_t *sent;             /* what went to the core: to take it back when the WIC is lost */
 };
 
@@ -38,6 +47,7 @@ struct grant { /* what a registrar gave */
     const sip_contact_t *contacts; /* all of this user's, as the core lists them */
     bool ours;                     /* we are the registrar: every contact as asked, at most `general` seconds */
     unsigned general;              /* of a contact without expires of its own */
+    unsigned most;                 /* seconds, whatever was granted; 0 = no such limit */
     const char *service_route, *associated; /* NULL = none */
 };
 
@@ -47,10 +57,15 @@ void enrol_free(struct enrol *p);
 char *enrol_ok(struct enrol *p, const struct grant *g);
 /* Path of this WIC's flow: "<sip:TOKEN@host:port;lr;ob>" */
 char *enrol_path(const struct enrol *p, su_home_t *home);
+char *enrol_key(struct enrol *p); /* of its first contact: what the binding is known by */
 bool enrol_is_bound(const struct enrol *p); /* on this very connection */
 
 /* --- reg.c --- */
 
+const struct reg_way *reg_way_of_binding(const struct reg *r, const struct binding *b);
+const struct reg_way *reg_way_of(const struct reg *r, const char *host); /* NULL: none */
+/* Answers and lets go of irq; lines NULL = none. */
+void reg_reply(struct reg *r, nta_incoming_t *irq, int status, const char *lines);
 void reg_drop(struct reg *r, struct binding *b, const char *why); /* forgotten; the core is told when it does not know */
 
 /* A failure of the core: counted, one line. 0 = it goes on as it is, else the status (with *lines) for the WIC. status 0:
@@ -61,3 +76,49 @@ int reg_failed(struct reg *r, sip_flow flow, const char *aor, int status, const 
 
 void relay_register(struct enrol *p, nta_incoming_t *irq);
 void relay_take_back(struct reg *r, struct binding *b); /* the core is told that the WIC is gone */
+
+/* --- regc.c: a REGISTER of ours, its challenge answered --- */
+
+struct regc;
+
+struct regc_conf { /* copied */
+    const char *aor;     /* public identity: "sip:pbx@home.example.net"; its host is the registrar's domain */
+    const char *impi, *realm;
+    const struct digest_secret *secret;
+    const char *call_id; /* the same for each REGISTER of one binding */
+    const char *contact; /* Contact value */
+    const char *path;    /* NULL = none */
+    const char *require; /* option tags besides path; NULL = none */
+    unsigned expires;
+};
+
+/* Once, with the final answer (NULL: none came; status says why); the regc is gone then. */
+typedef void regc_h(void *arg, int status, const sip_t *in);
+int regc_start(struct regc **cp, struct reg *r, const struct regc_conf *conf, regc_h *cb, void *arg);
+void regc_free(struct regc *c); /* forgets it; no callback; NULL is fine */
+void regc_free_all(struct reg *r);
+
+/* --- wauth.c: who may come in where alg asks --- */
+
+/* 0: *user is who. Else the WIC was answered and irq is gone. *left: seconds its token is good, 0 = a password. */
+int wauth_check(struct reg *r, const struct reg_way *way, nta_incoming_t *irq, const sip_t *sip, sip_flow flow, struct user *user,
+                unsigned *left);
+/* The same for a request of a registered WIC: 0, or a status with the lines for it. */
+int wauth_again(struct reg *r, const struct reg_way *way, const sip_t *sip, const struct binding *b, char *lines, size_t size);
+#define WAUTH_LINES_MAX 2048
+
+/* --- pbx.c: alg as an IP-PBX --- */
+
+struct pbx;
+
+int pbx_new(struct pbx **pp, struct reg *r, const struct reg_way *way);
+void pbx_free(struct pbx *p); /* NULL is fine */
+void pbx_tick(struct pbx *p, msec_t now);
+bool pbx_is_up(const struct pbx *p);
+void pbx_register(struct pbx *p, struct enrol *e, nta_incoming_t *irq, const struct user *user, unsigned left);
+
+/* --- third.c: alg in the name of a WIC --- */
+
+void third_register(struct enrol *e, nta_incoming_t *irq, const struct user *user, unsigned left);
+void third_free_all(struct reg *r);
+void third_take_back(struct reg *r, const struct binding *b);

@@ -1,5 +1,6 @@
 /* REGISTER and MESSAGE: passed on as they are but for what the border asks (sip-sdp: B2BUA shape, 2.3). */
 #include <stdlib.h>
+#include <strings.h>
 
 #include <utlist.h>
 
@@ -164,6 +165,21 @@ struct message {
     char *identity, *route; /* towards the core */
 };
 
+/* A WIC that logged in here has an address of its own; the core knows its identity. Privacy stays (RFC 3323). */
+static void from_identity(msg_t *msg, sip_t *sip, const char *identity)
+{
+    const char *host = sip->sip_from->a_url->url_host, *tag = sip->sip_from->a_tag;
+    sip_from_t *from;
+
+    if (host && strcasecmp(host, "anonymous.invalid") == 0)
+        return;
+    from = sip_from_make(msg_home(msg), su_sprintf(msg_home(msg), "%s%s%s", identity, tag ? ";tag=" : "", tag ? tag : ""));
+    if (from && sip->sip_from->a_display)
+        from->a_display = su_strdup(msg_home(msg), sip->sip_from->a_display);
+    if (from)
+        msg_header_replace(msg, (msg_pub_t *)sip, (msg_header_t *)sip->sip_from, (msg_header_t *)from);
+}
+
 static int message_edit(void *arg, msg_t *msg, sip_t *sip)
 {
     struct message *m = arg;
@@ -175,6 +191,7 @@ static int message_edit(void *arg, msg_t *msg, sip_t *sip)
     route_strip_from_wic(msg, sip);
     msg_remove(msg, sip, "P-Preferred-Identity");
     msg_remove(msg, sip, "Authorization"); /* a web token must not leave (RFC 8898) */
+    from_identity(msg, sip, m->identity);
     route_add(msg, sip, "P-Asserted-Identity", m->identity);
     route_add(msg, sip, "P-Charging-Vector", route_charging(msg_home(msg), m->sip->host, m->sip->name));
     if (m->route)
@@ -189,8 +206,10 @@ static int message_answer(void *arg, int status, const sip_t *in, msg_t *msg, si
     (void)status;
     (void)in;
     (void)lines;
-    if (sip && m->to == SIP_MW)
+    if (sip && m->to == SIP_MW) {
         route_strip_to_wic(msg, sip);
+        msg_remove(msg, sip, "From"); /* the WIC's own again: from its request */
+    }
     free(m->identity);
     free(m->route);
     free(m);

@@ -98,6 +98,7 @@ static int judge(struct agent *a, nta_incoming_t *irq, const sip_t *sip, sip_flo
 {
     sip_method_t method = sip->sip_request->rq_method;
     struct sip *s = a->sip;
+    char lines[2048];
     int status;
 
     if (sip->sip_to->a_tag || method == sip_method_cancel || method == sip_method_bye)
@@ -114,13 +115,11 @@ static int judge(struct agent *a, nta_incoming_t *irq, const sip_t *sip, sip_flo
         return answer_method(a, irq, sip);
     if (!s->reg)
         return answer(a, irq, 503, NULL);
-    if (a->side == SIP_W2 && !reg_by_flow(s->reg, flow)) {
+    status = a->side == SIP_W2 ? reg_admit(s->reg, sip, flow, lines, sizeof lines) : reg_route_status(s->reg, sip);
+    if (status == 403 && a->side == SIP_W2)
         count_add(&s->counts[SIP_C_UNREGISTERED], 1);
-        return answer(a, irq, 403, NULL);
-    }
-    status = a->side == SIP_MW ? reg_route_status(s->reg, sip) : 0;
     if (status)
-        return answer(a, irq, status, NULL);
+        return answer(a, irq, status, a->side == SIP_W2 && lines[0] ? lines : NULL);
     if (method == sip_method_message) {
         relay_message(a, irq, sip, flow);
         sip_wire_flush(s);

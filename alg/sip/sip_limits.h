@@ -14,6 +14,7 @@
 #define WS_OUT_MAX (2 * WS_OUT_HIGH)  /* our own answers (400, pongs) are not held back: over it the connection is cut */
 #define WS_IN_HIGH (512 * 1024)       /* bytes queued towards Sofia: stop reading from the browser */
 #define RELAYS_PER_FLOW_MAX 16        /* REGISTERs and MESSAGEs of one browser that wait for the core; more: 503 */
+#define REGC_PER_FLOW_MAX 4           /* REGISTERs of ours for one browser that wait for the core; more: 503 */
 #define REG_BINDINGS_MAX 20000        /* bindings in all */
 #define REG_PER_AOR_MAX 10            /* flows of one user */
 #define REG_IMPUS_MAX 32              /* identities kept of one P-Associated-URI */

@@ -12,7 +12,7 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS user (name TEXT NOT NULL, domain TEXT NOT NULL, impu TEXT NOT NULL, impi TEXT NOT NULL,"
     " ims_realm TEXT NOT NULL, ha1_md5 TEXT NOT NULL, ha1_sha256 TEXT NOT NULL, ims_ha1_md5 TEXT NOT NULL,"
     " ims_ha1_sha256 TEXT NOT NULL, PRIMARY KEY (domain, name)) WITHOUT ROWID;"
-    "CREATE INDEX IF NOT EXISTS user_impu ON user (impu);";
+    "CREATE INDEX IF NOT EXISTS user_impu ON user (impu); CREATE INDEX IF NOT EXISTS user_impi ON user (impi);";
 
 #define COLUMNS "name, domain, impu, impi, ims_realm, ha1_md5, ha1_sha256, ims_ha1_md5, ims_ha1_sha256"
 
@@ -87,6 +87,13 @@ int users_by_impu(struct users *u, const char *impu, struct user *out)
     struct reading g = {.out = out};
 
     return found(db_each(u->db, "SELECT " COLUMNS " FROM user WHERE impu = ? LIMIT 1", on_row, &g, "s", impu));
+}
+
+int users_by_impi(struct users *u, const char *impi, struct user *out)
+{
+    struct reading g = {.out = out};
+
+    return found(db_each(u->db, "SELECT " COLUMNS " FROM user WHERE impi = ? AND ims_ha1_md5 <> '' LIMIT 1", on_row, &g, "s", impi));
 }
 
 int users_put(struct users *u, const struct user *user)

@@ -22,6 +22,7 @@ int users_open(struct users **up, const char *path); /* -errno */
 void users_close(struct users *u);                   /* NULL is fine */
 int users_get(struct users *u, const char *name, const char *domain, struct user *out); /* 0, -ENOENT, -errno */
 int users_by_impu(struct users *u, const char *impu, struct user *out);
+int users_by_impi(struct users *u, const char *impi, struct user *out);
 int users_put(struct users *u, const struct user *user);   /* adds or replaces */
 int users_remove(struct users *u, const char *name, const char *domain); /* 0, -ENOENT */
 int users_each(struct users *u, int (*each)(void *arg, const struct user *user), void *arg);

@@ -1,0 +1,187 @@
+/* alg as an IP-PBX (TR 23.701 6.1.2.1.2 option 1): registered once for all WICs of a domain, in bulk (RFC 6140) or by its
+ * implicit set; the WICs log in here and are bound to their identities. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include <utlist.h>
+
+#include "alg/sip/reg_priv.h"
+#include "alg/users/users.h"
+#include "common/log.h"
+#include "common/rnd.h"
+
+#define BACK_OFF_MIN_MS 5000
+#define BACK_OFF_MAX_MS 300000
+
+struct pbx {
+    struct reg *reg;
+    const struct reg_way *way;
+    struct digest_secret secret;
+    struct regc *regc; /* under way */
+    char *call_id, *contact, *path, *service_route, *realm;
+    msec_t next, until, pause; /* when to ask again; registered until */
+};
+
+static int read_password(const char *file, char *out, size_t size)
+{
+    FILE *f = fopen(file, "r");
+
+    if (!f)
+        return -errno;
+    if (!fgets(out, (int)size, f))
+        out[0] = 0;
+    fclose(f);
+    out[strcspn(out, "\r\n")] = 0;
+    return out[0] ? 0 : -EINVAL;
+}
+
+int pbx_new(struct pbx **pp, struct reg *r, const struct reg_way *way)
+{
+    struct pbx *p = calloc(1, sizeof *p);
+    const struct sip *s = r->sip;
+    char password[1024], text[600], hash[DIGEST_HEX];
+    const char *host = strchr(way->pilot, '@');
+    const char *user = strncmp(way->pilot, "sip:", 4) ? way->pilot : way->pilot + 4;
+    int err = p ? read_password(way->password_file, password, sizeof password) : -ENOMEM;
+
+    if (!p)
+        return err;
+    p->reg = r;
+    p->way = way;
+    if (err)
+        log_error("reg", "msg=\"no password of the pilot\" file=%s why=\"%s\"", way->password_file, strerror(-err));
+    p->realm = strdup(host ? host + 1 : r->domain);
+    if (!err && p->realm)
+        err = digest_secret_make(&p->secret, way->impi, p->realm, password);
+    digest_forget(password, sizeof password);
+    digest_seal(hash, r->key.k, sizeof r->key.k, way->pilot);
+    snprintf(text, sizeof text, "pbx-%.24s", hash);
+    p->call_id = strdup(text);
+    if (way->bulk) /* RFC 6140 5.1: no user part, all numbers behind it */
+        snprintf(text, sizeof text, "<sip:%s:%u;bnc>", s->host, s->port);
+    else
+        snprintf(text, sizeof text, "<sip:%.*s@%s:%u>", (int)strcspn(user, "@"), user, s->host, s->port);
+    p->contact = strdup(text);
+    snprintf(text, sizeof text, "<sip:pbx@%s:%u;lr>", s->host, s->port);
+    p->path = strdup(text);
+    if (!err && (!p->call_id || !p->contact || !p->path || !p->realm))
+        err = -ENOMEM;
+    if (err)
+        pbx_free(p);
+    else
+        *pp = p;
+    return err;
+}
+
+void pbx_free(struct pbx *p)
+{
+    if (!p)
+        return;
+    regc_free(p->regc);
+    digest_forget(&p->secret, sizeof p->secret);
+    free(p->call_id);
+    free(p->contact);
+    free(p->path);
+    free(p->service_route);
+    free(p->realm);
+    free(p);
+}
+
+bool pbx_is_up(const struct pbx *p)
+{
+    return p->until > net_now_ms();
+}
+
+/* Calls of its WICs go where the core wants them from now on. */
+static void set_service_route(struct pbx *p, const sip_t *in)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    const char *value = msg_value(home, in, "Service-Route");
+    struct binding *b;
+
+    free(p->service_route);
+    p->service_route = value && strlen(value) <= SIP_VALUE_MAX ? strdup(value) : NULL;
+    DL_FOREACH(p->reg->store.list, b) {
+        if (b->way != REG_WAY_PBX || reg_way_of_binding(p->reg, b) != p->way)
+            continue;
+        free(b->service_route);
+        b->service_route = p->service_route ? strdup(p->service_route) : NULL;
+        b->pub.service_route = b->service_route;
+    }
+    su_home_deinit(home);
+}
+
+static unsigned granted(const struct pbx *p, const sip_t *in)
+{
+    unsigned least = in->sip_expires ? (unsigned)in->sip_expires->ex_delta : p->way->expires;
+    uint32_t v;
+
+    for (const sip_contact_t *m = in->sip_contact; m; m = m->m_next)
+        if (m->m_url->url_host && !strcasecmp(m->m_url->url_host, p->reg->sip->host) && m->m_expires &&
+            !sv_u32(sv_from(m->m_expires), REG_EXPIRES_MAX, &v))
+            least = v;
+    return least;
+}
+
+static void on_registered(void *arg, int status, const sip_t *in)
+{
+    struct pbx *p = arg;
+    struct reg *r = p->reg;
+    msec_t now = net_now_ms();
+    bool was_up = p->until > now;
+    unsigned expires = status == 200 && in ? granted(p, in) : 0;
+
+    p->regc = NULL;
+    if (expires) {
+        p->until = now + (msec_t)expires * 1000;
+        p->next = now + (msec_t)expires * 500; /* TS 24.229 5.1.1.4: half of it */
+        p->pause = 0;
+        set_service_route(p, in);
+        if (!was_up)
+            count_add(&r->counts[REG_C_PILOTS], 1);
+        log_info("reg", "pilot=%s msg=\"registered\" expires=%u", p->way->pilot, expires);
+        return;
+    }
+    /* RFC 5626 4.5: longer each time, and not all at once */
+    p->pause = p->pause ? (p->pause * 2 < BACK_OFF_MAX_MS ? p->pause * 2 : BACK_OFF_MAX_MS) : BACK_OFF_MIN_MS;
+    p->next = now + p->pause / 2 + rnd_u32() % (p->pause / 2);
+    count_add(&r->counts[REG_C_PILOT_FAILED], 1);
+    log_error("reg", "pilot=%s msg=\"the core did not register us\" status=%d again_ms=%llu", p->way->pilot, status,
+              (unsigned long long)(p->next - now));
+}
+
+void pbx_tick(struct pbx *p, msec_t now)
+{
+    struct regc_conf c = {
+        .aor = p->way->pilot, .impi = p->way->impi, .realm = p->realm, .secret = &p->secret, .call_id = p->call_id,
+        .contact = p->contact, .path = p->path, .require = p->way->bulk ? "gin" : NULL, .expires = p->way->expires,
+    };
+
+    if (p->until && now >= p->until) {
+        p->until = 0;
+        count_add(&p->reg->counts[REG_C_PILOTS], -1);
+        log_error("reg", "pilot=%s msg=\"registration expired: calls get 503\"", p->way->pilot);
+    }
+    if (p->regc || now < p->next)
+        return;
+    if (regc_start(&p->regc, p->reg, &c, on_registered, p))
+        on_registered(p, 503, NULL);
+}
+
+void pbx_register(struct pbx *p, struct enrol *e, nta_incoming_t *irq, const struct user *user, unsigned left)
+{
+    struct reg *r = p->reg;
+    struct grant g = {.ours = true, .general = left && left < p->way->expires ? left : p->way->expires,
+                      .service_route = p->service_route, .associated = su_sprintf(e->home, "<%s>", user->impu)};
+    char *list, *lines;
+
+    e->way = REG_WAY_PBX;
+    list = enrol_ok(e, &g);
+    lines = su_sprintf(e->home, "P-Associated-URI: %s", g.associated);
+    if (list)
+        lines = su_sprintf(e->home, "%s\r\nContact: %s", lines, list);
+    reg_reply(r, irq, 200, lines);
+    enrol_free(e);
+}
