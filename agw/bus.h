@@ -178,8 +178,8 @@ struct bus_flow { /* RTP of one (termination, stream) */
     bool bundled;               /* others ride on the same sep: told apart by mid, SSRC, payload type (RFC 9143 9.2) */
     char mid[BUS_MID];          /* a=mid; empty: none */
     uint8_t mid_ext;            /* id of urn:ietf:params:rtp-hdrext:sdes:mid; 0: none */
-    bool tell_mid;              /* mid is put into each packet that leaves, instead of other extensions: payload types do not tell
-                                   the streams of the bundle apart (RFC 9143 9.2); mid_ext 1..14, mid of 1..16 octets */
+    bool tell_mid;              /* mid is put into each packet that leaves, instead of other extensions: in a bundle that agreed on it
+                                   (RFC 9143 9.2); mid_ext 1..14, mid of 1..16 octets */
     unsigned n_fmts;            /* 0: `-`, any payload type passes */
     struct bus_fmt fmts[BUS_PTS];
     bool feedback;              /* the far end takes RTPFB and PSFB (AVPF); else they end here */

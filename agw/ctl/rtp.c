@@ -122,18 +122,6 @@ bool rtp_can_tell_mid(const struct iq_stream *m)
     return b.mid[0] && strlen(b.mid) <= 16 && b.mid_ext >= 1 && b.mid_ext <= 14;
 }
 
-static bool needs_mid(const struct stream *s)
-{
-    const struct stream *other;
-
-    DL_FOREACH(s->term->streams, other)
-    {
-        if (other != s && other->tp == s->tp && other->kind == STREAM_RTP && rtp_same_pts(&s->spec, &other->spec))
-            return true;
-    }
-    return false;
-}
-
 static bool is_bundled(const struct stream *s)
 {
     const struct stream *other;
@@ -144,6 +132,13 @@ static bool is_bundled(const struct stream *s)
             return true;
     }
     return false;
+}
+
+/* Who was told of the extension goes by it alone: Chromium drops what has no MID and an SSRC it does not know, whatever its payload
+ * type (RFC 9143 9.2). */
+static bool needs_mid(const struct stream *s)
+{
+    return is_bundled(s) && rtp_can_tell_mid(&s->spec);
 }
 
 static void flow_set(const struct stream *s, struct bus_flow *b)

@@ -40,8 +40,9 @@ export class Lab {
     this.agw = this.start('agw', agw);
     this.alg = this.start('alg', alg);
     await this.startFar(farArgs);
-    await until('alg', () => ok('http://127.0.0.1:9101/health'));
-    await until('agw', () => ok('http://127.0.0.1:9102/health'));
+    const running = (child) => { if (child.exitCode !== null) throw new Error(`${child.spawnargs[0]} ended with ${child.exitCode}`); };
+    await until('alg', () => { running(this.alg); return ok('http://127.0.0.1:9101/health'); });
+    await until('agw', () => { running(this.agw); return ok('http://127.0.0.1:9102/health'); });
   }
   async startFar(farArgs) {
     this.far = this.start('lab-far', ['--page', 'tests/lab/page', '--jssip', join(BUILD, 'jssip.js'), ...farArgs]);

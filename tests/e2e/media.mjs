@@ -57,8 +57,9 @@ export const heard = (p, hz) => p.evaluate(async ([code, f]) => {
   await new Promise((go) => setTimeout(go, 600));
   if (recorder.state === 'recording') recorder.stop();
   await stopped;
-  const sound = await new OfflineAudioContext(1, 48000, 48000).decodeAudioData(await new Blob(parts).arrayBuffer());
-  return goertzel(sound.getChannelData(0).slice(-24000), 48000, f);
+  const bytes = await new Blob(parts).arrayBuffer();
+  const sound = await new OfflineAudioContext(1, 48000, 48000).decodeAudioData(bytes).catch(() => null);
+  return sound ? goertzel(sound.getChannelData(0).slice(-24000), 48000, f) : 0; // nothing came: nothing to decode
 }, [share.toString(), hz]);
 export const hears = (p, hz) => until(`a tone of ${hz} Hz`, async () => await heard(p, hz) > 0.5, 15000);
 export const frames = (p, more = 10) => until('video frames', async () => ((await inbound(p, 'video'))?.framesDecoded ?? 0) > more, 15000);

@@ -168,7 +168,7 @@ async function register() {
     watch(session);
     if (originator === 'remote') {
       const offer = session._request.body || '';
-      const has = (kind) => new RegExp(`^m=${kind} [1-9]`, 'm').test(offer);
+      const has = (kind) => offer.split(/^(?=m=)/m).some((m) => m.startsWith(`m=${kind} `) && (!m.startsWith(`m=${kind} 0 `) || /^a=bundle-only/m.test(m)));
       session.on('peerconnection', (ev) => peer(ev.peerconnection, has('application')));
       log('note', `call from ${session.remote_identity.uri.user}: answered`);
       session.answer({ mediaConstraints: { audio: has('audio'), video: has('video') }, pcConfig: { iceServers: [] } });
