@@ -84,6 +84,7 @@ void call_free_later(struct call *call)
     }
     exch_free(call->x);
     arena_free(call->keep);
+    free(call->more);
     DL_DELETE(c->list, call);
     c->n--;
     count_add(&c->counts[CALL_C_ACTIVE], -1);

@@ -192,12 +192,12 @@ void call_change(struct call *call, struct leg *leg, struct sv body)
         leg_refuse(leg, &(struct leg_why){.status = 481});
         return;
     }
-    if (body.n == 0) {
-        answer_offerless(call, leg);
+    if (leg->out || leg->wait_ack || (body.n > 0 && (other->out || other->wait_ack))) { /* RFC 3261 14.2, sip-sdp 2.5: glare */
+        leg_refuse(leg, &(struct leg_why){.status = 491});
         return;
     }
-    if (other->out || other->wait_ack || leg->out || leg->wait_ack) { /* RFC 3261 14.2, sip-sdp 2.5: glare */
-        leg_refuse(leg, &(struct leg_why){.status = 491});
+    if (body.n == 0) {
+        answer_offerless(call, leg);
         return;
     }
     begin(call, leg, body, false);

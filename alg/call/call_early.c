@@ -2,6 +2,8 @@
  * rings; later ones, of this callee or of another that the core's fork brought, move T2 alone (sip-sdp 2.5; TS 23.228 U.2.1;
  * RFC 5009 for who is heard). */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "alg/call/call_fsm.h"
 #include "common/log.h"
@@ -13,7 +15,20 @@ static void take_gate(struct exch *x, const char *header)
     x->early_none = header && strstr(header, "inactive");
 }
 
-/* The WIC's answer goes out once; a final answer that came meanwhile is next. */
+/* What was said while the gateway was asked. true: it is asked again. */
+static bool take_more(struct call *call)
+{
+    char *body = call->more;
+    struct call_ev e = {.status = 183, .body = sv_from(body), .early = call->more_gate[0] ? call->more_gate : NULL};
+    bool taken;
+
+    call->more = NULL;
+    taken = body && call_early(call, call->won, &e);
+    free(body);
+    return taken;
+}
+
+/* The WIC's answer goes out once; what came meanwhile is next, the final answer last. */
 static void settled(struct call *call)
 {
     struct exch *x = call->x;
@@ -25,6 +40,8 @@ static void settled(struct call *call)
     if (!x->told)
         leg_progress(&call->near, 183, NULL, sdp_own_body(&call->near.own));
     x->told = true;
+    if (take_more(call))
+        return;
     if (call->has_final)
         call_answered(call, call->won, call->final);
     else if (call->fsm.state != CALL_EARLY)
@@ -97,11 +114,17 @@ static bool common(struct call *call, int ev, struct call_ev *e)
     }
 }
 
-/* While the gateway is asked: an answer is acknowledged and kept, ringing is passed on. true: that was it. */
+/* While the gateway is asked: an answer is acknowledged and kept, ringing is passed on, another description waits its turn.
+ * true: that was it. */
 static bool meanwhile(struct call *call, int ev, struct call_ev *e)
 {
     if (ev == EV_PROGRESS)
         call_progress(call, e->br, e);
+    if (ev == EV_PROGRESS && e->body.n > 0 && e->body.n <= SDP_BODY_MAX && e->status != 199) {
+        free(call->more);
+        call->more = strndup(e->body.p, e->body.n);
+        snprintf(call->more_gate, sizeof call->more_gate, "%s", e->early ? e->early : "");
+    }
     if (ev != EV_ANSWER)
         return ev == EV_PROGRESS;
     leg_confirm(e->leg, SV_NONE);

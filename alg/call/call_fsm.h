@@ -109,6 +109,8 @@ struct call {
     bool late;               /* the core's INVITE had no offer: the WIC makes it */
     struct sv final;         /* the answer came while the early media were configured; in the exchange's arena */
     bool has_final;
+    char *more;              /* so did another description, the last of them */
+    char more_gate[40];      /* its P-Early-Media */
     unsigned n_br;
     struct branch br[];
 };

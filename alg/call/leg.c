@@ -163,7 +163,9 @@ static void on_response(void *arg, struct sip_out *out, int status, const struct
     if (status < 200) {
         if (m)
             session_see(&leg->session, m);
-        if (m && !leg->up && leg->side == SIP_MW)
+        if (status == 199) /* RFC 6228: that early dialog is over */
+            leg_drop_said(leg, m);
+        else if (m && !leg->up && leg->side == SIP_MW)
             leg_keep_said(leg, m);
         if (!leg->call->established)
             leg_event(leg, EV_PROGRESS, &e);

@@ -71,6 +71,7 @@ extern const struct sip_dlg_h leg_dlg_h;
 /* --- between leg*.c --- */
 int leg_event(struct leg *leg, int ev, struct call_ev *e);
 void leg_keep_said(struct leg *leg, const struct sip_msg *m); /* a 18x, an UPDATE of an early dialog */
+void leg_drop_said(struct leg *leg, const struct sip_msg *m); /* a 199 of that dialog; m may be NULL */
 void leg_forget_said(struct leg *leg);
 int leg_send_invite(struct leg *leg);     /* re-INVITE with leg->own, whatever became of the one before */
 /* leg_timer.c */

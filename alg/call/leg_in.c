@@ -20,16 +20,18 @@ static void answer_update(struct leg *leg, struct sip_in *in)
 
 /* --- before the answer --- */
 
+static void said_free(struct leg *leg, struct leg_said *d)
+{
+    DL_DELETE(leg->said, d);
+    free(d->tag);
+    free(d->body);
+    free(d);
+}
+
 void leg_forget_said(struct leg *leg)
 {
-    struct leg_said *d, *next;
-
-    DL_FOREACH_SAFE(leg->said, d, next) {
-        DL_DELETE(leg->said, d);
-        free(d->tag);
-        free(d->body);
-        free(d);
-    }
+    while (leg->said)
+        said_free(leg, leg->said);
 }
 
 static struct leg_said *said_by(const struct leg *leg, const char *tag)
@@ -40,6 +42,15 @@ static struct leg_said *said_by(const struct leg *leg, const char *tag)
         if (!strcmp(d->tag, tag))
             return d;
     return NULL;
+}
+
+void leg_drop_said(struct leg *leg, const struct sip_msg *m)
+{
+    const char *tag = m ? sip_msg_peer_tag(m) : NULL;
+    struct leg_said *d = tag ? said_by(leg, tag) : NULL;
+
+    if (d)
+        said_free(leg, d);
 }
 
 /* How many there may be is bounded where early dialogs are (alg/sip). */
@@ -84,6 +95,10 @@ static void early_offer(struct leg *leg, struct sip_in *in, const struct sip_msg
         leg_reject(in, &(struct leg_why){.status = 491});
         return;
     }
+    if (leg->call->x && leg->call->x->n_early >= CALL_EARLY_MAX) { /* what would not be read is not agreed to */
+        leg_reject(in, &(struct leg_why){.status = 488, .warn = 399, .text = "too many descriptions before the answer"});
+        return;
+    }
     err = early_offer_answer(&leg->own, sv_from(d->body), body);
     if (err) {
         leg_reject(in, &(struct leg_why){.status = err == -EPROTO ? 488 : 500, .warn = err == -EPROTO ? 399 : 0,
@@ -113,6 +128,17 @@ static void take_offer(struct leg *leg, struct sip_in *in, const struct sip_msg 
         if (leg_event(leg, EV_REINVITE, &(struct call_ev){.body = body}))
             leg_refuse(leg, &(struct leg_why){.status = 491});
     }
+}
+
+/* RFC 6086 4.2.2: empty is fine, no package is understood. Candidates that trickle in are not needed: the gateway learns them
+ * from the checks (RFC 8840; sip-sdp 3.5). */
+static int info_status(const struct sip_msg *m)
+{
+    const char *ctype = sip_msg_ctype(m);
+
+    if (sip_msg_body(m).n == 0)
+        return 200;
+    return ctype && !strcasecmp(ctype, "application/trickle-ice-sdpfrag") ? 200 : 469;
 }
 
 static void on_request(void *arg, struct sip_dlg *d, struct sip_in *in, const struct sip_msg *m)
@@ -146,8 +172,8 @@ static void on_request(void *arg, struct sip_dlg *d, struct sip_in *in, const st
             {"Accept", "application/sdp"}, {NULL, NULL}};
 
         sip_reply(in, 200, NULL, hdrs, SV_NONE, NULL);
-    } else if (!strcmp(method, "INFO")) { /* RFC 6086 4.2.2: empty is fine, no package is understood */
-        sip_reply(in, sip_msg_body(m).n ? 469 : 200, NULL, NULL, SV_NONE, NULL);
+    } else if (!strcmp(method, "INFO")) {
+        sip_reply(in, info_status(m), NULL, NULL, SV_NONE, NULL);
     } else {
         sip_reply(in, 405, NULL, NULL, SV_NONE, NULL);
     }

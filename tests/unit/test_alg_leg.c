@@ -147,6 +147,7 @@ static void test_we_refresh(void **state)
     has(out_pending("INVITE")->headers, "Session-Expires: 1800;refresher=uac\n");
     has(out_pending("INVITE")->body, "m=message");
     /* nobody changes the call meanwhile */
+    assert_int_equal(inside(dlg_of(SIP_MW), "INVITE", NULL)->status, 491);
     assert_int_equal(inside(dlg_of(SIP_W2), "INVITE", WIC_HEAD("actpass") WIC_CHAN("0", "actpass") WIC_CHAN("2", "actpass"))->status, 491);
     answer(out_pending("INVITE"), 200, core_answer, "Session-Expires", "1800;refresher=uac");
     assert_int_equal(core_leg()->dlg->acks, 2);
@@ -471,6 +472,106 @@ static void test_early_update_then_gone(void **state)
     ended();
 }
 
+static void op_has(const char *part)
+{
+    struct op *op = op_pending();
+
+    assert_non_null(op);
+    if (op)
+        has(op->text, part);
+}
+
+/* One that comes while the gateway is being told of the 18x waits for it, and T2 has it before the 200. */
+static void test_early_update_meanwhile(void **state)
+{
+    static const char *const gates[] = {NULL, "sendrecv"};
+
+    (void)state;
+    for (unsigned near = 0; near < 2; near++) {
+        struct sip_in *in = originate_audio();
+        struct sip_out *o = out_pending("INVITE");
+
+        respond_with(o, 183, MW_HEAD MW_AUDIO("49170", "inactive"), gates[1]);
+        if (near)
+            op_ok(op_pending());
+        op_has(near ? "ADD ip/$/access" : "MOD ip/1/core");
+        assert_int_equal(update("peer", MW_HEAD MW_AUDIO("49180", "sendonly"))->status, 200);
+        assert_int_equal(update("peer", MW_HEAD MW_AUDIO("49190", "sendonly"))->status, 200);
+        respond(o, 200, NULL);
+        op_ok(op_pending());
+        if (!near)
+            op_ok(op_pending());
+        assert_false(in->answered);
+        op_has("MOD ip/1/core");
+        op_has("S1 ro R(v=0| c=IN IP4 10.20.0.99| m=audio 49190");
+        while (op_pending())
+            op_ok(op_pending());
+        assert_int_equal(in->status, 200);
+        ack(in);
+        hang_up();
+    }
+}
+
+/* As many as are read are agreed to, not more. */
+static void test_early_update_bounds(void **state)
+{
+    struct sip_in *in = originate_audio();
+    char body[512];
+    int status = 200;
+    unsigned n = 0;
+
+    (void)state;
+    early("a", MW_HEAD MW_AUDIO("49170", "inactive"));
+    for (; status == 200 && n < 100; n++) {
+        snprintf(body, sizeof body, MW_HEAD MW_AUDIO("%u", "sendonly"), 50000 + 2 * n);
+        status = update("a", body)->status;
+        while (op_pending())
+            op_ok(op_pending());
+    }
+    assert_int_equal(status, 488);
+    assert_int_equal(n, CALL_EARLY_MAX);
+    in->cancelled(in->cancelled_arg, NULL);
+    ended();
+}
+
+/* RFC 6228: what that callee said is gone with it. */
+static void test_199(void **state)
+{
+    struct sip_in *in = originate_audio();
+    struct sip_out *o = out_pending("INVITE");
+
+    (void)state;
+    early("a", MW_HEAD MW_AUDIO("49170", "inactive"));
+    early("b", MW_HEAD MW_AUDIO("49174", "sendrecv"));
+    o->cb(o->arg, o, 199, &(struct sip_msg){.method = "INVITE", .status = 199, .side = SIP_MW, .peer_tag = "a",
+                                           .body = MW_HEAD MW_AUDIO("49999", "sendrecv")});
+    assert_null(op_pending());
+    assert_int_equal(in->provisional, 183);
+    assert_int_equal(update("a", MW_HEAD MW_AUDIO("49170", "sendrecv"))->status, 491);
+    assert_int_equal(update("b", MW_HEAD MW_AUDIO("49174", "sendonly"))->status, 200);
+    in->cancelled(in->cancelled_arg, NULL);
+    ended();
+}
+
+/* Candidates that trickle in are taken note of by 200 and no more; other packages are not understood. */
+static void test_info(void **state)
+{
+    static const char frag[] = "a=mid:0\r\na=candidate:1 1 udp 2122260223 203.0.113.7 54400 typ host\r\na=end-of-candidates\r\n";
+    struct sip_in *in;
+
+    (void)state;
+    open_mo(NULL, NULL);
+    in = in_new("INFO");
+    in->dlg = dlg_of(SIP_W2);
+    in->dlg->h.request(in->dlg->h.arg, in->dlg, in, &(struct sip_msg){.method = "INFO", .body = frag, .side = SIP_W2, .flow = WIC_FLOW,
+                                                                     .to_tag = "t", .ctype = "application/trickle-ice-sdpfrag"});
+    assert_int_equal(in->status, 200);
+    assert_null(op_pending());
+    assert_int_equal(inside(dlg_of(SIP_W2), "INFO", frag)->status, 469);
+    assert_int_equal(inside(dlg_of(SIP_MW), "INFO", NULL)->status, 200);
+    hang_up();
+}
+
 static struct sip_in *terminate_qos(const char *body)
 {
     world_open(1);
@@ -518,6 +619,8 @@ int main(void)
         cmocka_unit_test(test_core_asks_nothing), cmocka_unit_test(test_glare),         cmocka_unit_test(test_glare_given_up),
         cmocka_unit_test(test_no_prack),     cmocka_unit_test(test_prack_with_offer),
         cmocka_unit_test(test_early_update), cmocka_unit_test(test_early_update_then_gone), cmocka_unit_test(test_preconditions),
+        cmocka_unit_test(test_early_update_meanwhile), cmocka_unit_test(test_early_update_bounds), cmocka_unit_test(test_199),
+        cmocka_unit_test(test_info),
     };
 
     log_init(getenv("TEST_DEBUG") ? LOG_DEBUG : LOG_ERROR);
