@@ -175,8 +175,7 @@ struct bus_flow { /* RTP of one (termination, stream) */
     bus_id id, sep;
     bool in, out;               /* Mode, as in bus_gate */
     bool video;
-    bool bundled;               /* others ride on the same sep: told apart by mid, SSRC, payload type (RFC 9143 9.2) */
-    char mid[BUS_MID];          /* a=mid; empty: none */
+    char mid[BUS_MID];          /* a=mid; empty: none. Flows of one sep are told apart by it, SSRC, payload type (RFC 9143 9.2) */
     uint8_t mid_ext;            /* id of urn:ietf:params:rtp-hdrext:sdes:mid; 0: none */
     bool tell_mid;              /* mid is put into each packet that leaves, instead of other extensions: in a bundle that agreed on it
                                    (RFC 9143 9.2); mid_ext 1..14, mid of 1..16 octets */

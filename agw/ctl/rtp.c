@@ -153,7 +153,6 @@ static void flow_set(const struct stream *s, struct bus_flow *b)
     b->opaque = stream_pass(m) != STREAM_AS_RTP;
     stream_through(s, &b->in, &b->out);
     b->video = sv_is(m->local->media->media, "video");
-    b->bundled = is_bundled(s);
     mid_set(m->local, b);
     b->tell_mid = s->tells_mid;
     if (codecs_read(m->local, &c) == 0)

@@ -71,7 +71,7 @@ static void test_example(void **state)
     assert_int_equal(flow->u.flow.n_fmts, 1);
     assert_int_equal(flow->u.flow.fmts[0].pt, 111);
     assert_non_null(flow->u.flow.counts);
-    assert_false(flow->u.flow.bundled || flow->u.flow.video);
+    assert_false(flow->u.flow.tell_mid || flow->u.flow.video);
     assert_null(worker_got(r, BUS_FLOW_JOIN));
     /* established later: iq-profile 6, message 2002 */
     assert_int_equal(
@@ -373,7 +373,7 @@ static void test_bundle(void **state)
         if (r->to_worker[i]->kind != BUS_FLOW_OPEN)
             continue;
         flow = r->to_worker[i];
-        assert_true(flow->u.flow.bundled);
+        assert_true(flow->u.flow.tell_mid);
         assert_int_equal(flow->u.flow.sep, id);
         assert_int_equal(flow->u.flow.mid_ext, 4);
         assert_string_equal(flow->u.flow.mid, flow->u.flow.video ? "1" : "0");
