@@ -91,20 +91,16 @@ bool ice_list_may(const struct ice_list *l, const struct addr *remote)
     return reach == REACH_ANY || (reach != REACH_NONE && reach == reach_of(&l->local));
 }
 
-/* Full: what has failed makes room. NULL: no room, or no address to check. */
+/* NULL: no address to check, or the list is full. No slot is used twice: whoever knows our password and forges addresses
+ * makes us check MEDIA_ICE_PAIRS of them, not more (RFC 8445 19.4.1). */
 static struct pair *pair_add(struct ice_list *l, const struct addr *remote, uint32_t priority)
 {
-    struct pair *p = NULL;
+    struct pair *p;
 
-    if (!ice_list_may(l, remote))
+    if (l->n == MEDIA_ICE_PAIRS || !ice_list_may(l, remote))
         return NULL;
-    if (l->n < MEDIA_ICE_PAIRS)
-        p = &l->pair[l->n++];
-    for (unsigned i = 0; i < l->n && !p; i++)
-        if (l->pair[i].state == PAIR_FAILED)
-            p = &l->pair[i];
-    if (p)
-        *p = (struct pair){.remote = *remote, .priority = priority};
+    p = &l->pair[l->n++];
+    *p = (struct pair){.remote = *remote, .priority = priority};
     return p;
 }
 

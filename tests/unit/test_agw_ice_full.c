@@ -1,6 +1,8 @@
 /* Full ICE and consent: two agents of ours over a network with loss, a NAT and a clock that the test owns. */
 #include "tests/fake/ice_net.h"
 
+#include "agw/media/ice_msg.h"
+
 #define HOST MEDIA_ICE_HOST_PRIORITY
 #define SRFLX ((100u << 24) | (65535u << 8) | 255u)
 
@@ -276,6 +278,43 @@ static void loopback_is_for_loopback(void **state)
     assert_int_equal(net->stray, 0);
 }
 
+/* The peer itself forges where its checks come from: each is answered once, and few are checked back. */
+static void forged_sources(void **state)
+{
+    struct ice_net *net = *state;
+    unsigned peers = 0;
+
+    both_full(net, false, true);
+    net_run(net, 500);
+    assert_connected(net);
+    net->a.requests = 0;
+    for (uint16_t port = 1; port <= 500; port++) {
+        struct ice_request r = {.names = &(struct ice_names){.ufrag = "bob0", .remote_ufrag = "alice0"}, .controlling = true};
+        uint8_t out[MEDIA_STUN_REPLY];
+        struct buf reply = buf_over(out, sizeof(out));
+        struct ice_names names = *r.names;
+        struct dgram in = {.p = net->tx.slot[0].p};
+        int res;
+
+        strcpy(names.remote_pwd, net->a.spec.pwd);
+        assert_int_equal(addr_parse(&in.src, SV("203.0.113.66"), port), 0);
+        r.names = &names;
+        r.to = &in.src;
+        net->tx.n = 0;
+        assert_int_equal(ice_send_request(&r, net->mac, &net->tx), 0);
+        in.n = net->tx.slot[0].n;
+        res = ice_input(net->a.ice, &in, &reply, net->now);
+        assert_true(res >= 0 && (res & ICE_CHECK));
+        assert_true(reply.len <= in.n);
+        peers += (res & ICE_PEER) != 0;
+        net_run(net, 100);
+    }
+    net_run(net, 60000);
+    assert_in_range(peers, 1, MEDIA_ICE_PAIRS);
+    assert_true(net->stray <= MEDIA_ICE_PAIRS * MEDIA_ICE_RC);
+    assert_connected(net); /* and the pair in use stays */
+}
+
 /* Who answers a check that nobody made, or with another password, or from another place, changes nothing. */
 static void forged_responses(void **state)
 {
@@ -387,6 +426,7 @@ int main(void)
         TEST(checks_are_paced),
         TEST(where_no_check_goes),
         TEST(loopback_is_for_loopback),
+        TEST(forged_sources),
         TEST(forged_responses),
         TEST(consent_is_asked_for),
         TEST(a_lite_agent_may_ask),
