@@ -9,25 +9,34 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/rnd.h"
 #include "tests/flow/play.h"
 
 #define STOP_MS 8000
+#define PORT_LO 10000
+#define PORT_HI 16000
 
-static uint16_t free_port(int (*open_fn)(struct addr *))
+/* A port that nobody has, UDP or TCP: below those that connections take by themselves, and those of agw's media. A
+ * candidate is tried once in a chart, since it is free again until its owner starts. */
+static uint16_t free_port(struct play *p)
 {
-    struct addr a;
-    int fd;
+    for (unsigned tries = 0; tries < PORT_HI - PORT_LO; tries++) {
+        struct addr udp, tcp;
+        int u, t;
 
-    addr_parse(&a, SV("127.0.0.1"), 0);
-    fd = open_fn(&a);
-    if (fd >= 0)
-        close(fd);
-    return addr_port(&a);
-}
-
-static int tcp(struct addr *a)
-{
-    return net_tcp_listen(a, 1);
+        p->port_at = p->port_at < PORT_LO || p->port_at >= PORT_HI ? PORT_LO : p->port_at + 1;
+        addr_parse(&udp, SV("127.0.0.1"), p->port_at);
+        tcp = udp;
+        u = net_udp(&udp);
+        t = net_tcp_listen(&tcp, 1);
+        if (u >= 0)
+            close(u);
+        if (t >= 0)
+            close(t);
+        if (u >= 0 && t >= 0)
+            return p->port_at;
+    }
+    return 0;
 }
 
 static void write_confs(const struct play *p, const char *owner, FILE *f)
@@ -94,15 +103,16 @@ int launch(struct play *p)
     char conf[256];
     int err = 0;
 
-    p->iq_agw = p->real_agw ? free_port(net_udp) : 0;
+    p->port_at = (uint16_t)(PORT_LO + rnd_u32() % (PORT_HI - PORT_LO));
+    p->iq_agw = p->real_agw ? free_port(p) : 0;
     if (p->real_alg && p->real_agw)
-        p->iq_alg = free_port(net_udp);
-    p->ops_alg = free_port(tcp);
-    p->ops_agw = free_port(tcp);
+        p->iq_alg = free_port(p);
+    p->ops_alg = free_port(p);
+    p->ops_agw = free_port(p);
     if (p->real_alg) {
-        p->iq_alg = p->iq_alg ? p->iq_alg : free_port(net_udp);
-        p->sip_alg = free_port(net_udp);
-        p->ws_alg = free_port(tcp);
+        p->iq_alg = p->iq_alg ? p->iq_alg : free_port(p);
+        p->sip_alg = free_port(p);
+        p->ws_alg = free_port(p);
         addr_parse(&p->alg_sip, SV("127.0.0.1"), p->sip_alg);
         err = conf_alg(p, conf, sizeof conf);
         p->alg_pid = err ? 0 : spawn(p, "alg", conf);

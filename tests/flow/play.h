@@ -47,6 +47,7 @@ struct play {
     /* launch.c */
     char dir[128];
     pid_t alg_pid, agw_pid;
+    uint16_t port_at; /* the last one that was tried */
     uint16_t iq_alg, iq_agw, sip_alg, sip_core, ws_alg, ops_alg, ops_agw;
 
     /* wires.c */
