@@ -55,6 +55,11 @@ int call_new(struct call **cp, struct calls *c, enum sip_side origin, unsigned n
     return 0;
 }
 
+struct leg *call_leg(struct call *call, enum sip_side side)
+{
+    return call->near.side == side ? &call->near : &call->won->leg;
+}
+
 static void on_closed(struct fsm *f)
 {
     free(f->owner);

@@ -52,6 +52,7 @@ static void finish(struct call *call)
         return;
     }
     media_forget(m, x, CHAN_GONE);
+    call->lock = x->lock && !x->quiet; /* once is enough */
     log_info("call", "%s msg=\"changed\" channels=%u rtp=%u", call->fsm.tag, call->lay->n, call->lay->n_rtp);
     leg_answer(leg, sdp_own_body(&leg->own));
     sdp_own_agree(&leg->own);
@@ -174,6 +175,29 @@ static void begin(struct call *call, struct leg *leg, struct sv body, bool quiet
     }
 }
 
+/* Its answer left the core a choice that is made here, or a line that cannot be served: it is offered what was chosen, in one
+ * more exchange that the WIC does not hear of (RFC 3264 10.2, 8.2). */
+void call_lock(struct call *call)
+{
+    const struct calls_conf *conf = &call->calls->conf;
+    struct leg *wic = call_leg(call, SIP_W2), *core = call_leg(call, SIP_MW);
+    struct exch *x;
+
+    if (core->out || core->in || core->wait_ack || core->again.t)
+        return;
+    if (exch_new(&x, SIP_W2, call->lay, &conf->policy, SDP_SETUP_NONE, call->tls_id))
+        return;
+    x->quiet = x->told = true;
+    call->x = x;
+    call->x_leg = wic;
+    if (exch_write_lock(x, &core->own) || leg_reinvite(core)) {
+        sdp_own_undo(&core->own);
+        drop(call);
+    } else {
+        fsm_to(&call->fsm, CALL_RE_OFFERED);
+    }
+}
+
 /* What the core answered to the offer that it had asked for: as if it offered that, but nobody waits for our answer. */
 void call_acked(struct call *call, struct leg *leg, struct sv body)
 {
@@ -284,7 +308,7 @@ void call_on_re_offered(struct fsm *f, int ev, void *data)
         return;
     }
     leg_confirm(e->leg, SV_NONE);
-    if (is_withdrawn(call) || exch_read_answer(call->x, e->body))
+    if (is_withdrawn(call) || exch_read_answer(call->x, e->body) || (call->x->told && call->x->gone_chans))
         break_off(call, 500);
     else
         step_reset(call);

@@ -260,6 +260,10 @@ void call_settle(struct call *call)
     to = br->n_cut ? CALL_CUT : CALL_ACTIVE;
     if (call->fsm.state != to)
         fsm_to(&call->fsm, to);
+    if (call->lock) {
+        call->lock = false;
+        call_lock(call);
+    }
 }
 
 static void on_link(struct branch *br, uint16_t stream, bool lost)

@@ -104,6 +104,7 @@ struct call {
     char tls_id[48]; /* ours: 120 bits or more (RFC 8842 4) */
     char end_text[80];
     bool established;
+    bool lock;               /* the core is asked again once the call settles */
     bool asked;              /* a 200 of ours inside the call made an offer to the core, whose answer the ACK brings */
     struct sv qos;           /* the core's offer, when it requires preconditions; in the exchange's arena */
     bool late;               /* the core's INVITE had no offer: the WIC makes it */
@@ -169,6 +170,7 @@ int call_ask_again(struct branch *br);      /* the INVITE once more, after 422. 
 void call_fail_branch(struct branch *br, int status, unsigned retry_after);
 bool call_early(struct call *call, struct branch *br, const struct call_ev *e); /* call_early.c; false: no early media in it */
 void call_late_answer(struct call *call, struct branch *br, struct sv offer);   /* call_late.c */
+void call_lock(struct call *call);         /* moves the state, or stays in CALL_ACTIVE, CALL_CUT */
 void call_acked(struct call *call, struct leg *leg, struct sv body); /* EV_ACK in CALL_ACTIVE, CALL_CUT */
 /* call_fsm.c: shared by the actions. Each of these moves the state: last statement of an action. */
 void call_end(struct call *call, const struct leg_why *why);

@@ -323,6 +323,7 @@ bool call_commit(struct call *call)
     media_forget(m, call->x, CHAN_GONE);
     sdp_own_agree(&call->near.own);
     sdp_own_agree(&call->won->leg.own);
+    call->lock = call->x->lock;
     exch_free(call->x);
     call->x = NULL;
     call->established = true;

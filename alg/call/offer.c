@@ -467,6 +467,7 @@ static int answer_ims(struct exch *x, struct sv body)
         return err;
     if (x->ims->n_lines != l->n_ims)
         return exch_refuse(x, 500, 399, "the answer has another number of m= lines");
+    x->lock = false;
     err = exch_rtp_answer_ims(x);
     if (err)
         return err;
@@ -480,6 +481,7 @@ static int answer_ims(struct exch *x, struct sv body)
         role = dc_answer_setup(x->offered[i], line->ch.setup);
         if (!line->msrp || role == SDP_SETUP_NONE ||
             !ims_is_direct(line, role == SDP_SETUP_ACTIVE ? SDP_SETUP_PASSIVE : SDP_SETUP_ACTIVE)) {
+            x->lock = x->lock || line->open;
             chan_gone(x, i);
             continue;
         }

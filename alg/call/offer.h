@@ -85,6 +85,7 @@ struct exch {
     bool moved;                    /* a matter of one side only, as an ICE restart is */
     bool early, early_up, early_none; /* before the answer only the core is heard; the WIC too; nobody (RFC 5009) */
     bool quiet;                    /* the offerer waits for no answer: its own came in an ACK */
+    bool lock;                     /* the core accepted more than can be: it is asked again with what was chosen (RFC 3264 10.2) */
     bool told;                     /* the WIC has its answer: what the core says later changes T2 alone */
     unsigned n_early;              /* descriptions that came before the answer */
     struct layout *saved;          /* before the one that is being read */
@@ -117,6 +118,8 @@ int exch_write_answer(struct exch *x, const struct media *m, struct sdp_own *own
 int exch_write_again(struct exch *x, const struct media *m, struct sdp_own *own);
 /* Our own wish when the core asks for an offer inside a call: what was said last, with every line in both directions. */
 int exch_write_wish(struct sdp_own *own);
+/* Our offer to the core of what was agreed and no more, for an exchange that begins with it. */
+int exch_write_lock(struct exch *x, struct sdp_own *own);
 unsigned exch_open(const struct exch *x); /* channels and lines that are left */
 /* Does this exchange take the line with that StreamID away, or its DTLS association? A browser closes it before it answers.
  * x may be NULL. */

@@ -250,6 +250,20 @@ int exch_rtp_offer_ims(struct exch *x)
     return err;
 }
 
+/* Of several codecs the core may send any at any time, and we chose one. Video has no such limit: all go to the WIC. */
+static bool is_ample(const struct rline *r, const struct codec_list *offered, const struct rtp_line *said)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; r->kind == RTP_AUDIO && i < said->codecs.n; i++) {
+        struct codec_list one = {.n = 1, .c = {said->codecs.c[i]}}, a, b;
+
+        codec_agree(offered, &one, r->kind, &a, &b);
+        n += codec_is_media(&a);
+    }
+    return n > 1;
+}
+
 int exch_rtp_answer_ims(struct exch *x)
 {
     struct layout *l = &x->lay;
@@ -261,13 +275,15 @@ int exch_rtp_answer_ims(struct exch *x)
 
         if (r->state == CHAN_GONE)
             continue;
-        offered = x->told ? r->codecs[SIP_W2] : x->web_rtp[i]->codecs; /* the WIC keeps to what it was told */
+        offered = x->told || !x->web_rtp[i] ? r->codecs[SIP_W2] : x->web_rtp[i]->codecs; /* the WIC keeps to what it was told */
         if (said)
             codec_agree(&offered, &said->codecs, r->kind, &web, &ims);
         if (!said || said->kind != r->kind || said->sec != r->sec[SIP_MW] || !codec_is_media(&web)) {
+            x->lock = x->lock || x->ims->lines[r->ims_line].open;
             rline_gone(x, r);
             continue;
         }
+        x->lock = x->lock || is_ample(r, &offered, said);
         x->ims_rtp[i] = said;
         r->codecs[SIP_W2] = web;
         r->codecs[SIP_MW] = ims;

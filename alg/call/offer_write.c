@@ -182,11 +182,10 @@ static bool is_direction(struct sv name)
     return false;
 }
 
-static int again_rtp(struct exch *x, struct sdp_media *md, const struct rline *r, enum sip_side to)
+static int again_rtp(struct exch *x, struct sdp_media *md, const struct rline *r, enum sip_side to, enum sdp_dir dir)
 {
     const struct codec_list *agreed = &r->codecs[to];
     struct sv fmts = codec_fmts(x->a, agreed);
-    enum sdp_dir dir = rtp_dir_answer(r->dir[to], r->dir[to == SIP_W2 ? SIP_MW : SIP_W2]);
     struct sdp_attr *at;
     int err = 0;
 
@@ -243,7 +242,7 @@ static int again_web(struct exch *x, const struct media *m, struct sdp *s)
             md->attrs = NULL;
         }
         if (!err && r)
-            err = again_rtp(x, md, r, SIP_W2);
+            err = again_rtp(x, md, r, SIP_W2, rtp_dir_answer(r->dir[SIP_W2], r->dir[SIP_MW]));
         if (!err && (r || dc))
             err = again_web_trans(x, m, md, r);
         DL_FOREACH(md->attrs, at) {
@@ -272,7 +271,7 @@ static int again_ims(struct exch *x, struct sdp *s)
 
         md->proto = x->lay.ims[k++].proto; /* the offer's (RFC 3264 6) */
         if (!err && r)
-            err = again_rtp(x, md, r, SIP_MW);
+            err = again_rtp(x, md, r, SIP_MW, rtp_dir_answer(r->dir[SIP_MW], r->dir[SIP_W2]));
         if (i < 0)
             continue;
         DL_FOREACH(md->attrs, at) {
@@ -304,6 +303,42 @@ int exch_write_again(struct exch *x, const struct media *m, struct sdp_own *own)
     addrtype = s->origin.addrtype;
     addr = s->origin.addr;
     return err ? err : sdp_own_print(own, s, addrtype, addr);
+}
+
+/* A line of Mw, as it was chosen; what was not is off. */
+static int lock_line(struct exch *x, struct sdp_media *md, unsigned k)
+{
+    const struct rline *r = rline_of(&x->lay, SIP_MW, k);
+    int i = x->lay.ims[k].chan;
+    const struct sdp_attr *setup = sdp_attr_find(md->attrs, "setup");
+
+    if (r)
+        return again_rtp(x, md, r, SIP_MW, r->dir[SIP_W2]);
+    if (i >= 0) {
+        x->offered[i] = setup ? sdp_setup_parse(setup->value) : SDP_SETUP_NONE;
+        return 0;
+    }
+    md->port = 0;
+    md->attrs = NULL;
+    return 0;
+}
+
+int exch_write_lock(struct exch *x, struct sdp_own *own)
+{
+    struct sv copy = arena_sv(x->a, sdp_own_body(own));
+    struct sdp_media *md;
+    struct sdp_err e;
+    struct sdp *s;
+    unsigned k = 0;
+    int err = copy.p ? sdp_parse(x->a, copy, SDP_SIP, &s, &e) : -ENOMEM;
+
+    if (err)
+        return err;
+    DL_FOREACH(s->media, md) {
+        if (!err && k < x->lay.n_ims)
+            err = lock_line(x, md, k++);
+    }
+    return err ? err : sdp_own_print(own, s, s->origin.addrtype, s->origin.addr);
 }
 
 int exch_write_wish(struct sdp_own *own)

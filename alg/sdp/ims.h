@@ -8,6 +8,7 @@
 
 struct ims_line {
     struct sv media, proto, fmts;
+    bool open;                /* its port is not 0 */
     bool msrp;                /* a usable m=message TCP/MSRP line; else it is refused */
     bool cema;
     bool hold;                /* c= of all zeros: keep the address known before */

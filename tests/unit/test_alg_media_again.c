@@ -270,6 +270,70 @@ static void test_channels_return_alone(void **state)
     hang_up(SIP_W2);
 }
 
+/* Of several codecs one is taken, and the core is told which (RFC 3264 10.2); the WIC hears nothing of it. */
+static void test_lock(void **state)
+{
+    static const char two[] = MW_HEAD "m=audio 49170 RTP/AVP 8 0 126\r\na=rtpmap:126 telephone-event/8000\r\n";
+    static const char one[] = MW_HEAD "m=audio 49172 RTP/AVP 8 126\r\na=rtpmap:126 telephone-event/8000\r\n";
+    static const int statuses[] = {200, 488, 491};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(statuses); i++) {
+        struct sip_in *in;
+        struct sip_out *o;
+
+        world_open(1);
+        in = establish(AUDIO_ONLY("sendrecv"), two);
+        TEXT(in->body, "RTP/SAVPF 8 126\r\n");
+        o = out_pending("INVITE");
+        assert_non_null(o);
+        assert_int_equal(o->dlg->side, SIP_MW);
+        TEXT(o->body, " 2 IN IP4", "m=audio 30000 RTP/AVP 8 126\r\n", "a=rtpmap:8 PCMA/8000\r\n", "a=sendrecv\r\n", "!opus", "!PCMU");
+        assert_int_equal(inside(dlg_of(SIP_W2), "INVITE", AUDIO_ONLY("sendonly"))->status, 491);
+        respond(o, statuses[i], statuses[i] == 200 ? one : NULL);
+        if (statuses[i] == 200) {
+            assert_int_equal(o->dlg->acks, 2);
+            OP("MOD ip/1/core/7\n S1 - R(v=0| c=IN IP4 10.20.0.99| m=audio 49172");
+            all_ok();
+        }
+        while (W.calls->list->won->leg.again.t) { /* 491: again, and again refused */
+            alarm_ring(&W.calls->list->won->leg.again);
+            respond(out_pending("INVITE"), 491, NULL);
+        }
+        assert_null(out_pending("INVITE"));
+        assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE);
+        hang_up(SIP_W2);
+    }
+    world_open(1); /* a line less than before is none that the WIC knows of */
+    establish(AUDIO_ONLY("sendrecv") W2_VIDEO("96 97 102", "actpass"), MW_HEAD "m=audio 49170 RTP/AVP 8 0\r\n" MW_VIDEO("49180"));
+    respond(out_pending("INVITE"), 200, MW_HEAD "m=audio 49170 RTP/AVP 8\r\nm=video 0 RTP/AVPF 102\r\n");
+    world_drain(false, NULL);
+    world_close();
+}
+
+/* What the core accepted and cannot be served is taken back, in its place. */
+static void test_lock_useless_line(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    in = establish(AUDIO_ONLY("sendrecv") W2_VIDEO("96 97 102", "actpass") W2_DC("2", "actpass"),
+                   CORE_AUDIO "m=video 49180 RTP/AVPF 99\r\na=rtpmap:99 H263/90000\r\n" MW_MSRP("49200", "active"));
+    TEXT(in->body, "m=video 0 ", "m=application 40020 ");
+    TEXT(out_pending("INVITE")->body, "m=audio 30000 RTP/AVP 0 126\r\n", "m=video 0 RTP/AVPF", "m=message 31000 TCP/MSRP *\r\n");
+    respond(out_pending("INVITE"), 200, CORE_AUDIO "m=video 0 RTP/AVPF 99\r\n" MW_MSRP("49200", "active"));
+    assert_null(op_pending());
+    assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE);
+    assert_int_equal(W.calls->list->lay->n, 1);
+    hang_up(SIP_MW);
+    world_open(1); /* while the WIC is gone, or the call ends */
+    establish(AUDIO_ONLY("sendrecv"), MW_HEAD "m=audio 49170 RTP/AVP 8 0\r\n");
+    calls_flow_closed(W.calls, WIC_FLOW);
+    world_drain(false, NULL);
+    world_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +345,8 @@ int main(void)
         cmocka_unit_test(test_other_profile),
         cmocka_unit_test(test_channels_return),
         cmocka_unit_test(test_channels_return_alone),
+        cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_lock_useless_line),
     };
 
     log_init(LOG_ERROR);
