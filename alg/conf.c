@@ -220,6 +220,7 @@ static const struct conf_key keys[] = {
     TEXT("sip_listen", sip_listen, "127.0.0.1:5060", conf_check_hostport, "SIP towards the core, UDP and TCP"),
     TEXT("sip_host", sip_host, "", check_host_or_none, "host in Via, Contact and Path towards the core; \"\" = that of sip_listen"),
     TEXT("next_hop", next_hop, "sip:127.0.0.1:5070;transport=udp", check_hop, "registrar and first proxy of the core"),
+    YES_NO("reg_event", reg_event, false, "subscribe to the core's registration state (RFC 3680): what it ends, ends here"),
     YES_NO("resolve_routes", resolve_routes, false, "look up Routes given by name instead of sending to next_hop"),
     LIST("ws_listen", ws_listen, "[\"127.0.0.1:8080\"]", conf_check_hostport, "WebSocket without TLS (laboratory); [] = none"),
     LIST("wss_listen", wss_listen, "[\"127.0.0.1:8443\"]", conf_check_hostport, "WebSocket with TLS; [] = none"),

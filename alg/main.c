@@ -140,7 +140,7 @@ static int sip_open(struct service *v)
     struct sip_conf s = {.host = c->sip_host, .next_hop = c->next_hop, .resolve_routes = c->resolve_routes, .name = c->mid,
                          .ws = &ws, .trace = v->alg.trace};
     struct reg_conf r = {.domain = c->home_domain, .orphan_s = (unsigned)(c->flow_recovery ? c->flow_recovery : c->orphan),
-                         .no_register_s = (unsigned)c->ws_no_register, .access_info = c->access_info, .state = v->alg.state};
+                         .no_register_s = (unsigned)c->ws_no_register, .access_info = c->access_info, .state = v->alg.state, .reg_event = c->reg_event};
     struct reg_way ways[REG_WAYS_MAX];
     int err = listens(c, &ws);
 

@@ -136,6 +136,8 @@ static void bound(struct enrol *p, struct binding *b, unsigned expires, sip_flow
     if (b->request)
         msg_destroy(b->request);
     b->request = p->sent ? msg_ref_create(p->sent) : NULL;
+    if (p->way != REG_WAY_PBX)
+        regsub_need(r, b->impu, b->service_route);
     log_info("reg", "flow=%llu aor=%s msg=\"registered\" expires=%u impu=%s", (unsigned long long)p->flow, p->aor, expires, b->impu);
     if (!old)
         return;

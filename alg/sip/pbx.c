@@ -141,6 +141,7 @@ static void on_registered(void *arg, int status, const sip_t *in)
         set_service_route(p, in);
         if (!was_up)
             count_add(&r->counts[REG_C_PILOTS], 1);
+        regsub_need(r, p->way->pilot, p->service_route);
         log_info("reg", "pilot=%s msg=\"registered\" expires=%u", p->way->pilot, expires);
         return;
     }
@@ -150,6 +151,16 @@ static void on_registered(void *arg, int status, const sip_t *in)
     count_add(&r->counts[REG_C_PILOT_FAILED], 1);
     log_error("reg", "pilot=%s msg=\"the core did not register us\" status=%d again_ms=%llu", p->way->pilot, status,
               (unsigned long long)(p->next - now));
+}
+
+void pbx_ended(struct pbx *p, bool at_once)
+{
+    if (!p->until)
+        return;
+    p->until = 0;
+    p->next = net_now_ms() + (at_once ? 0 : BACK_OFF_MAX_MS);
+    count_add(&p->reg->counts[REG_C_PILOTS], -1);
+    log_error("reg", "pilot=%s msg=\"registration ended by the core: calls get 503\"", p->way->pilot);
 }
 
 void pbx_tick(struct pbx *p, msec_t now)

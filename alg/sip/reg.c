@@ -184,6 +184,7 @@ static void on_second(uv_timer_t *timer)
             continue;
         reg_drop(r, b, now < b->expires ? "connection lost for good" : "registration expired");
     }
+    regsub_tick(r, now);
     for (unsigned i = 0; i < r->n_ways; i++)
         if (r->pbxs[i])
             pbx_tick(r->pbxs[i], now);
@@ -417,6 +418,7 @@ int reg_new(struct reg **rp, struct sip *s, const struct reg_conf *conf)
     r->sip = s;
     r->state = conf->state;
     r->users = conf->users;
+    r->reg_event = conf->reg_event;
     r->store.drop = drop_request;
     r->store.arg = r;
     r->keep_ms = (msec_t)conf->orphan_s * 1000;
@@ -459,6 +461,7 @@ void reg_free(struct reg *r)
     for (unsigned i = 0; i < r->n_ways; i++)
         pbx_free(r->pbxs[i]);
     regc_free_all(r);
+    regsub_free_all(r);
     third_free_all(r);
     login_free(r->login);
     relay_free_all(r->sip);

@@ -47,6 +47,7 @@ struct reg_conf { /* only read by reg_new */
     unsigned n_ways;
     struct users *users;    /* NULL: only REG_WAY_RELAY */
     const struct jwt_keys *tokens; /* NULL: none */
+    bool reg_event;         /* subscribe to the core's registration state (RFC 3680) */
     struct state *state;    /* NULL: bindings do not outlive this run */
     unsigned orphan_s;        /* a binding outlives its lost connection this long */
     unsigned no_register_s; /* a connection without a registration is closed (1008); 0 = never */

@@ -18,6 +18,8 @@ struct reg {
     struct pbx *pbxs[REG_WAYS_MAX]; /* by way; NULL: another kind */
     unsigned n_ways;
     struct regc *regcs;
+    struct regsub *subs;
+    bool reg_event;
     struct third *thirds; /* WICs that wait for the core */
     uint32_t cseq;       /* of the last REGISTER of ours */
     char *domain;
@@ -116,6 +118,14 @@ void pbx_free(struct pbx *p); /* NULL is fine */
 void pbx_tick(struct pbx *p, msec_t now);
 bool pbx_is_up(const struct pbx *p);
 void pbx_register(struct pbx *p, struct enrol *e, nta_incoming_t *irq, const struct user *user, unsigned left);
+
+void pbx_ended(struct pbx *p, bool at_once); /* by the core; at_once: it may register again now */
+
+/* --- regsub.c: the core's view of our registrations (RFC 3680) --- */
+
+void regsub_need(struct reg *r, const char *impu, const char *service_route); /* once for each identity */
+void regsub_tick(struct reg *r, msec_t now);
+void regsub_free_all(struct reg *r);
 
 /* --- third.c: alg in the name of a WIC --- */
 

@@ -1,0 +1,249 @@
+/* Subscriptions to the registration state of our users (RFC 3680, TS 24.229 5.2.3): when the core ends a registration, the
+ * WIC's binding ends, too. One for each public identity that has bindings or is a pilot. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include <utlist.h>
+
+#include "alg/sip/reg_priv.h"
+#include "alg/sip/reginfo.h"
+#include "alg/sip/route.h"
+#include "common/log.h"
+
+#define EXPIRES_S 600000 /* longer than any registration; the core says how long it is */
+#define AGAIN_MS 60000   /* after a refusal */
+
+struct regsub {
+    struct regsub *prev, *next;
+    struct reg *reg;
+    char *impu, *route; /* route: Service-Route of the first binding, NULL = none */
+    nta_leg_t *leg;
+    nta_outgoing_t *orq;
+    msec_t next_at;     /* to refresh or to try again */
+    bool up, versioned;
+    uint32_t version;
+};
+
+static void leg_free(struct regsub *u)
+{
+    if (u->orq)
+        nta_outgoing_destroy(u->orq);
+    if (u->leg)
+        nta_leg_destroy(u->leg); /* a NOTIFY from now on gets 481, which ends it over there (RFC 6665 4.1.3) */
+    u->orq = NULL;
+    u->leg = NULL;
+    u->up = u->versioned = false;
+}
+
+static void regsub_free(struct regsub *u)
+{
+    DL_DELETE(u->reg->subs, u);
+    leg_free(u);
+    free(u->impu);
+    free(u->route);
+    free(u);
+}
+
+void regsub_free_all(struct reg *r)
+{
+    while (r->subs)
+        regsub_free(r->subs);
+}
+
+/* --- what the core says --- */
+
+static void end_binding(struct reg *r, struct binding *b, const struct reginfo_contact *c)
+{
+    sip_flow flow = b->pub.flow;
+
+    log_info("reg", "aor=%s msg=\"ended by the core\" event=%d", b->aor, c->event);
+    count_add(&r->counts[REG_C_CORE_ENDED], 1);
+    store_del(&r->store, b);
+    /* Its calls end with the connection. deactivated: it may register again at once (RFC 3680 4.3); else its user has to. */
+    if (flow)
+        bridge_close(r->sip->bridge, flow, c->event == REGINFO_DEACTIVATED ? 1012 : 1000, "registration ended by the core");
+}
+
+static bool is_meant(const struct binding *b, const struct reginfo_contact *c)
+{
+    return c->uri[0] ? uri_same(b->contact, c->uri) : true;
+}
+
+static void apply(struct regsub *u, const struct reginfo_contact *c)
+{
+    struct reg *r = u->reg;
+    struct binding *b, *tmp;
+    msec_t until;
+
+    for (unsigned i = 0; i < r->n_ways; i++)
+        if (r->pbxs[i] && c->terminated && uri_same(r->ways[i].pilot, c->aor))
+            pbx_ended(r->pbxs[i], c->event == REGINFO_DEACTIVATED || c->event == REGINFO_EXPIRED);
+    DL_FOREACH_SAFE(r->store.list, b, tmp) {
+        if (b->way == REG_WAY_PBX || !(uri_same(b->impu, c->aor) || uri_same(b->aor, c->aor)) || !is_meant(b, c))
+            continue;
+        until = net_now_ms() + (msec_t)c->expires * 1000;
+        if (c->terminated)
+            end_binding(r, b, c);
+        else if (c->event == REGINFO_SHORTENED && until < b->expires)
+            b->expires = until;
+    }
+}
+
+static void notified(struct regsub *u, const sip_t *sip)
+{
+    struct reginfo *info = calloc(1, sizeof *info);
+    const sip_payload_t *pl = sip->sip_payload;
+    const sip_subscription_state_t *state = sip->sip_subscription_state;
+    int err = !info ? -ENOMEM : pl && pl->pl_len ? reginfo_read(info, (struct sv){pl->pl_data, pl->pl_len}) : -ENODATA;
+
+    if (err && err != -ENODATA)
+        log_warn("reg", "impu=%s msg=\"reginfo that cannot be read\" err=%d", u->impu, err);
+    if (!err && u->versioned && info->version <= u->version)
+        err = -ESTALE; /* RFC 3680 5.1: an earlier one that was late */
+    if (!err) {
+        u->version = info->version;
+        u->versioned = true;
+    }
+    for (unsigned i = 0; !err && i < info->n; i++)
+        apply(u, &info->contacts[i]);
+    free(info);
+    if (state && state->ss_substate && !strcasecmp(state->ss_substate, "terminated")) {
+        leg_free(u);
+        u->next_at = net_now_ms() + AGAIN_MS;
+    }
+}
+
+static int on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip)
+{
+    struct regsub *u = magic;
+    struct reg *r = u->reg;
+    bool notify = sip->sip_request->rq_method == sip_method_notify;
+    bool reg_event = sip->sip_event && sip->sip_event->o_type && !strcasecmp(sip->sip_event->o_type, "reg");
+
+    (void)leg;
+    sip_wire_flush(r->sip);
+    count_add(&r->sip->counts[SIP_C_IN], 1);
+    if (notify && reg_event && !nta_leg_get_rtag(u->leg) && sip->sip_from->a_tag)
+        nta_leg_rtag(u->leg, sip->sip_from->a_tag); /* before its 200 */
+    reg_reply(r, irq, !notify ? 501 : reg_event ? 200 : 489, NULL);
+    if (notify && reg_event)
+        notified(u, sip);
+    return 0;
+}
+
+/* --- asking --- */
+
+static int on_answer(void *magic, nta_outgoing_t *orq, const sip_t *sip)
+{
+    struct regsub *u = magic;
+    int status = sip ? sip->sip_status->st_status : nta_outgoing_status(orq);
+    unsigned expires;
+
+    sip_wire_flush(u->reg->sip);
+    if (status < 200)
+        return 0;
+    nta_outgoing_destroy(u->orq);
+    u->orq = NULL;
+    if (status / 100 == 2 && sip) {
+        expires = sip->sip_expires ? (unsigned)sip->sip_expires->ex_delta : 3600;
+        if (sip->sip_to->a_tag && !nta_leg_get_rtag(u->leg))
+            nta_leg_rtag(u->leg, sip->sip_to->a_tag);
+        nta_leg_client_route(u->leg, sip->sip_record_route, sip->sip_contact);
+        u->up = true;
+        u->next_at = net_now_ms() + (expires > 1200 ? (msec_t)(expires - 600) * 1000 : (msec_t)expires * 500); /* TS 24.229 5.1.1.3 */
+        return 0;
+    }
+    log_info("reg", "impu=%s msg=\"no reg event subscription\" status=%d", u->impu, status);
+    leg_free(u);
+    u->next_at = net_now_ms() + AGAIN_MS;
+    return 0;
+}
+
+static int leg_open(struct regsub *u)
+{
+    struct sip *s = u->reg->sip;
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+
+    u->leg = nta_leg_tcreate(s->agents[SIP_MW].nta, on_request, u, SIPTAG_FROM_STR(su_sprintf(home, "<sip:%s:%u>", s->host, s->port)),
+                             SIPTAG_TO_STR(su_sprintf(home, "<%s>", u->impu)), TAG_END());
+    su_home_deinit(home);
+    return u->leg && nta_leg_tag(u->leg, NULL) ? 0 : -ENOMEM;
+}
+
+static void subscribe(struct regsub *u)
+{
+    struct reg *r = u->reg;
+    struct sip *s = r->sip;
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    sip_route_t *route = !u->up && u->route ? sip_route_make(home, u->route) : NULL;
+    char *lines = su_sprintf(home, "P-Asserted-Identity: <sip:%s:%u>\r\nP-Charging-Vector: %s", s->host, s->port,
+                             route_charging(home, s->host, r->domain));
+
+    u->next_at = net_now_ms() + AGAIN_MS;
+    if (!u->leg && leg_open(u)) {
+        leg_free(u);
+    } else {
+        u->orq = nta_outgoing_tcreate(u->leg, on_answer, u, u->up ? dlg_hop(s, u->leg) : out_hop(s, route ? route->r_url : NULL),
+                                      SIP_METHOD_SUBSCRIBE, u->up ? NULL : (url_string_t *)u->impu, TAG_IF(route, SIPTAG_ROUTE(route)),
+                                      SIPTAG_CONTACT_STR(su_sprintf(home, "<sip:%s:%u>", s->host, s->port)), SIPTAG_EVENT_STR("reg"),
+                                      SIPTAG_ACCEPT_STR("application/reginfo+xml"),
+                                      SIPTAG_EXPIRES_STR(su_sprintf(home, "%u", EXPIRES_S)), SIPTAG_USER_AGENT_STR(s->agent_name),
+                                      SIPTAG_HEADER_STR(lines), TAG_END());
+        if (u->orq)
+            sip_wire_sent(s, SIP_MW, u->orq, NULL);
+    }
+    su_home_deinit(home);
+    sip_wire_flush(s);
+}
+
+void regsub_need(struct reg *r, const char *impu, const char *service_route)
+{
+    struct regsub *u;
+
+    if (!r->reg_event)
+        return;
+    DL_FOREACH(r->subs, u)
+        if (uri_same(u->impu, impu))
+            return;
+    u = calloc(1, sizeof *u);
+    if (!u)
+        return;
+    u->reg = r;
+    u->impu = strdup(impu);
+    u->route = service_route ? strdup(service_route) : NULL;
+    DL_APPEND(r->subs, u);
+    if (!u->impu || (service_route && !u->route))
+        regsub_free(u);
+    else
+        subscribe(u);
+}
+
+static bool is_needed(const struct regsub *u)
+{
+    const struct reg *r = u->reg;
+    const struct binding *b;
+
+    for (unsigned i = 0; i < r->n_ways; i++)
+        if (r->pbxs[i] && uri_same(r->ways[i].pilot, u->impu))
+            return true;
+    DL_FOREACH(r->store.list, b)
+        if (uri_same(b->impu, u->impu))
+            return true;
+    return false;
+}
+
+void regsub_tick(struct reg *r, msec_t now)
+{
+    struct regsub *u, *tmp;
+
+    DL_FOREACH_SAFE(r->subs, u, tmp) {
+        if (now < u->next_at || u->orq)
+            continue;
+        if (is_needed(u))
+            subscribe(u);
+        else
+            regsub_free(u);
+    }
+}
