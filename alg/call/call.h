@@ -11,6 +11,7 @@ struct calls_conf {
     const char *access_interface, *access_realm; /* "access", "access.example.net": ip/$/access/$, ipdc/realm */
     const char *core_interface, *core_realm;     /* "core", "core.example.net" */
     const char *home_domain;
+    bool access_v6, core_v6; /* IPv6 where we describe ourselves first; else the family of the one who did */
     bool full_ice;           /* towards WICs: the gateway checks, too (TS 23.334 6.2.17.2); else it is ICE-lite */
     bool dtls_active;        /* answer a=setup:actpass with active (the chart) or passive */
     unsigned max_calls;      /* over it: 503 with Retry-After */

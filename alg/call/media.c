@@ -70,6 +70,13 @@ int make_copy(struct make *mk, struct sdp_attr **list, const struct sdp_attr *fr
     return 0;
 }
 
+struct sv make_family(bool v6, struct sv said)
+{
+    if (said.n > 0)
+        v6 = sv_iis(said, "IP6");
+    return v6 ? SV("IP6") : SV("IP4");
+}
+
 /* A default candidate without a numeric address (mDNS, "0.0.0.0") is nothing to tell a gateway. */
 struct sv make_numeric(struct sv addrtype, struct sv addr)
 {
@@ -168,7 +175,7 @@ int media_reserve_core(struct media *m, const struct exch *x, iq_done_h *done, v
         s = core_stream(&mk, m, x->lay.ch[i].stream);
         if (s) {
             s->mode = H248_MODE_INACTIVE; /* shut until the answer is known */
-            s->local = core_sdp(&mk, SV("IP4"), SV("$"), SDP_PORT_CHOOSE, SDP_SETUP_NONE);
+            s->local = core_sdp(&mk, make_family(m->conf->core_v6, SV_NONE), SV("$"), SDP_PORT_CHOOSE, SDP_SETUP_NONE);
         }
         err = s && s->local ? 0 : -ENOMEM;
     }

@@ -38,10 +38,11 @@ static struct sdp *access_sdp(struct make *mk, struct sv addrtype, struct sv add
     return make_sdp(mk, SV("application"), addrtype, addr, port, SV("UDP/DTLS/SCTP"), SV("webrtc-datachannel"), md);
 }
 
-static struct sdp *access_local(struct make *mk, const struct exch *x)
+static struct sdp *access_local(struct make *mk, const struct media *m, const struct exch *x)
 {
+    struct sv said = x->web && x->web->dc >= 0 ? x->web->remote.t.addrtype : SV_NONE;
     struct sdp_media *md;
-    struct sdp *s = access_sdp(mk, SV("IP4"), SV("$"), SDP_PORT_CHOOSE, &md);
+    struct sdp *s = access_sdp(mk, make_family(m->conf->access_v6, said), SV("$"), SDP_PORT_CHOOSE, &md);
 
     return s && !open_attrs(mk, x, &md->attrs) ? s : NULL;
 }
@@ -268,7 +269,7 @@ static int reserve_dc(struct make *mk, struct media *m, const struct exch *x)
         return -ENOMEM;
     s1->mode = H248_MODE_INACTIVE;
     make_realm(mk, s1, m->conf->access_realm);
-    s1->local = access_local(mk, x);
+    s1->local = access_local(mk, m, x);
     put_deagg(s1, x);
     return s1->local ? put_channels(mk, x, H248_MODE_INACTIVE, true) : -ENOMEM;
 }
@@ -324,7 +325,7 @@ static int configure_dc(struct make *mk, struct media *m, const struct exch *x)
     }
     make_realm(mk, s1, m->conf->access_realm);
     if (!e->arena || (restart && !first)) {
-        s1->local = e->arena ? access_restart(mk, &e->local) : access_local(mk, x);
+        s1->local = e->arena ? access_restart(mk, &e->local) : access_local(mk, m, x);
         if (!s1->local)
             return -ENOMEM;
     }

@@ -16,6 +16,7 @@ int make_send(struct make *mk, struct media *m, int err, iq_done_h *done, void *
 struct sdp *make_sdp(struct make *mk, struct sv media, struct sv addrtype, struct sv addr, int port, struct sv proto,
                      struct sv fmts, struct sdp_media **md);
 int make_copy(struct make *mk, struct sdp_attr **list, const struct sdp_attr *from);
+struct sv make_family(bool v6, struct sv said); /* theirs when they said one, else by v6 */
 struct sv make_numeric(struct sv addrtype, struct sv addr);
 struct iq_stream *make_stream(struct make *mk, uint16_t id); /* the one of the command, or a new one; NULL: full */
 void make_realm(struct make *mk, struct iq_stream *s, const char *realm); /* of a termination that is added */

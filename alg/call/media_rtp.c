@@ -83,10 +83,11 @@ static bool is_marked(const uint64_t pts[2], const struct codec_list *l)
 
 /* --- T2 --- */
 
-static struct sdp *core_local(struct make *mk, const struct exch *x, const struct rline *r, const struct media_port *p)
+static struct sdp *core_local(struct make *mk, const struct media *m, const struct exch *x, const struct rline *r,
+                              const struct media_port *p)
 {
     const struct codec_list *codecs = &r->codecs[x->from]; /* received with the offerer's numbers */
-    struct sv addrtype = r->port[SIP_MW] ? r->addrtype[SIP_MW] : SV("IP4");
+    struct sv addrtype = make_family(m->conf->core_v6, r->port[SIP_MW] ? r->addrtype[SIP_MW] : SV_NONE);
     struct sdp_media *md;
     struct sdp *s = p ? line_sdp(mk, r, codecs, x->lay.ims[r->ims_line].proto, p->v6 ? SV("IP6") : SV("IP4"), sv_from(p->addr),
                                  p->port, &md)
@@ -123,7 +124,7 @@ int rtp_reserve_core(struct make *mk, struct media *m, const struct exch *x)
         make_realm(mk, s, m->conf->core_realm);
         s->reserved_value = r->codecs[x->from].n > 1 ? H248_ON : H248_UNSET; /* TS 23.334 8.3: codec and telephone-event */
         s->mode = p->mode = H248_MODE_INACTIVE; /* shut until the answer is known */
-        s->local = core_local(mk, x, r, NULL);
+        s->local = core_local(mk, m, x, r, NULL);
         if (!s->local)
             return -ENOMEM;
         mark(p->pts, &r->codecs[x->from]);
@@ -158,7 +159,7 @@ static int configure_core(struct make *mk, struct media *m, const struct exch *x
     if (!local)
         return 0;
     s->reserved_value = codecs->n > 1 ? H248_ON : H248_UNSET;
-    s->local = core_local(mk, x, r, p->port ? p : NULL);
+    s->local = core_local(mk, m, x, r, p->port ? p : NULL);
     mark(p->pts, codecs);
     return s->local ? 0 : -ENOMEM;
 }
@@ -237,13 +238,15 @@ static int put_local_trans(struct make *mk, const struct rline *r, const struct 
     return err;
 }
 
-static struct sdp *access_local(struct make *mk, const struct exch *x, const struct rline *r, const struct web_local *l)
+static struct sdp *access_local(struct make *mk, const struct media *m, const struct exch *x, const struct rline *r,
+                                const struct web_local *l)
 {
     const struct codec_list *codecs = &r->codecs[x->from];
-    struct sv proto = x->lay.web[r->web_line].proto;
+    const struct web_trans *t = x->web ? x->web->trans[r->web_line] : NULL;
+    struct sv proto = x->lay.web[r->web_line].proto, family = make_family(m->conf->access_v6, t ? t->addrtype : SV_NONE);
     struct sdp_media *md;
     struct sdp *s = l ? line_sdp(mk, r, codecs, proto, l->addrtype, l->addr, l->port, &md)
-                      : line_sdp(mk, r, codecs, proto, SV("IP4"), SV("$"), SDP_PORT_CHOOSE, &md);
+                      : line_sdp(mk, r, codecs, proto, family, SV("$"), SDP_PORT_CHOOSE, &md);
     int err = s ? 0 : -ENOMEM;
 
     if (!err && r->mux)
@@ -340,7 +343,7 @@ int rtp_reserve_access(struct make *mk, struct media *m, const struct exch *x)
         make_realm(mk, s, m->conf->access_realm);
         s->reserved_value = r->codecs[x->from].n > 1 ? H248_ON : H248_UNSET;
         s->mode = e->mode = H248_MODE_INACTIVE;
-        s->local = access_local(mk, x, r, NULL);
+        s->local = access_local(mk, m, x, r, NULL);
         if (!s->local)
             return -ENOMEM;
         mark(e->pts, &r->codecs[x->from]);
@@ -382,7 +385,7 @@ static int configure_access(struct make *mk, struct media *m, const struct exch 
     if (!local)
         return 0;
     s->reserved_value = codecs->n > 1 ? H248_ON : H248_UNSET;
-    s->local = access_local(mk, x, r, e->arena ? &e->local : NULL);
+    s->local = access_local(mk, m, x, r, e->arena ? &e->local : NULL);
     mark(e->pts, codecs);
     return s->local ? 0 : -ENOMEM;
 }

@@ -45,7 +45,8 @@ int exch_take_transport(struct exch *x, struct tport *tp, const struct web_trans
     enum sdp_setup role = next_role(x, tp, t, tp->certs && tp->certs != certs, &renew);
 
     if (role == SDP_SETUP_NONE)
-        return exch_refuse(x, 488, 305, tp->role == SDP_SETUP_NONE ? "a=setup fits no DTLS role" : "the DTLS association cannot be made anew");
+        return exch_refuse(x, 488, 305, tp->role == SDP_SETUP_NONE ? "a=setup fits no DTLS role"
+                                                                   : "the DTLS association cannot be made anew");
     tp->restart = tp->ufrag.n > 0 && !sv_eq(tp->ufrag, t->ufrag) && !sv_eq(tp->pwd, t->pwd);
     tp->renew = renew;
     tp->age += renew && x->from == SIP_W2; /* else our offer said which one */

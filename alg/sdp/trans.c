@@ -31,14 +31,26 @@ static bool is_fingerprint(struct sv value)
     return sdp_fingerprint_parse(value, &f) == 0 && !sv_iis(f.hash, "sha-1");
 }
 
-/* What a gateway may be told: numeric UDP candidates (no mDNS names, no port 9 of TCP active ones). */
+static bool is_known_type(struct sv type)
+{
+    static const char *const types[] = {"host", "srflx", "prflx", "relay"};
+
+    for (unsigned i = 0; i < ARRAY_LEN(types); i++) {
+        if (sv_iis(type, types[i]))
+            return true;
+    }
+    return false;
+}
+
+/* What a gateway may be told: numeric UDP candidates (no mDNS names, no port 9 of TCP active ones) of a known type. Which
+ * addresses it checks is its own business. */
 static bool is_candidate(struct sv value)
 {
     struct sdp_candidate c;
     struct addr addr;
 
-    return sdp_candidate_parse(value, &c) == 0 && sv_iis(c.transport, "udp") && c.component == 1 &&
-           addr_parse(&addr, c.addr, c.port) == 0;
+    return sdp_candidate_parse(value, &c) == 0 && sv_iis(c.transport, "udp") && c.component == 1 && c.port > 0 &&
+           is_known_type(c.type) && addr_parse(&addr, c.addr, c.port) == 0;
 }
 
 static struct sv value_of(const struct sdp *s, const struct sdp_media *m, const char *name)

@@ -413,6 +413,7 @@ static void fill(char *to, size_t size, const char *asked, bool core, unsigned p
 {
     static const struct { const char *open, *text[2]; } rows[] = { /* access, core */
         {"c=IN IP4 $", {"c=IN IP4 198.51.100.20", "c=IN IP4 10.20.0.5"}},
+        {"c=IN IP6 $", {"c=IN IP6 2001:db8::20", "c=IN IP6 fd00::5"}},
         {"a=ice-ufrag:$", {"a=ice-ufrag:uf%u", "-"}},
         {"a=ice-pwd:$", {"a=ice-pwd:pW3u7aKc0LqT5yXn9RvB%u", "-"}},
         {"a=candidate:$", {"a=candidate:1 1 udp 2130706431 198.51.100.20 %u typ host", "-"}},

@@ -1,0 +1,165 @@
+/* Both families on both sides, clients that are no browsers, and what browsers trickle (sip-sdp 3.5, 3.8). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/log.h"
+#include "tests/fake/call_steps.h"
+
+#define W6(port, addr, cand) \
+    W2_HEAD "m=audio " port " UDP/TLS/RTP/SAVPF 0 126\r\nc=IN IP6 " addr "\r\n" cand W2_ICE W2_SEC("actpass") \
+    "a=mid:0\r\na=rtcp-mux\r\na=rtpmap:126 telephone-event/8000\r\n"
+#define MW6 "v=0\r\no=ue 5 5 IN IP6 fd00::99\r\ns=-\r\nc=IN IP6 fd00::99\r\nt=0 0\r\n"
+#define CAND6 "a=candidate:2 1 udp 1686052607 2001:db8:7::1 54400 typ srflx raddr :: rport 0\r\n"
+
+/* Each side keeps its own; none hears the other's. */
+static void test_both_families(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1); /* the WIC has IPv6, the core IPv4 */
+    in = originate(W6("54400", "2001:db8:7::1", CAND6));
+    OP("ADD ip/$/core/$", "c=IN IP4 $");
+    op_ok(op_pending());
+    TEXT(out_pending("INVITE")->body, "c=IN IP4 10.20.0.5\r\n", "!2001:", "!IP6");
+    respond(out_pending("INVITE"), 200, MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    op_ok(op_pending());
+    OP("ADD ip/$/access/$", "L(v=0| c=IN IP6 $|", "R(v=0| c=IN IP6 2001:db8:7::1| m=audio 54400 ", "2001:db8:7::1 54400 typ srflx");
+    op_ok(op_pending());
+    TEXT(in->body, "IN IP6 2001:db8::20\r\ns=-", "m=audio 40002 UDP/TLS/RTP/SAVPF 0 126\r\nc=IN IP6 2001:db8::20\r\n", "!IP4", "!10.20.0");
+    ack(in);
+    hang_up(SIP_W2);
+    world_open(1); /* the other way about */
+    W.calls->conf.core_v6 = true;
+    in = originate(AUDIO_ONLY("sendrecv"));
+    OP("ADD ip/$/core/$", "c=IN IP6 $");
+    op_ok(op_pending());
+    TEXT(out_pending("INVITE")->body, " IN IP6 fd00::5\r\ns=-", "c=IN IP6 fd00::5\r\n", "!IP4");
+    respond(out_pending("INVITE"), 200, MW6 MW_AUDIO("49170", "sendrecv") "a=rtcp:50001 IN IP6 fd00::99\r\n");
+    OP("R(v=0| c=IN IP6 fd00::99| m=audio 49170", "a=rtcp:50001|");
+    all_ok();
+    TEXT(in->body, "c=IN IP4 198.51.100.20\r\n", "!IP6", "!fd00");
+    ack(in);
+    hang_up(SIP_W2);
+    world_open(1); /* the core calls: T2 has its family, whatever is configured */
+    W.calls->conf.access_v6 = true;
+    in = terminate(MW6 MW_AUDIO("49170", "sendrecv"));
+    OP("ADD ip/$/access/$", "c=IN IP6 $");
+    op_ok(op_pending());
+    TEXT(out_pending("INVITE")->body, "c=IN IP6 2001:db8::20\r\n", "!fd00");
+    respond(out_pending("INVITE"), 200, W2_ANSWER("0 126", "sendrecv"));
+    op_ok(op_pending());
+    OP("ADD ip/$/core/$", "L(v=0| c=IN IP6 $|", "R(v=0| c=IN IP6 fd00::99|");
+    op_ok(op_pending());
+    TEXT(in->body, "c=IN IP6 fd00::5\r\n", "!203.0.113");
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+/* Held the old way, with the address of neither family. */
+static void test_hold_v6(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    W.calls->conf.core_v6 = true;
+    establish(AUDIO_ONLY("sendrecv"), MW6 MW_AUDIO("49170", "sendrecv"));
+    in = inside(dlg_of(SIP_MW), "INVITE", "v=0\r\no=ue 5 6 IN IP6 fd00::99\r\ns=-\r\nc=IN IP6 ::\r\nt=0 0\r\n" MW_AUDIO("49170", "sendrecv"));
+    TEXT(out_pending("INVITE")->body, "a=sendonly\r\n");
+    respond(out_pending("INVITE"), 200, W2_ANSWER("0 126", "recvonly"));
+    OP("S1 so");
+    op_ok(op_pending());
+    OP("S1 ro", "! R(");
+    op_ok(op_pending());
+    ack(in);
+    hang_up(SIP_MW);
+}
+
+/* Channels, too. */
+static void test_channels_v6(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    W.calls->conf.core_v6 = true;
+    in = originate("v=0\r\no=- 1 2 IN IP6 ::1\r\ns=-\r\nt=0 0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP6 ::\r\n" W2_ICE
+                   W2_SEC("actpass") "a=mid:0\r\na=sctp-port:5000\r\n" WIC_CHAN("0", "actpass"));
+    OP("L(v=0| c=IN IP6 $| m=message $ TCP -|");
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, MW6 "m=message 49200 TCP/MSRP *\r\na=setup:active\r\na=msrp-cema\r\n"
+                                            "a=path:msrp://[fd00::99]:49200/jshA7we;tcp\r\n");
+    OP("R(v=0| c=IN IP6 fd00::99| m=message 49200 TCP -|");
+    op_ok(op_pending());
+    OP("L(v=0| c=IN IP6 $| m=application $", "R(v=0| c=IN IP6 ::| m=application 9 ");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+/* trickle, its end, names of mDNS and candidates of TCP: taken without a word, and none reaches the gateway or the core. */
+static void test_trickle(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    in = originate(W2_HEAD "a=ice-options:trickle ice2\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0 126\r\nc=IN IP4 0.0.0.0\r\n" W2_ICE
+                   "a=candidate:1 1 udp 2122260223 4a1b2c3d-1111-4222-8333-444455556666.local 54400 typ host\r\n"
+                   "a=candidate:3 1 tcp 1518280447 203.0.113.7 9 typ host tcptype active\r\n"
+                   "a=candidate:4 2 udp 2122260222 203.0.113.7 54401 typ host\r\na=candidate:rubbish\r\n"
+                   "a=candidate:5 1 udp 1 203.0.113.7 0 typ future\r\n"
+                   "a=end-of-candidates\r\n" W2_SEC("actpass") "a=mid:0\r\na=rtcp-mux\r\na=rtpmap:126 telephone-event/8000\r\n");
+    op_ok(op_pending());
+    TEXT(out_pending("INVITE")->body, "!trickle", "!candidate", "!ice", "!.local");
+    respond(out_pending("INVITE"), 200, MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    op_ok(op_pending());
+    OP("R(v=0| c=IN IP4 0.0.0.0| m=audio 9 ", "!.local", "!tcptype", "!54401", "!rubbish", "!future", "!end-of", "!trickle");
+    op_ok(op_pending());
+    TEXT(in->body, "a=ice-options:ice2\r\n", "!trickle", "!end-of-candidates");
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+/* SDES of a client with ICE, of IPv6, without muxed RTCP; and with a fingerprint beside its key, which then decides. */
+static void test_sdes(void **state)
+{
+    static const char key[] = "a=crypto:3 AEAD_AES_128_GCM inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJQ==\r\n";
+    char offer[2048];
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    snprintf(offer, sizeof offer, W2_HEAD "m=audio 5000 RTP/SAVPF 0 126\r\nc=IN IP6 2001:db8:7::1\r\na=rtcp:5009\r\n" W2_ICE
+             "a=rtpmap:126 telephone-event/8000\r\n%s", key);
+    in = originate(offer);
+    OP("m=audio $ RTP/AVP 0 126|", "!crypto");
+    op_ok(op_pending());
+    TEXT(out_pending("INVITE")->body, "RTP/AVP 0 126\r\n", "!crypto", "!d0Rm");
+    respond(out_pending("INVITE"), 200, MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    op_ok(op_pending());
+    OP("L(v=0| c=IN IP6 $| m=audio $ RTP/SAVPF 0 126|", "a=ice-ufrag:$|", "a=crypto:3 AEAD_AES_128_GCM inline:",
+       "R(v=0| c=IN IP6 2001:db8:7::1| m=audio 5000 RTP/SAVPF", "a=ice-ufrag:Tw7h|", "inline:d0Rm", "astuns", "!EstBNC", "!fingerprint", "! latch");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "RTP/SAVPF 0 126\r\n", "a=crypto:3 AEAD_AES_128_GCM inline:", "a=ice-ufrag:", "!d0Rm", "!fingerprint", "!setup");
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_both_families), cmocka_unit_test(test_hold_v6), cmocka_unit_test(test_channels_v6),
+        cmocka_unit_test(test_trickle),       cmocka_unit_test(test_sdes),
+    };
+
+    log_init(LOG_ERROR);
+    return cmocka_run_group_tests_name("alg/call media: clients", tests, NULL, NULL);
+}
