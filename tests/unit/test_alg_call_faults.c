@@ -11,8 +11,8 @@
 #include "tests/fake/call_media.h"
 #include "tests/fake/call_world.h"
 
-enum kind { MO, MT, MT_FORK, MO_ADD, MO_REMOVE, MT_ADD, AV_MO, AV_EARLY, AV_MT, AV_LATE, AV_BUNDLE, AV_VIDEO_W2, AV_VIDEO_MW,
-            AV_HOLD, AV_ASKED, KINDS };
+enum kind { MO, MT, MT_FORK, MO_ADD, MO_REMOVE, MT_ADD, AV_MO, AV_EARLY, AV_MT, AV_LATE, AV_BUNDLE, AV_LOCK, AV_VIDEO_W2,
+            AV_VIDEO_MW, AV_HOLD, AV_ASKED, AV_RENEW, AV_CLOSE, KINDS };
 enum fault {
     F_NONE,
     F_CANCEL,
@@ -46,6 +46,13 @@ static const char core_second[] = CORE_HEAD "m=message 0 TCP/MSRP *\r\n" CORE_LI
 
 static const char audio_core[] = MW_HEAD MW_AUDIO("49170", "sendrecv");
 static const char audio_answer[] = W2_ANSWER("0 126", "sendrecv");
+static const char audio_two[] = MW_HEAD "m=audio 49170 RTP/AVP 0 8 126\r\na=rtpmap:126 telephone-event/8000\r\n";
+static const char audio_dc[] = AUDIO_ONLY("sendrecv") W2_DC("2", "actpass");
+static const char audio_dc_gone[] = AUDIO_ONLY("sendrecv") "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\n";
+static const char audio_renewed[] =
+    W2_HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 0 126\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:NEWW\r\na=ice-pwd:newnewnewnewnewnewnewnew\r\n"
+    "a=fingerprint:sha-256 5A:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC\r\n"
+    "a=setup:actpass\r\na=mid:0\r\na=rtcp-mux\r\na=rtpmap:126 telephone-event/8000\r\n";
 
 static void begin_av(enum kind k)
 {
@@ -57,7 +64,8 @@ static void begin_av(enum kind k)
         request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .body = k == AV_LATE ? NULL : A3, .side = SIP_MW});
     else
         request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .side = SIP_W2, .flow = WIC_FLOW,
-                                 .body = k == AV_BUNDLE ? W2_MAX_BUNDLE : k == AV_MO || k == AV_EARLY ? A1 : AUDIO_ONLY("sendrecv")});
+                                 .body = k == AV_BUNDLE ? W2_MAX_BUNDLE : k == AV_MO || k == AV_EARLY ? A1
+                                         : k == AV_CLOSE ? audio_dc : AUDIO_ONLY("sendrecv")});
 }
 
 static const char *answer_av(enum kind k, const struct sip_out *o, bool changed)
@@ -68,6 +76,11 @@ static const char *answer_av(enum kind k, const struct sip_out *o, bool changed)
         return W2_HEAD W2_AUDIO("54400", "0 126", "active", "sendrecv") W2_VIDEO("102", "active");
     if (o->dlg->side == SIP_W2)
         return changed && k == AV_VIDEO_MW ? W2_ANSWER("0 126", "sendrecv") W2_VIDEO("102", "active") : audio_answer;
+    if (k == AV_LOCK)
+        return audio_two;
+    if (k == AV_CLOSE)
+        return changed ? MW_HEAD MW_AUDIO("49170", "sendrecv") "m=message 0 TCP/MSRP *\r\n"
+                       : MW_HEAD MW_AUDIO("49170", "sendrecv") MW_MSRP("49200", "active");
     if (k == AV_BUNDLE)
         return A3 MW_MSRP("49200", "active");
     if (k == AV_MO || k == AV_EARLY || (changed && k == AV_VIDEO_W2))
@@ -77,6 +90,8 @@ static const char *answer_av(enum kind k, const struct sip_out *o, bool changed)
 
 static const char *change_av(enum kind k)
 {
+    if (k == AV_RENEW || k == AV_CLOSE)
+        return k == AV_RENEW ? audio_renewed : audio_dc_gone;
     return k == AV_VIDEO_W2 ? A1 : k == AV_VIDEO_MW ? A3 : AUDIO_ONLY("sendonly");
 }
 
