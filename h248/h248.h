@@ -10,7 +10,7 @@
 /* --- limits: the one table for everything that comes from the network (see h248/README.md) --- */
 #define H248_MSG_MAX 65507        /* octets of a message (annex D.1 over UDP) */
 #define H248_TXN_MAX 10           /* transactions in a message: TS 29.334 5.10.1; more: error 413 */
-#define H248_ACTION_MAX 64        /* actions in a transaction */
+#define H248_ACTION_MAX 2048      /* actions in a transaction: a list of all contexts that just fits a message */
 #define H248_CMD_MAX 64           /* commands in an action */
 #define H248_NODE_MAX 8192        /* list nodes in a message, all kinds together */
 #define H248_ARENA_MAX (4u << 20) /* bytes of one decoded message */

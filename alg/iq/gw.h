@@ -18,6 +18,7 @@ struct gw { /* one registered gateway; user data of its assoc_peer */
     char packages[GW_PACKAGES_MAX][GW_NAME];
     unsigned n_packages;
     unsigned n_ctx;       /* contexts on it, known id or not: the load for the choice */
+    bool clearing;        /* everything there is being subtracted: no call yet */
     struct gw *prev, *next;
 };
 
@@ -54,12 +55,15 @@ struct iq_ctx *gw_ctx(struct gw *gw, uint32_t id);          /* NULL: unknown */
 void gw_lost_contexts(struct gw *gw);                        /* its Restart: every context there is gone */
 void gw_resume_releases(struct gw *gw);                      /* it is back: subtract what could not be */
 int gw_subtract_unknown(struct gw *gw, uint32_t id);         /* a context that we do not know: W-Subtract * */
+/* W-Subtract * of this context or of all; -errno: not sent. */
+int gw_subtract_all(struct gw *gw, uint32_t id, trans_reply_h *result, void *arg);
 void gw_ctx_lost(struct iq_ctx *c);
 /* mgc.c */
 void mgc_ctx_freed(struct mgc *m);                           /* one context less: stop may go on */
 /* caps.c */
 void gw_ask_packages(struct gw *gw);
 bool gw_has(const struct gw *gw, const char *package);
+bool gw_is_up(const struct gw *gw);                          /* takes calls */
 /* orphans.c */
 void gw_subtract_orphans(struct gw *gw);
 /* notify.c */

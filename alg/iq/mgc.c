@@ -21,6 +21,11 @@ const struct count_def mgc_counters[MGC_C_N] = {
                               "NOTIFY for a context that is not ours (it is subtracted)", false},
 };
 
+bool gw_is_up(const struct gw *gw)
+{
+    return assoc_peer_up(gw->peer) && !gw->clearing;
+}
+
 static void update_gateways(struct mgc *m)
 {
     int64_t n = 0;
@@ -217,7 +222,7 @@ bool mgc_ready(const struct mgc *m)
 
     DL_FOREACH(m->gws, gw)
     {
-        if (assoc_peer_up(gw->peer))
+        if (gw_is_up(gw))
             return true;
     }
     return false;

@@ -1,6 +1,7 @@
 /* Contexts that a returning gateway still holds and nobody here knows: this process was started anew, or gave them up
  * while the gateway could not be reached. AuditValue of ROOT in all contexts lists them (H.248.1 7.2.5, v2: one action
- * each); they are subtracted. */
+ * each); they are subtracted. When they are more than a message can list (error 533) and none of them is ours, all are
+ * subtracted at once; calls wait for that, or a repeat of it would take their contexts too. */
 #include <errno.h>
 
 #include "alg/iq/gw.h"
@@ -28,12 +29,24 @@ static bool all_known(const struct gw *gw)
     return true;
 }
 
+static void on_all(void *arg, enum trans_result result, const struct h248_txn *reply)
+{
+    struct gw *gw = arg;
+
+    (void)reply;
+    gw->clearing = false;
+    log_warn("iq", "gw=%s msg=\"more contexts than it can list, none of them known here: %s\"", assoc_peer_name(gw->peer),
+             result == TRANS_REPLY ? "all subtracted" : "not subtracted");
+}
+
 static void on_list(void *arg, enum trans_result result, const struct h248_txn *reply)
 {
     struct gw *gw = arg;
     const struct h248_action *ac;
     unsigned n = 0;
 
+    if (result == TRANS_REPLY && reply->error && reply->error->code == 533 && !gw->n_ctx)
+        gw->clearing = !gw_subtract_all(gw, H248_CTX_ALL, on_all, gw);
     if (result != TRANS_REPLY || !all_known(gw))
         return;
     DL_FOREACH(reply->actions, ac)

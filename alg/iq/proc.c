@@ -292,7 +292,7 @@ int iq_ctx_new(struct iq_ctx **cp, struct mgc *m, const struct iq_ctx_h *h)
 
     DL_FOREACH(m->gws, gw)
     {
-        if (assoc_peer_up(gw->peer) && (!best || gw->n_ctx < best->n_ctx))
+        if (gw_is_up(gw) && (!best || gw->n_ctx < best->n_ctx))
             best = gw;
     }
     if (!best || m->stopping)
@@ -433,8 +433,13 @@ static void on_sub_unknown(void *arg, enum trans_result result, const struct h24
         count_add(&m->counts[result == TRANS_REPLY ? MGC_C_ERRORS : MGC_C_TIMEOUTS], 1);
 }
 
-int gw_subtract_unknown(struct gw *gw, uint32_t id)
+int gw_subtract_all(struct gw *gw, uint32_t id, trans_reply_h *result, void *arg)
 {
     count_add(&gw->mgc->counts[MGC_C_SUB], 1);
-    return link_request(gw->mgc->link, gw->peer, build_sub_all, &id, on_sub_unknown, gw->mgc);
+    return link_request(gw->mgc->link, gw->peer, build_sub_all, &id, result, arg);
+}
+
+int gw_subtract_unknown(struct gw *gw, uint32_t id)
+{
+    return gw_subtract_all(gw, id, on_sub_unknown, gw->mgc);
 }
