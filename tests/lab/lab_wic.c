@@ -22,7 +22,7 @@ struct lab {
     unsigned registered, started, done, failed, delivered;
     msec_t t0;
     size_t file;
-    bool quiet, over, keep, obeys;
+    bool quiet, over, keep, holding, obeys;
     uv_pipe_t orders;
     char line[ORDER_MAX];
     size_t n_line;
@@ -96,7 +96,7 @@ static void on_next(uv_timer_t *t)
     struct lab *l = ag->lab;
 
     if (l->started >= l->calls) {
-        if (l->done >= l->calls)
+        if (l->done >= l->calls && !l->holding)
             uv_stop(&l->loop);
         return;
     }
@@ -349,7 +349,8 @@ int main(int argc, char **argv)
         printf("calls=%u failed=%u seconds=%.3f calls_per_second=%.1f\n", l.done, l.failed,
                (double)ms / 1000, ms ? (double)(l.done - l.failed) * 1000 / (double)ms : 0);
     fflush(stdout);
-    if (l.keep && !l.failed)
+    l.holding = l.keep && !l.failed;
+    if (l.holding)
         uv_run(&l.loop, UV_RUN_DEFAULT); /* until SIGTERM */
     l.over = true;
     if (l.audio)

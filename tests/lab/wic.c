@@ -456,6 +456,15 @@ static void call_over(struct wic *w, enum wic_event ev, struct sv text)
     tell(w, ev, text);
 }
 
+static void refused(struct wic *w, const struct in *m)
+{
+    struct sv retry = header(m, "Retry-After");
+    char why[160];
+
+    snprintf(why, sizeof why, "%.*s%s%.*s", SV_ARG(m->start), retry.n ? "; Retry-After: " : "", SV_ARG(retry));
+    call_over(w, WIC_FAILED, sv_from(why));
+}
+
 static void on_invite_answer(struct wic *w, const struct in *m)
 {
     struct sv contact = header(m, "Contact");
@@ -475,7 +484,7 @@ static void on_invite_answer(struct wic *w, const struct in *m)
     if (w->state != CALLING)
         return; /* a repeat of the 200 */
     if (m->status >= 300) {
-        call_over(w, WIC_FAILED, m->start);
+        refused(w, m);
         return;
     }
     w->state = UP;
