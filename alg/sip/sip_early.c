@@ -95,6 +95,15 @@ static void send_prack(struct sip_dlg *d, nta_leg_t *leg, const sip_t *sip)
         out_free(out);
 }
 
+/* RFC 6228: the callee with that tag is out; its place is free for another. The leg of the INVITE itself stays. */
+static void early_over(struct sip_dlg *d, const char *tag)
+{
+    struct sip_early *e = find(d, tag);
+
+    if (e && e->leg != d->leg)
+        early_free(d, e);
+}
+
 bool early_response(struct sip_out *out, const sip_t *sip)
 {
     bool reliable = out->side == SIP_MW && sip->sip_rseq && sip_has_feature(sip->sip_require, "100rel");
@@ -104,6 +113,11 @@ bool early_response(struct sip_out *out, const sip_t *sip)
 
     if (!sip->sip_to->a_tag) /* no dialog comes of it */
         return !reliable;
+    if (sip->sip_status->st_status == 199 && !reliable) {
+        if (!d->confirmed)
+            early_over(d, sip->sip_to->a_tag);
+        return true;
+    }
     if (!d->confirmed) {
         struct sip_early *e = early_of(d, sip);
 

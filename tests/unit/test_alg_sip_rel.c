@@ -210,6 +210,12 @@ static void test_many_forks(void **state)
     answer(r, "183 Session Progress", "more", 1);
     assert_false(core_hears(r, "PRACK", CORE_SAYS_MS));
     assert_int_equal(H.n, SIP_EARLY_MAX);
+    answer(r, "199 Early Dialog Terminated", "f3", 0); /* its place is free */
+    core_inside(r, "UPDATE", "f3", 50);
+    assert_true(core_hears(r, "SIP/2.0 481", 1000));
+    answer(r, "183 Session Progress", "late", 9);
+    want_prack(r, "late", 9);
+    answer(r, "199 Early Dialog Terminated", "nobody", 0);
     answer(r, "200 OK", "more", 0);
     turns(r, 50);
     assert_int_equal(H.status, 200);
