@@ -100,8 +100,9 @@ static void notified(struct regsub *u, const sip_t *sip)
 
     if (err && err != -ENODATA)
         log_warn("reg", "impu=%s msg=\"reginfo that cannot be read\" err=%d", u->impu, err);
-    if (!err && u->versioned && info->version <= u->version)
-        err = -ESTALE; /* RFC 3680 5.1: an earlier one that was late */
+    /* RFC 3680 5.1: an earlier one that was late. Full state of version 0 is taken: Kamailio counts nothing, and CSeq keeps the order. */
+    if (!err && u->versioned && info->version <= u->version && (info->version || !info->full))
+        err = -ESTALE;
     if (!err) {
         u->version = info->version;
         u->versioned = true;
@@ -166,7 +167,7 @@ static int leg_open(struct regsub *u)
     struct sip *s = u->reg->sip;
     su_home_t home[1] = {SU_HOME_INIT(home)};
 
-    u->leg = nta_leg_tcreate(s->agents[SIP_MW].nta, on_request, u, SIPTAG_FROM_STR(su_sprintf(home, "<sip:%s:%u>", s->host, s->port)),
+    u->leg = nta_leg_tcreate(s->agents[SIP_MW].nta, on_request, u, SIPTAG_FROM_STR(su_sprintf(home, "<sip:alg@%s:%u>", s->host, s->port)),
                              SIPTAG_TO_STR(su_sprintf(home, "<%s>", u->impu)), TAG_END());
     su_home_deinit(home);
     return u->leg && nta_leg_tag(u->leg, NULL) ? 0 : -ENOMEM;
@@ -178,7 +179,7 @@ static void subscribe(struct regsub *u)
     struct sip *s = r->sip;
     su_home_t home[1] = {SU_HOME_INIT(home)};
     sip_route_t *route = !u->up && u->route ? sip_route_make(home, u->route) : NULL;
-    char *lines = su_sprintf(home, "P-Asserted-Identity: <sip:%s:%u>\r\nP-Charging-Vector: %s", s->host, s->port,
+    char *lines = su_sprintf(home, "P-Asserted-Identity: <sip:alg@%s:%u>\r\nP-Charging-Vector: %s", s->host, s->port,
                              route_charging(home, s->host, r->domain));
 
     u->next_at = net_now_ms() + AGAIN_MS;
@@ -187,7 +188,7 @@ static void subscribe(struct regsub *u)
     } else {
         u->orq = nta_outgoing_tcreate(u->leg, on_answer, u, u->up ? dlg_hop(s, u->leg) : out_hop(s, route ? route->r_url : NULL),
                                       SIP_METHOD_SUBSCRIBE, u->up ? NULL : (url_string_t *)u->impu, TAG_IF(route, SIPTAG_ROUTE(route)),
-                                      SIPTAG_CONTACT_STR(su_sprintf(home, "<sip:%s:%u>", s->host, s->port)), SIPTAG_EVENT_STR("reg"),
+                                      SIPTAG_CONTACT_STR(su_sprintf(home, "<sip:alg@%s:%u>", s->host, s->port)), SIPTAG_EVENT_STR("reg"),
                                       SIPTAG_ACCEPT_STR("application/reginfo+xml"),
                                       SIPTAG_EXPIRES_STR(su_sprintf(home, "%u", EXPIRES_S)), SIPTAG_USER_AGENT_STR(s->agent_name),
                                       SIPTAG_HEADER_STR(lines), TAG_END());

@@ -118,7 +118,7 @@ static int nc_take(struct login *l, const char *nonce, uint32_t nc, msec_t made,
         u = calloc(1, sizeof *u);
         if (!u)
             return -ENOMEM;
-        snprintf(u->nonce, sizeof u->nonce, "%s", nonce);
+        memcpy(u->nonce, nonce, LOGIN_NONCE_LEN); /* nonce_check() measured it */
         u->made = made;
         HASH_ADD_STR(l->used, nonce, u);
     }

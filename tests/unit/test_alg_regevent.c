@@ -82,7 +82,7 @@ static void begin(struct rig *r)
     core_wait(r, "SUBSCRIBE sip:alice@home.example.net");
     assert_string_equal(header(r->last, "Event"), "reg");
     assert_string_equal(header(r->last, "Accept"), "application/reginfo+xml");
-    assert_true(strncmp(header(r->last, "P-Asserted-Identity"), "<sip:127.0.0.1:", 15) == 0);
+    assert_true(strncmp(header(r->last, "P-Asserted-Identity"), "<sip:alg@127.0.0.1:", 19) == 0);
     snprintf(sub_id, sizeof sub_id, "%s", header(r->last, "Call-ID"));
     snprintf(sub_from, sizeof sub_from, "%s", header(r->last, "From"));
     core_answer(r, "200 OK", "Contact: <sip:scscf@127.0.0.1>\r\nExpires: 600000\r\n", "");
