@@ -26,6 +26,7 @@ struct enrol *enrol_new(struct reg *r, const sip_t *sip, sip_flow flow)
     if (!p)
         return NULL;
     su_home_init(p->home);
+    DL_APPEND(r->enrols, p);
     p->reg = r;
     p->flow = flow;
     aor = *sip->sip_to->a_url;
@@ -42,6 +43,7 @@ void enrol_free(struct enrol *p)
 {
     if (!p)
         return;
+    DL_DELETE(p->reg->enrols, p);
     if (p->sent)
         msg_destroy(p->sent);
     su_home_deinit(p->home);

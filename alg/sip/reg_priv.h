@@ -18,6 +18,7 @@ struct reg {
     struct pbx *pbxs[REG_WAYS_MAX]; /* by way; NULL: another kind */
     unsigned n_ways;
     struct regc *regcs;
+    struct enrol *enrols; /* all that are under way */
     struct regsub *subs;
     bool reg_event;
     struct third *thirds; /* WICs that wait for the core */
@@ -33,6 +34,7 @@ struct reg {
 /* --- enrol.c: one REGISTER of a WIC under way --- */
 
 struct enrol {
+    struct enrol *prev, *next;
     struct reg *reg;
     sip_flow flow;
     su_home_t home[1];

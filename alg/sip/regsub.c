@@ -66,6 +66,17 @@ static void end_binding(struct reg *r, struct binding *b, const struct reginfo_c
         bridge_close(r->sip->bridge, flow, c->event == REGINFO_DEACTIVATED ? 1012 : 1000, "registration ended by the core");
 }
 
+/* What a WIC does itself its own answer settles; the NOTIFY may come before that. */
+static bool is_busy(const struct reg *r, const struct binding *b)
+{
+    const struct enrol *e;
+
+    DL_FOREACH(r->enrols, e)
+        if (e->flow == b->pub.flow && uri_same(e->aor, b->aor))
+            return true;
+    return false;
+}
+
 static bool is_meant(const struct binding *b, const struct reginfo_contact *c)
 {
     return c->uri[0] ? uri_same(b->contact, c->uri) : true;
@@ -81,7 +92,7 @@ static void apply(struct regsub *u, const struct reginfo_contact *c)
         if (r->pbxs[i] && c->terminated && uri_same(r->ways[i].pilot, c->aor))
             pbx_ended(r->pbxs[i], c->event == REGINFO_DEACTIVATED || c->event == REGINFO_EXPIRED);
     DL_FOREACH_SAFE(r->store.list, b, tmp) {
-        if (b->way == REG_WAY_PBX || !(uri_same(b->impu, c->aor) || uri_same(b->aor, c->aor)) || !is_meant(b, c))
+        if (b->way == REG_WAY_PBX || !(uri_same(b->impu, c->aor) || uri_same(b->aor, c->aor)) || !is_meant(b, c) || is_busy(r, b))
             continue;
         until = net_now_ms() + (msec_t)c->expires * 1000;
         if (c->terminated)

@@ -3,19 +3,18 @@
 # as an IP-PBX, alg in the WIC's name; over a restart of alg; and nothing of a password in what alg writes.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/component/lib.sh
-need kamailio sqlite3 node curl openssl
+need kamailio kamcmd sqlite3 node curl openssl
 lab 23500
 
 HOME_NET=home.example.net
 printf 'pbx-pass-7f3a\n' >"$TMP/pilot"
-sqlite3 "$TMP/core.db" "CREATE TABLE version (table_name VARCHAR(32), table_version INTEGER);
- INSERT INTO version VALUES ('subscriber', 7);
- CREATE TABLE subscriber (id INTEGER PRIMARY KEY, username VARCHAR(64), domain VARCHAR(64), password VARCHAR(64), ha1 VARCHAR(128), ha1b VARCHAR(128));
- INSERT INTO subscriber (username, domain, password) VALUES ('alice', '$HOME_NET', 'ims-alice-19c2'), ('pbx', '$HOME_NET', 'pbx-pass-7f3a'),
+cat /usr/share/kamailio/db_sqlite/{standard,auth_db,presence}-create.sql | sqlite3 "$TMP/core.db"
+sqlite3 "$TMP/core.db" "INSERT INTO subscriber (username, domain, password) VALUES ('alice', '$HOME_NET', 'ims-alice-19c2'), ('pbx', '$HOME_NET', 'pbx-pass-7f3a'),
   ('carol', '$HOME_NET', 'ims-carol-55d0'), ('dave', '$HOME_NET', 'ims-dave-e81b');"
 start_core() { # start_core ALGORITHM
     start core kamailio -f "$HERE/kamailio/registrar.cfg" -DD -E -m 32 -M 4 -w "$TMP" -Y "$TMP" -A "PORT=$FAR_SIP" -A "DB=\"sqlite:///$TMP/core.db\"" \
-        -A "ALGORITHM=\"$1\"" -A "DOMAIN=$HOME_NET" -A "CTL=\"unix:$TMP/ctl\""
+        -A "ALGORITHM=\"$1\"" -A "DOMAIN=$HOME_NET" -A "CTL=\"unix:$TMP/ctl\"" -A "DOMAIN_TEXT=\"$HOME_NET\"" \
+        -A "SELF=\"sip:127.0.0.1:$FAR_SIP\"" -A "SERVER=\"sip:reginfo@127.0.0.1:$FAR_SIP\""
     CORE=$PID
     until_true 10 udp_bound "$FAR_SIP" || give_up "Kamailio listens"
 }
@@ -39,8 +38,8 @@ token() { # token CLAIMS KEY: ES256
     local head body sig
     head=$(printf '{"alg":"ES256","kid":"k1"}' | b64)
     body=$(printf '%s' "$1" | b64)
-    sig=$(printf '%s.%s' "$head" "$body" | openssl dgst -sha256 -sign "$2" | openssl asn1parse -inform DER |
-        awk -F: '/INTEGER/ { v = $NF; while (length(v) < 64) v = "0" v; printf "%s", v }' | xxd -r -p | b64)
+    sig=$(printf '%b' "$(printf '%s.%s' "$head" "$body" | openssl dgst -sha256 -sign "$2" | openssl asn1parse -inform DER |
+        awk -F: '/INTEGER/ { v = $NF; while (length(v) < 64) v = "0" v; printf "%s", v }' | sed 's/../\\x&/g')" | b64)
     printf '%s.%s.%s' "$head" "$body" "$sig"
 }
 b64() { base64 -w0 | tr '+/' '-_' | tr -d '='; }
@@ -60,6 +59,7 @@ is "no password is in the store" "$(cat "$TMP"/state/users.db* | grep -acE 'wic-
 
 CONF="home_domain: $HOME_NET
 flow_recovery: 20
+reg_event: true
 access_info: IEEE-802.11
 token_keys: [{kid: k1, alg: ES256, file: $TMP/web.pub}]
 web_domains:
@@ -136,6 +136,18 @@ tell dave2 register
 says "token: as access_token=\"...\", too" dave2 'REGISTER 200 .*impu=<sip:dave@home'
 tell dave2 register 0
 says "token: out again" dave2 'REGISTER 200 contact= '
+
+# --- the core ends a registration (RFC 3680) ---
+wic_start ender USER=alice PASSWORD=ims-alice-19c2 INSTANCE=7
+HAD=$(metric "$ALG_OPS" alg_registrations)
+tell ender register
+says "reg event: another tab of the user" ender 'REGISTER 200'
+core_saw "reg event: subscribed to once for its two" 'got SUBSCRIBE to alice'
+is "reg event: only once" "$(grep -c 'got SUBSCRIBE to alice' "$TMP/core.log")" 1
+kamcmd -s "unix:$TMP/ctl" ul.rm_contact location alice "sip:alice-7@abc.invalid;transport=ws" >/dev/null
+says "reg event: the connection of what it removed is closed" ender '^close 10(00|12)'
+check "reg event: that binding is gone" until_true 3 metric_is "$ALG_OPS" alg_registrations "$HAD"
+is "reg event: the other stays" "$(grep -c '^close' "$TMP/alice.log")" 0
 
 # --- alg is killed and comes back ---
 kill -KILL "$ALG"
