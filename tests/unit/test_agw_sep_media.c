@@ -333,7 +333,7 @@ static void bundle_open(struct bundle *x, struct relay *r)
 
     x->r = r;
     r->a.sep_spec.rtp.mux = true;
-    r->a.spec.bundled = r->a.spec.feedback = r->b.spec.feedback = true;
+    r->a.spec.feedback = r->b.spec.feedback = true;
     strcpy(r->a.spec.mid, "0");
     r->a.spec.mid_ext = 9;
     r->a.spec.n_fmts = 2;
