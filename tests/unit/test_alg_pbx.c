@@ -1,0 +1,383 @@
+/* alg as a UE of the core: the pilot of an IP-PBX domain and WICs it registers in their name, against a core that does not
+ * always agree. */
+#pragma GCC diagnostic ignored "-Wunused-function" /* the rig has more than this needs */
+#include "tests/fake/sip_rig.h"
+
+#include "alg/users/digest.h"
+#include "alg/users/users.h"
+
+static char dir[] = "/tmp/test_alg_pbx.XXXXXX";
+static char pilot_file[64], users_file[64];
+
+struct both {
+    struct rig r;
+    struct users *users;
+};
+
+static void begin(struct both *w, unsigned expires)
+{
+    static struct reg_way ways[] = {
+        {.domain = "office.example.net", .kind = REG_WAY_PBX, .password = true, .token_server = "", .pilot = "sip:pbx@home.example.net",
+         .impi = "pbx@home.example.net", .password_file = pilot_file, .bulk = true},
+        {.domain = "web.example.net", .kind = REG_WAY_THIRD, .password = true, .token_server = ""},
+    };
+    struct reg_conf rc = {.domain = "home.example.net", .orphan_s = 32, .ways = ways, .n_ways = 2};
+    struct user u = {0};
+
+    ways[0].expires = expires;
+    assert_int_equal(users_open(&w->users, users_file), 0);
+    assert_int_equal(user_name(&u, "bob@office.example.net"), 0);
+    snprintf(u.impu, sizeof u.impu, "sip:2001@home.example.net");
+    assert_int_equal(digest_secret_make(&u.access, "bob", "office.example.net", "bob-secret"), 0);
+    assert_int_equal(users_put(w->users, &u), 0);
+    assert_int_equal(user_name(&u, "carol@web.example.net"), 0);
+    snprintf(u.impu, sizeof u.impu, "sip:carol@home.example.net");
+    snprintf(u.impi, sizeof u.impi, "carol@home.example.net");
+    snprintf(u.ims_realm, sizeof u.ims_realm, "home.example.net");
+    assert_int_equal(digest_secret_make(&u.access, "carol", "web.example.net", "carol-secret"), 0);
+    assert_int_equal(digest_secret_make(&u.ims, u.impi, u.ims_realm, "ims-secret"), 0);
+    assert_int_equal(users_put(w->users, &u), 0);
+    rc.users = w->users;
+    rig_start_as(&w->r, 65536, 25, &rc, 0);
+    log_init(LOG_ERROR + 1);
+}
+
+static void end(struct both *w)
+{
+    rig_stop(&w->r);
+    users_close(w->users);
+}
+
+static bool core_hears_within(struct rig *r, const char *start, unsigned ms)
+{
+    for (msec_t until = net_now_ms() + ms; net_now_ms() < until;) {
+        turn(r);
+        while (core_has(r))
+            if (!strncmp(r->last, start, strlen(start)))
+                return true;
+    }
+    return false;
+}
+
+/* One parameter of an Authorization or WWW-Authenticate value. */
+static const char *param(const char *value, const char *name)
+{
+    static char out[4][512];
+    static unsigned at;
+    char want[64];
+    const char *p;
+
+    snprintf(want, sizeof want, "%s=", name);
+    p = strstr(value, want);
+    at = (at + 1) % 4;
+    if (!p)
+        return "";
+    p += strlen(want) + (p[strlen(want)] == '"');
+    snprintf(out[at], sizeof out[at], "%.*s", (int)strcspn(p, "\","), p);
+    return out[at];
+}
+
+/* Is this the digest that the core expects? */
+static void judge_authorization(struct rig *r, const char *user, const char *password, enum digest_algo algo)
+{
+    char value[2048], want[DIGEST_HEX];
+    struct digest_secret s;
+    struct digest d = {0};
+
+    snprintf(value, sizeof value, "%s", header(r->last, "Authorization"));
+    snprintf(d.nonce, sizeof d.nonce, "%s", param(value, "nonce"));
+    snprintf(d.uri, sizeof d.uri, "%s", param(value, " uri"));
+    snprintf(d.nc, sizeof d.nc, "%s", param(value, "nc"));
+    snprintf(d.cnonce, sizeof d.cnonce, "%s", param(value, "cnonce"));
+    snprintf(d.qop, sizeof d.qop, "%s", param(value, "qop"));
+    assert_string_equal(param(value, "username"), user);
+    assert_string_equal(d.qop, "auth");
+    assert_string_equal(d.uri, "sip:home.example.net");
+    assert_int_equal(digest_secret_make(&s, user, "home.example.net", password), 0);
+    assert_int_equal(digest_response(want, algo, s.ha1[algo], &d, "REGISTER"), 0);
+    assert_string_equal(param(value, " response"), want);
+}
+
+#define ASK(algo, nonce) "WWW-Authenticate: Digest realm=\"home.example.net\", nonce=\"" nonce "\", algorithm=" algo ", qop=\"auth,auth-int\"\r\n"
+
+static void grant_pilot(struct rig *r, const char *expires)
+{
+    char more[256];
+
+    core_wait(r, "REGISTER ");
+    core_answer(r, "401 Unauthorized", ASK("MD5", "n1"), "");
+    core_wait(r, "REGISTER ");
+    snprintf(more, sizeof more, "Contact: <sip:127.0.0.1:%u;bnc>;expires=%s\r\nService-Route: <sip:orig@scscf;lr>\r\n", sip_port(r->sip), expires);
+    core_answer(r, "200 OK", more, "");
+    for (unsigned i = 0; i < 100 && !count_get(&reg_counts(r->reg)[REG_C_PILOTS]); i++)
+        turn(r);
+    assert_int_equal(count_get(&reg_counts(r->reg)[REG_C_PILOTS]), 1);
+}
+
+static void test_pilot(void **state)
+{
+    struct both w;
+    struct rig *r = &w.r;
+    char call_id[256];
+
+    (void)state;
+    begin(&w, 600);
+    core_wait(r, "REGISTER sip:home.example.net");
+    assert_non_null(strstr(header(r->last, "Contact"), ";bnc>"));
+    assert_null(strchr(header(r->last, "Contact"), '@')); /* RFC 6140 5.1: no user part */
+    assert_non_null(strstr(header(r->last, "Require"), "gin"));
+    assert_non_null(strstr(header(r->last, "Proxy-Require"), "gin"));
+    assert_string_equal(param(header(r->last, "Authorization"), "nonce"), "");
+    snprintf(call_id, sizeof call_id, "%s", header(r->last, "Call-ID"));
+    core_answer(r, "401 Unauthorized", ASK("MD5", "n1") ASK("SHA-256", "n2"), ""); /* the better one is answered */
+    core_wait(r, "REGISTER ");
+    judge_authorization(r, "pbx@home.example.net", "pilot-secret", DIGEST_SHA256);
+    assert_string_equal(header(r->last, "Call-ID"), call_id);
+    core_answer(r, "401 Unauthorized", "WWW-Authenticate: Digest realm=\"home.example.net\", nonce=\"n3\", qop=\"auth\", stale=TRUE\r\n", "");
+    core_wait(r, "REGISTER ");
+    judge_authorization(r, "pbx@home.example.net", "pilot-secret", DIGEST_MD5);
+    core_answer(r, "423 Interval Too Brief", "Min-Expires: 3600\r\n", "");
+    core_wait(r, "REGISTER ");
+    assert_string_equal(header(r->last, "Expires"), "3600");
+    core_answer(r, "200 OK", "Expires: 3600\r\n", "");
+    for (unsigned i = 0; i < 100 && !count_get(&reg_counts(r->reg)[REG_C_PILOTS]); i++)
+        turn(r);
+    assert_int_equal(count_get(&reg_counts(r->reg)[REG_C_PILOTS]), 1);
+    end(&w);
+}
+
+/* Refreshed at half of what was granted; gone when nobody answers. */
+static void test_refresh(void **state)
+{
+    struct both w;
+    msec_t since;
+
+    (void)state;
+    begin(&w, 600);
+    grant_pilot(&w.r, "4");
+    since = net_now_ms();
+    assert_true(core_hears_within(&w.r, "REGISTER ", 4000));
+    assert_in_range(net_now_ms() - since, 1800, 3200);
+    core_answer(&w.r, "403 Forbidden", "", "");
+    assert_false(core_hears_within(&w.r, "REGISTER ", 1500)); /* not at once again */
+    assert_int_equal(count_get(&reg_counts(w.r.reg)[REG_C_PILOT_FAILED]), 1);
+    core_hears_within(&w.r, "nothing", 1500);
+    assert_int_equal(count_get(&reg_counts(w.r.reg)[REG_C_PILOTS]), 0);
+    end(&w);
+}
+
+/* Challenges that cannot be answered: another realm, another algorithm, auth-int only. */
+static void test_challenges(void **state)
+{
+    static const char *const asks[] = {
+        "WWW-Authenticate: Digest realm=\"elsewhere\", nonce=\"n\", algorithm=MD5, qop=\"auth\"\r\n",
+        "WWW-Authenticate: Digest realm=\"home.example.net\", nonce=\"n\", algorithm=AKAv1-MD5, qop=\"auth\"\r\n",
+        "WWW-Authenticate: Digest realm=\"home.example.net\", nonce=\"n\", algorithm=MD5, qop=\"auth-int\"\r\n",
+        "",
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(asks); i++) {
+        struct both w;
+
+        begin(&w, 600);
+        core_wait(&w.r, "REGISTER ");
+        core_answer(&w.r, "401 Unauthorized", asks[i], "");
+        assert_false(core_hears_within(&w.r, "REGISTER ", 300));
+        assert_int_equal(count_get(&reg_counts(w.r.reg)[REG_C_PILOT_FAILED]), 1);
+        end(&w);
+    }
+}
+
+static void wic_register(struct rig *r, const char *user, const char *domain, const char *name, const char *password, const char *want)
+{
+    static unsigned cseq = 1;
+    char text[4096], auth[2048] = "", response[DIGEST_HEX];
+    struct digest_secret s;
+
+    for (unsigned round = 0; round < 2; round++) {
+        snprintf(text, sizeof text,
+                 "REGISTER sip:%s SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bKw%u\r\nMax-Forwards: 69\r\nTo: <sip:%s@%s>\r\n"
+                 "From: <sip:%s@%s>;tag=w1\r\nCall-ID: wreg\r\nCSeq: %u REGISTER\r\n"
+                 "Contact: <sip:%s@a.invalid;transport=ws>;expires=600\r\n%sContent-Length: 0\r\n\r\n",
+                 domain, cseq, user, domain, user, domain, cseq, user, auth);
+        cseq++;
+        say(r, text);
+        if (round == 1 || !password)
+            break;
+        hear_sip(r, "SIP/2.0 401");
+        assert_int_equal(digest_secret_make(&s, name, domain, password), 0);
+        struct digest d = {.nc = "00000001", .cnonce = "x", .qop = "auth"};
+        snprintf(d.nonce, sizeof d.nonce, "%s", param(header(r->text, "WWW-Authenticate"), "nonce"));
+        snprintf(d.uri, sizeof d.uri, "sip:%s", domain);
+        assert_int_equal(digest_response(response, DIGEST_MD5, s.ha1[DIGEST_MD5], &d, "REGISTER"), 0);
+        snprintf(auth, sizeof auth,
+                 "Authorization: Digest username=\"%s\", realm=\"%s\", nonce=\"%s\", uri=\"%s\", response=\"%s\", algorithm=MD5, "
+                 "cnonce=\"x\", qop=auth, nc=00000001\r\n", name, domain, d.nonce, d.uri, response);
+    }
+    if (want)
+        hear_sip(r, want);
+}
+
+static void invite_from_wic(struct rig *r, const char *branch)
+{
+    char text[1024];
+
+    snprintf(text, sizeof text,
+             "INVITE sip:x@home.example.net SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bK%s\r\nMax-Forwards: 69\r\n"
+             "To: <sip:x@home.example.net>\r\nFrom: <sip:bob@office.example.net>;tag=i1\r\nCall-ID: %s\r\nCSeq: 1 INVITE\r\n"
+             "Contact: <sip:bob@a.invalid;transport=ws>\r\nContent-Length: 0\r\n\r\n", branch, branch);
+    say(r, text);
+}
+
+/* WICs may log in while the core does not have us, but not call. */
+static void test_core_away(void **state)
+{
+    struct both w;
+
+    (void)state;
+    begin(&w, 600);
+    core_wait(&w.r, "REGISTER ");
+    core_answer(&w.r, "500 Server Error", "", "");
+    upgrade(&w.r);
+    wic_register(&w.r, "bob", "office.example.net", "bob", "bob-secret", "SIP/2.0 200");
+    assert_string_equal(header(w.r.text, "P-Associated-URI"), "<sip:2001@home.example.net>");
+    assert_non_null(strstr(header(w.r.text, "Contact"), "<sip:bob@a.invalid;transport=ws>;expires=600"));
+    invite_from_wic(&w.r, "i1");
+    hear_sip(&w.r, "SIP/2.0 503");
+    assert_string_not_equal(header(w.r.text, "Retry-After"), "");
+    assert_int_equal(w.r.requests, 0);
+    end(&w);
+}
+
+static void call(struct rig *r, const char *user, const char *more)
+{
+    static unsigned n;
+    char text[2048];
+
+    n++;
+    snprintf(text, sizeof text,
+             "INVITE sip:%s@127.0.0.1:%u SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKm%u\r\nMax-Forwards: 60\r\n%s"
+             "To: <sip:x@home.example.net>\r\nFrom: <sip:y@home.example.net>;tag=%u\r\nCall-ID: mt%u\r\nCSeq: 1 INVITE\r\n"
+             "Contact: <sip:y@127.0.0.1>\r\nContent-Length: 0\r\n\r\n", user, sip_port(r->sip), addr_port(&r->core_addr), n, more, n, n);
+    core_send(r, text);
+}
+
+static void test_routes(void **state)
+{
+    const struct reg_binding *b;
+    struct both w;
+
+    (void)state;
+    begin(&w, 600);
+    grant_pilot(&w.r, "600");
+    call(&w.r, "2001", "");
+    core_wait(&w.r, "SIP/2.0 480"); /* ours, not there */
+    upgrade(&w.r);
+    wic_register(&w.r, "bob", "office.example.net", "bob", "bob-secret", "SIP/2.0 200");
+    b = reg_by_flow(w.r.reg, 1);
+    assert_non_null(b);
+    assert_string_equal(b->service_route, "<sip:orig@scscf;lr>");
+    assert_string_equal(reg_identity(b, "sip:boss@home.example.net"), "sip:2001@home.example.net");
+    call(&w.r, "2001", "Route: <sip:pbx@127.0.0.1;lr>\r\n");
+    for (unsigned i = 0; i < 100 && !w.r.requests; i++)
+        turn(&w.r);
+    assert_int_equal(w.r.requests, 1);
+    call(&w.r, "pbx", "P-Called-Party-ID: <sip:2001@home.example.net>\r\n"); /* an implicit set */
+    for (unsigned i = 0; i < 100 && w.r.requests < 2; i++)
+        turn(&w.r);
+    assert_int_equal(w.r.requests, 2);
+    w.r.dlg = NULL;
+    end(&w);
+}
+
+static void test_refused(void **state)
+{
+    struct both w;
+
+    (void)state;
+    begin(&w, 600);
+    grant_pilot(&w.r, "600");
+    upgrade(&w.r);
+    wic_register(&w.r, "bob", "elsewhere.example.net", "bob", NULL, "SIP/2.0 403");          /* no row of the table */
+    wic_register(&w.r, "boss", "office.example.net", "bob", "bob-secret", "SIP/2.0 403");    /* another's address */
+    wic_register(&w.r, "bob", "web.example.net", "bob", "bob-secret", "SIP/2.0 401");        /* of another domain */
+    assert_int_equal(count_get(&reg_counts(w.r.reg)[REG_C_BINDINGS]), 0);
+    end(&w);
+}
+
+static void test_third(void **state)
+{
+    struct both w;
+
+    (void)state;
+    begin(&w, 600);
+    grant_pilot(&w.r, "600");
+    upgrade(&w.r);
+    wic_register(&w.r, "carol", "web.example.net", "carol", "carol-secret", NULL);
+    core_wait(&w.r, "REGISTER sip:home.example.net");
+    assert_string_equal(header(w.r.last, "To"), "<sip:carol@home.example.net>");
+    assert_non_null(strstr(header(w.r.last, "Contact"), "<sip:carol@a.invalid;transport=ws>"));
+    core_answer(&w.r, "401 Unauthorized", ASK("SHA-256", "n9"), "");
+    core_wait(&w.r, "REGISTER ");
+    judge_authorization(&w.r, "carol@home.example.net", "ims-secret", DIGEST_SHA256);
+    core_answer(&w.r, "403 Forbidden", "", "");
+    hear_sip(&w.r, "SIP/2.0 403");
+    wic_register(&w.r, "carol", "web.example.net", "carol", "carol-secret", NULL);
+    core_wait(&w.r, "REGISTER sip:home.example.net");
+    core_answer(&w.r, "504 Server Time-out", "", "");
+    hear_sip(&w.r, "SIP/2.0 504");
+    wic_register(&w.r, "carol", "web.example.net", "carol", "carol-secret", NULL);
+    core_wait(&w.r, "REGISTER sip:home.example.net");
+    close(w.r.browser); /* it does not wait for the answer */
+    w.r.browser = -1;
+    for (unsigned i = 0; i < 50 && !w.r.closed; i++)
+        turn(&w.r);
+    core_answer(&w.r, "200 OK", "Contact: <sip:carol@a.invalid;transport=ws>;expires=300\r\n", "");
+    for (unsigned i = 0; i < 100 && !count_get(&reg_counts(w.r.reg)[REG_C_BINDINGS]); i++)
+        turn(&w.r);
+    assert_int_equal(count_get(&reg_counts(w.r.reg)[REG_C_BINDINGS]), 1);
+    assert_null(reg_by_flow(w.r.reg, 1)); /* kept for its return */
+    end(&w);
+}
+
+static int set_up(void **state)
+{
+    FILE *f;
+
+    (void)state;
+    if (!mkdtemp(dir))
+        return -1;
+    snprintf(pilot_file, sizeof pilot_file, "%s/pilot", dir);
+    snprintf(users_file, sizeof users_file, "%s/users.db", dir);
+    f = fopen(pilot_file, "w");
+    if (!f)
+        return -1;
+    fputs("pilot-secret\n", f);
+    return fclose(f);
+}
+
+static int tear_down(void **state)
+{
+    static const char *const more[] = {"", "-wal", "-shm"};
+    char path[80];
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s%s", users_file, more[i]);
+        unlink(path);
+    }
+    unlink(pilot_file);
+    return rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pilot), cmocka_unit_test(test_refresh), cmocka_unit_test(test_challenges),
+        cmocka_unit_test(test_core_away), cmocka_unit_test(test_routes), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_third),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
