@@ -53,6 +53,8 @@ static void finish(struct call *call)
     }
     media_forget(m, x, CHAN_GONE);
     call->lock = x->lock && !x->quiet; /* once is enough */
+    if (exch_renews(x))
+        call->renewed = uv_now(&call->calls->alg->loop) + 1;
     log_info("call", "%s msg=\"changed\" channels=%u rtp=%u", call->fsm.tag, call->lay->n, call->lay->n_rtp);
     leg_answer(leg, sdp_own_body(&leg->own));
     sdp_own_agree(&leg->own);

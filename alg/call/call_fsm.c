@@ -285,6 +285,13 @@ static bool is_off(const struct call *call, uint16_t stream)
     return call->lay && !call->x && stream && !layout_has(call->lay, stream);
 }
 
+/* The gateway tells of the SCTP association that ended with its DTLS; the new one follows. */
+static bool is_of_old(const struct call *call, enum iq_event ev)
+{
+    return call->renewed && uv_now(&call->calls->alg->loop) + 1 - call->renewed < CALL_RENEW_MS &&
+           (ev == IQ_EV_SCTP_FAILED || ev == IQ_EV_SCTP_RELEASED || ev == IQ_EV_DTLS_RELEASED);
+}
+
 static void on_notify(void *arg, struct sv termid, const struct iq_observed *ev)
 {
     struct branch *br = arg;
@@ -293,7 +300,7 @@ static void on_notify(void *arg, struct sv termid, const struct iq_observed *ev)
 
     switch (media_event_of(ev, &reason)) {
     case MEDIA_EV_FAILED:
-        if (exch_drops(br->call->x, ev->stream) || is_off(br->call, ev->stream))
+        if (exch_drops(br->call->x, ev->stream) || is_off(br->call, ev->stream) || is_of_old(br->call, ev->event))
             break;
         log_info("call", "%s term=%.*s stream=%u msg=\"media failed\" reason=\"%s\"", br->call->fsm.tag,
                  SV_ARG(termid), ev->stream, reason);

@@ -129,7 +129,12 @@ static void test_new_certificate_of_channels(void **state)
     all_ok();
     assert_int_equal(in->status, 200);
     ack(in);
-    hang_up(SIP_W2);
+    W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/access/8"), &(struct iq_observed){.event = IQ_EV_SCTP_FAILED, .stream = 1});
+    assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE); /* it ended with the DTLS below it */
+    W.calls->list->renewed -= CALL_RENEW_MS;
+    W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/access/8"), &(struct iq_observed){.event = IQ_EV_SCTP_FAILED, .stream = 1});
+    world_drain(false, NULL);
+    world_close();
 }
 
 static void test_bundle_again(void **state)
