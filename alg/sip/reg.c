@@ -123,12 +123,12 @@ void reg_register(struct reg *r, nta_incoming_t *irq, const sip_t *sip, sip_flow
     struct enrol *p = enrol_new(r, sip, flow);
 
     const char *host = sip->sip_to->a_url->url_host;
-    const struct reg_way *way = host ? reg_way_of(r, host) : NULL;
+    const struct reg_way *way = reg_way_of(r, host ? host : "");
     struct user user;
     unsigned left = 0;
 
-    if (!p || !way || (way->kind != REG_WAY_RELAY && !is_host(host))) {
-        reg_reply(r, irq, !p ? 500 : host && !way ? 403 : 400, NULL);
+    if (!p || !way || (way->kind != REG_WAY_RELAY && (!host || !is_host(host)))) {
+        reg_reply(r, irq, !p ? 500 : !way ? 403 : 400, NULL);
         enrol_free(p);
     } else if (way->kind == REG_WAY_RELAY) {
         relay_register(p, irq);
@@ -354,6 +354,11 @@ const char *reg_identity(const struct reg_binding *pub, const char *preferred)
             return b->aor;
     }
     return b->impu;
+}
+
+const char *reg_access_info(const struct reg *r)
+{
+    return r->access_info;
 }
 
 const count_t *reg_counts(const struct reg *r)

@@ -1,0 +1,128 @@
+/* What a browser may not say to the core, and what we say of it (TS 24.229 4.4, 5.2.2, 7.2A.2; RFC 7315 5.4). */
+#pragma GCC diagnostic ignored "-Wunused-function" /* the rig has more than this needs */
+#include "tests/fake/sip_rig.h"
+
+#define CLAIMS                                                                                                              \
+    "P-Access-Network-Info: 3GPP-E-UTRAN;network-provided\r\nP-Charging-Vector: icid-value=1\r\nP-Visited-Network-ID: theirs\r\n" \
+    "Path: <sip:evil@example.net;lr>\r\nService-Route: <sip:evil@example.net;lr>\r\nP-Associated-URI: <sip:boss@h>\r\n"
+
+static void start(struct rig *r)
+{
+    static const struct reg_conf rc = {.domain = "home.example.net", .orphan_s = 32, .access_info = "IEEE-802.11"};
+
+    rig_start_as(r, 65536, 25, &rc, 0);
+    upgrade(r);
+}
+
+static unsigned times(const char *text, const char *what)
+{
+    unsigned n = 0;
+
+    for (const char *p = text; (p = strstr(p, what)); p++)
+        n++;
+    return n;
+}
+
+static void answer(struct rig *r, const char *expires)
+{
+    char more[512];
+
+    snprintf(more, sizeof more,
+             "Contact: <sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws>;+sip.instance=\"<urn:uuid:1111>\";reg-id=1;expires=%s\r\n"
+             "Service-Route: <sip:orig@scscf;lr>\r\nPath: <sip:x;lr>\r\nP-Charging-Function-Addresses: ccf=x\r\n"
+             "P-Associated-URI: <sip:alice@home.example.net>\r\n", expires);
+    core_answer(r, "200 OK", more, "");
+    hear_sip(r, "SIP/2.0 200");
+}
+
+static void test_claims(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    start(&r);
+    say(&r, REGISTER("1", CLAIMS));
+    core_wait(&r, "REGISTER ");
+    assert_int_equal(times(r.last, "P-Access-Network-Info: "), 1);
+    assert_string_equal(header(r.last, "P-Access-Network-Info"), "IEEE-802.11;network-provided");
+    assert_int_equal(times(r.last, "P-Charging-Vector: "), 1);
+    assert_non_null(strstr(header(r.last, "P-Charging-Vector"), "icid-generated-at="));
+    assert_string_equal(header(r.last, "P-Visited-Network-ID"), "\"home.example.net\"");
+    assert_int_equal(times(r.last, "Path: "), 1);
+    assert_null(strstr(r.last, "evil"));
+    assert_null(strstr(r.last, "boss"));
+    answer(&r, "300");
+    assert_null(strstr(r.text, "Service-Route"));
+    assert_null(strstr(r.text, "Path"));
+    assert_null(strstr(r.text, "P-Charging"));
+    assert_string_equal(header(r.text, "P-Associated-URI"), "<sip:alice@home.example.net>");
+    rig_stop(&r);
+}
+
+/* What the WIC itself says of its access stays beside ours. */
+static void test_own_access(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    start(&r);
+    say(&r, REGISTER("1", "P-Access-Network-Info: IEEE-802.3\r\n"));
+    core_wait(&r, "REGISTER ");
+    assert_int_equal(times(r.last, "P-Access-Network-Info: "), 2);
+    assert_non_null(strstr(r.last, "P-Access-Network-Info: IEEE-802.3\r\n"));
+    answer(&r, "300");
+    say(&r, "MESSAGE sip:bob@home.example.net SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bKm1\r\nMax-Forwards: 69\r\n"
+            "To: <sip:bob@home.example.net>\r\nFrom: \"A\" <sip:alice@home.example.net>;tag=m\r\nCall-ID: m1\r\nCSeq: 1 MESSAGE\r\n"
+            "Authorization: Bearer abc.def.ghi\r\nP-Access-Network-Info: X;network-provided\r\nContent-Length: 0\r\n\r\n");
+    core_wait(&r, "MESSAGE ");
+    assert_string_equal(header(r.last, "P-Access-Network-Info"), "IEEE-802.11;network-provided");
+    assert_string_equal(header(r.last, "Authorization"), "");
+    assert_string_equal(header(r.last, "Route"), "<sip:orig@scscf;lr>");
+    assert_non_null(strstr(header(r.last, "From"), "<sip:alice@home.example.net>;tag=m"));
+    core_answer(&r, "200 OK", "", "");
+    hear_sip(&r, "SIP/2.0 200");
+    assert_non_null(strstr(header(r.text, "From"), "<sip:alice@home.example.net>;tag=m"));
+    rig_stop(&r);
+}
+
+#define DIGEST "Authorization: Digest username=\"alice\", realm=\"h\", nonce=\"n\", uri=\"sip:h\", response=\"aa\""
+
+static void test_integrity(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    start(&r);
+    say(&r, REGISTER("1", "Authorization: Digest username=\"alice\", realm=\"h\", nonce=\"\", uri=\"sip:h\", response=\"\", "
+                          "integrity-protected=\"tls-yes\"\r\n"));
+    core_wait(&r, "REGISTER ");
+    assert_null(strstr(r.last, "integrity-protected")); /* nothing was answered yet */
+    core_answer(&r, "401 Unauthorized", "WWW-Authenticate: Digest realm=\"h\", nonce=\"n\", ik=\"00\", ck=\"11\"\r\n", "");
+    hear_sip(&r, "SIP/2.0 401");
+    assert_null(strstr(r.text, "ik="));
+    assert_null(strstr(r.text, "ck="));
+    say(&r, REGISTER("2", DIGEST ", integrity-protected=\"tls-yes\", Integrity-Protected=\"auth-done\"\r\n"));
+    core_wait(&r, "REGISTER ");
+    assert_int_equal(times(r.last, "ntegrity-"), 1);
+    assert_non_null(strstr(header(r.last, "Authorization"), "integrity-protected=\"ip-assoc-pending\""));
+    answer(&r, "300");
+    say(&r, REGISTER("3", DIGEST "\r\n"));
+    core_wait(&r, "REGISTER ");
+    assert_non_null(strstr(header(r.last, "Authorization"), "integrity-protected=\"ip-assoc-yes\"")); /* bound on this connection */
+    answer(&r, "300");
+    say(&r, REGISTER("4", "Authorization: Bearer eyJ.eyJ.sig\r\n"));
+    core_wait(&r, "REGISTER ");
+    assert_string_equal(header(r.last, "Authorization"), "");
+    answer(&r, "300");
+    say(&r, REGISTER("5", "Authorization: Bearer eyJ.eyJ.sig\r\n" DIGEST "\r\n"));
+    core_wait(&r, "REGISTER ");
+    assert_null(strstr(r.last, "Bearer"));
+    rig_stop(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_claims), cmocka_unit_test(test_own_access), cmocka_unit_test(test_integrity)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
