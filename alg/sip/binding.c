@@ -1,5 +1,6 @@
 #include "alg/sip/binding.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,7 +98,7 @@ static int set_texts(struct binding *b, const struct binding_text *t)
     b->impi = t->impi ? strdup(t->impi) : NULL;
     b->way = t->way;
     b->impu = strdup(b->n_impus ? b->impus[0] : t->aor);
-    b->pub = (struct reg_binding){b->impu, b->aor, b->contact, b->service_route, t->flow};
+    b->pub = (struct reg_binding){b->impu, b->aor, b->contact, b->service_route, b->pub.flow};
     return b->aor && b->contact && b->impu && (b->service_route || !t->service_route) ? 0 : -ENOMEM;
 }
 
@@ -105,20 +106,17 @@ struct binding *store_by_key(const struct store *s, const char *key)
 {
     struct binding *b;
 
-    DL_FOREACH(s->list, b)
-        if (!strcmp(b->key, key))
-            return b;
-    return NULL;
+    HASH_FIND(by_key, s->keys, key, strlen(key), b);
+    return b;
 }
 
 struct binding *store_by_flow(const struct store *s, sip_flow flow)
 {
-    struct binding *b;
+    struct binding *b = NULL;
 
-    DL_FOREACH(s->list, b)
-        if (flow && b->pub.flow == flow)
-            return b;
-    return NULL;
+    if (flow)
+        HASH_FIND(by_flow, s->flows, &flow, sizeof flow, b);
+    return b;
 }
 
 struct binding *store_by_token(const struct store *s, sip_flow flow)
@@ -133,41 +131,96 @@ struct binding *store_by_token(const struct store *s, sip_flow flow)
     return NULL;
 }
 
+/* --- users: how many flows they have --- */
+
+struct store_aor {
+    UT_hash_handle hh;
+    unsigned n;
+    char name[];
+};
+
+/* One text for all that uri_same() takes for the same. */
+static size_t aor_text(const char *aor, char *out, size_t size)
+{
+    struct sv scheme, user, host;
+    int n;
+
+    uri_parts(aor, &scheme, &user, &host);
+    n = snprintf(out, size, "%.*s:%.*s@%.*s", SV_ARG(scheme), SV_ARG(user), SV_ARG(host));
+    if (n < 0 || (size_t)n >= size)
+        n = (int)size - 1;
+    for (size_t i = 0; i < (size_t)n; i++)
+        if (i < scheme.n || i > scheme.n + user.n)
+            out[i] = (char)tolower((unsigned char)out[i]);
+    return (size_t)n;
+}
+
+static struct store_aor *aor_find(const struct store *s, const char *aor)
+{
+    char name[1024];
+    size_t n = aor_text(aor, name, sizeof name);
+    struct store_aor *a;
+
+    HASH_FIND(hh, s->aors, name, n, a);
+    return a;
+}
+
+static struct store_aor *aor_add(struct store *s, const char *aor)
+{
+    char name[1024];
+    size_t n = aor_text(aor, name, sizeof name);
+    struct store_aor *a = calloc(1, sizeof *a + n + 1);
+
+    if (!a)
+        return NULL;
+    memcpy(a->name, name, n);
+    HASH_ADD_KEYPTR(hh, s->aors, a->name, n, a);
+    return a;
+}
+
+static void aor_free(struct store *s, struct store_aor *a)
+{
+    HASH_DEL(s->aors, a);
+    free(a);
+}
+
 struct binding *store_stale(const struct store *s, const char *aor)
 {
+    const struct store_aor *user = aor_find(s, aor);
     struct binding *b, *stale = NULL;
-    unsigned same = 0;
 
+    if (!user || user->n < REG_PER_AOR_MAX)
+        return NULL;
     DL_FOREACH(s->list, b) {
-        if (!uri_same(b->aor, aor))
+        if (b->user != user)
             continue;
-        same++;
         if (b->orphan_until != MSEC_NEVER && (!stale || b->orphan_until < stale->orphan_until))
             stale = b;
     }
-    return same >= REG_PER_AOR_MAX ? stale : NULL;
+    return stale;
 }
 
 static struct binding *store_add(struct store *s, const struct binding_text *t, int *err)
 {
+    struct store_aor *user = aor_find(s, t->aor);
     struct binding *b;
-    unsigned same = 0;
 
-    DL_FOREACH(s->list, b)
-        same += uri_same(b->aor, t->aor);
     *err = -ENOSPC;
-    if (same >= REG_PER_AOR_MAX || s->n >= REG_BINDINGS_MAX)
+    if ((user && user->n >= REG_PER_AOR_MAX) || s->n >= REG_BINDINGS_MAX)
         return NULL;
     *err = -ENOMEM;
     b = calloc(1, sizeof *b);
-    if (b && !(b->key = strdup(t->key))) {
+    if (b && ((!user && !(user = aor_add(s, t->aor))) || !(b->key = strdup(t->key)))) {
         free(b);
         b = NULL;
     }
-    if (b) {
-        DL_APPEND(s->list, b);
-        s->n++;
-    }
+    if (!b)
+        return NULL; /* a user without a binding goes with the store */
+    b->user = user;
+    user->n++;
+    DL_APPEND(s->list, b);
+    HASH_ADD_KEYPTR(by_key, s->keys, b->key, strlen(b->key), b);
+    s->n++;
     return b;
 }
 
@@ -193,6 +246,7 @@ int store_put(struct store *s, const struct binding_text *t, struct binding **bp
         store_del(s, b);
         return err;
     }
+    store_set_flow(s, b, t->flow);
     b->last_flow = t->flow ? t->flow : t->last_flow;
     b->expires = t->expires;
     b->orphan_until = t->flow ? MSEC_NEVER : t->orphan_until;
@@ -201,12 +255,26 @@ int store_put(struct store *s, const struct binding_text *t, struct binding **bp
     return 0;
 }
 
+void store_set_flow(struct store *s, struct binding *b, sip_flow flow)
+{
+    if (b->has_flow)
+        HASH_DELETE(by_flow, s->flows, b);
+    b->pub.flow = flow;
+    b->has_flow = flow != 0;
+    if (flow) /* two of one connection: either will do */
+        HASH_ADD(by_flow, s->flows, pub.flow, sizeof b->pub.flow, b);
+}
+
 void store_del(struct store *s, struct binding *b)
 {
     if (s->drop)
         s->drop(s->arg, b);
+    store_set_flow(s, b, 0);
     DL_DELETE(s->list, b);
+    HASH_DELETE(by_key, s->keys, b);
     s->n--;
+    if (--b->user->n == 0)
+        aor_free(s, b->user);
     clear_texts(b);
     free(b->key);
     free(b);
@@ -216,4 +284,6 @@ void store_clear(struct store *s)
 {
     while (s->list)
         store_del(s, s->list);
+    while (s->aors)
+        aor_free(s, s->aors);
 }

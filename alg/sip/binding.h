@@ -1,6 +1,8 @@
 /* The store of registrations: pure data, no message. Inside alg/sip only. Owner: struct reg. */
 #pragma once
 
+#include <uthash.h>
+
 #include "alg/sip/reg.h"
 #include "alg/sip/sip_limits.h"
 #include "common/net.h"
@@ -8,6 +10,9 @@
 struct binding {
     struct reg_binding pub;      /* first member: callers hold pointers to it */
     struct binding *prev, *next;
+    UT_hash_handle by_key, by_flow;
+    bool has_flow;               /* it is in the store's by_flow */
+    struct store_aor *user;      /* counts the flows of one AOR */
     char *key;                   /* AOR and instance;reg-id, or AOR and Contact */
     char *impu, *aor, *contact, *service_route;
     char *impus[REG_IMPUS_MAX];
@@ -22,7 +27,9 @@ struct binding {
 };
 
 struct store {
-    struct binding *list;
+    struct binding *list;        /* all; the others find one of them */
+    struct binding *keys, *flows;
+    struct store_aor *aors;
     unsigned n;
     void (*drop)(void *arg, struct binding *b); /* frees b->request */
     void *arg;
@@ -44,6 +51,7 @@ struct binding_text { /* what a 200 says; copied */
 int store_put(struct store *s, const struct binding_text *t, struct binding **bp, sip_flow *old_flow);
 /* At the limit of this user: of its bindings without a connection the one that waits longest; else NULL. */
 struct binding *store_stale(const struct store *s, const char *aor);
+void store_set_flow(struct store *s, struct binding *b, sip_flow flow); /* never pub.flow itself; 0: connection lost */
 void store_del(struct store *s, struct binding *b);
 void store_clear(struct store *s);
 struct binding *store_by_key(const struct store *s, const char *key);

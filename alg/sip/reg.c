@@ -167,7 +167,7 @@ void reg_flow_closed(struct reg *r, sip_flow flow)
 
     DL_FOREACH(r->store.list, b)
         if (b->pub.flow == flow) {
-            b->pub.flow = 0;
+            store_set_flow(&r->store, b, 0);
             b->last_flow = flow;
             b->orphan_until = net_now_ms() + r->keep_ms;
         }

@@ -16,7 +16,7 @@
 #define AGAIN_MS 60000   /* after a refusal */
 
 struct regsub {
-    struct regsub *prev, *next;
+    UT_hash_handle hh; /* by impu */
     struct reg *reg;
     char *impu, *route; /* route: Service-Route of the first binding, NULL = none */
     nta_leg_t *leg;
@@ -39,7 +39,7 @@ static void leg_free(struct regsub *u)
 
 static void regsub_free(struct regsub *u)
 {
-    DL_DELETE(u->reg->subs, u);
+    HASH_DEL(u->reg->subs, u);
     leg_free(u);
     free(u->impu);
     free(u->route);
@@ -216,20 +216,21 @@ void regsub_need(struct reg *r, const char *impu, const char *service_route)
 
     if (!r->reg_event)
         return;
-    DL_FOREACH(r->subs, u)
-        if (uri_same(u->impu, impu))
-            return;
-    u = calloc(1, sizeof *u);
+    HASH_FIND_STR(r->subs, impu, u);
+    u = u ? NULL : calloc(1, sizeof *u);
     if (!u)
         return;
     u->reg = r;
     u->impu = strdup(impu);
     u->route = service_route ? strdup(service_route) : NULL;
-    DL_APPEND(r->subs, u);
-    if (!u->impu || (service_route && !u->route))
-        regsub_free(u);
-    else
-        subscribe(u);
+    if (!u->impu || (service_route && !u->route)) {
+        free(u->impu);
+        free(u->route);
+        free(u);
+        return;
+    }
+    HASH_ADD_KEYPTR(hh, r->subs, u->impu, strlen(u->impu), u);
+    subscribe(u);
 }
 
 static bool is_needed(const struct regsub *u)
@@ -250,7 +251,7 @@ void regsub_tick(struct reg *r, msec_t now)
 {
     struct regsub *u, *tmp;
 
-    DL_FOREACH_SAFE(r->subs, u, tmp) {
+    HASH_ITER(hh, r->subs, u, tmp) {
         if (now < u->next_at || u->orq)
             continue;
         if (is_needed(u))

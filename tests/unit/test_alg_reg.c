@@ -75,7 +75,8 @@ static void test_put(void **state)
     assert_int_equal(b->n_impus, 2);
     assert_ptr_equal(store_by_flow(&s, 3), b);
     assert_null(store_by_flow(&s, 0));
-    b->pub.flow = 0; /* connection lost ... */
+    store_set_flow(&s, b, 0); /* connection lost ... */
+    assert_null(store_by_flow(&s, 3));
     t.flow = 4;      /* ... and back */
     t.associated = NULL;
     t.service_route = NULL;
@@ -114,10 +115,44 @@ static void test_limits(void **state)
     store_clear(&s);
 }
 
+/* As many as there may be, found again by key, flow and token, and none left over. */
+static void test_many(void **state)
+{
+    static struct store s;
+    struct binding *b;
+    sip_flow old;
+    char key[32], aor[32];
+
+    (void)state;
+    for (unsigned i = 0; i < REG_BINDINGS_MAX; i++) {
+        struct binding_text t = {.key = key, .aor = aor, .contact = "sip:x@y", .flow = i + 1, .expires = 1};
+
+        snprintf(key, sizeof key, "k%u", i);
+        snprintf(aor, sizeof aor, i & 1 ? "sip:u%u@Home" : "SIP:u%u@home", i / 4);
+        assert_int_equal(store_put(&s, &t, &b, &old), 0);
+    }
+    for (unsigned i = 0; i < REG_BINDINGS_MAX; i += 7) {
+        b = store_by_flow(&s, i + 1);
+        snprintf(key, sizeof key, "k%u", i);
+        assert_non_null(b);
+        assert_ptr_equal(b, store_by_key(&s, key));
+        store_set_flow(&s, b, 0);
+        assert_null(store_by_flow(&s, i + 1));
+        store_set_flow(&s, b, 100000 + i);
+        assert_ptr_equal(store_by_token(&s, 100000 + i), b);
+        if (i % 2)
+            store_del(&s, b);
+    }
+    store_clear(&s);
+    assert_null(s.keys);
+    assert_null(s.flows);
+    assert_null(s.aors);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_uri_same), cmocka_unit_test(test_uri_first),
-                                       cmocka_unit_test(test_put), cmocka_unit_test(test_limits)};
+                                       cmocka_unit_test(test_put), cmocka_unit_test(test_limits), cmocka_unit_test(test_many)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
