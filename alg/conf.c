@@ -252,6 +252,8 @@ static const struct conf_key keys[] = {
     TEXT("core_audio", core_audio, "RTP/AVP", check_rtp, "how audio is offered to the core"),
     TEXT("core_video", core_video, "RTP/AVPF", check_rtp, "how video is"),
     NUMBER("media_inactivity", media_inactivity, 60, 0, 3600, "seconds without RTP from the core that end a call; 0 = never"),
+    YES_NO("access_ipv6", access_ipv6, false, "offer IPv6 to browsers; an answer takes the family of the offer"),
+    YES_NO("core_ipv6", core_ipv6, false, "offer IPv6 to the core; agw's realms need address6"),
     YES_NO("early_media", early_media, true, "pass provisional answers of the core to the browser"),
     NUMBER("max_calls", max_calls, 1000, 1, 1000000, "calls at once; over it 503"),
     NUMBER("no_answer", no_answer, 180, 1, 3600, "seconds until an unanswered call is given up"),

@@ -213,6 +213,7 @@ static int calls_open(struct service *v)
         .full_ice = !strcmp(c->ice, "full"),
         .dtls_active = c->dtls_active, .max_calls = (unsigned)c->max_calls, .no_answer_ms = (unsigned)c->no_answer * 1000,
         .reopen_ms = (unsigned)c->reopen * 1000, .orphan_ms = c->orphan ? (unsigned)c->orphan * 1000 : 1,
+        .access_v6 = c->access_ipv6, .core_v6 = c->core_ipv6,
         .media_inactivity_s = (unsigned)c->media_inactivity,
         .policy = {.browser = !strcmp(c->web_profile, "browser"),
                    .codecs = {{(const char *const *)c->audio_codecs.v, c->audio_codecs.n},

@@ -24,6 +24,7 @@
 
 struct far_conf {
     const char *host;      /* numeric address of everything here */
+    const char *media;     /* that of RTP and MSRP; NULL: host */
     uint16_t sip_port;     /* 5070 */
     uint16_t web_port;     /* 8000 */
     const char *domain;    /* home.example.net */

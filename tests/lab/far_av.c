@@ -34,7 +34,7 @@ static int open_rtp(struct far_session *s)
 {
     struct far *f = s->call->far;
 
-    return s->rtp ? 0 : far_rtp_new(&s->rtp, &f->loop, f->conf.host);
+    return s->rtp ? 0 : far_rtp_new(&s->rtp, &f->loop, f->conf.media);
 }
 
 /* The value of a=rtpmap or a=fmtp for this payload type. */

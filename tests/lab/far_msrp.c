@@ -405,7 +405,8 @@ int far_msrp_new(struct far_msrp **mp, uv_loop_t *loop, const char *local_ip,
         return err;
     }
     m->port = ntohs(((struct sockaddr_in *)&ss)->sin_port);
-    snprintf(m->path, sizeof m->path, "msrp://%s:%u/%s;tcp", local_ip, m->port, m->id);
+    snprintf(m->path, sizeof m->path, strchr(local_ip, ':') ? "msrp://[%s]:%u/%s;tcp" : "msrp://%s:%u/%s;tcp", local_ip, m->port,
+             m->id);
     *mp = m;
     return 0;
 }

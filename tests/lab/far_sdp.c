@@ -23,13 +23,15 @@ static int session_open(struct far_call *c, unsigned i, const struct far_msrp_h 
     if (s->msrp)
         return 0;
     s->call = c;
-    return far_msrp_new(&s->msrp, &c->far->loop, c->far->conf.host, h);
+    return far_msrp_new(&s->msrp, &c->far->loop, c->far->conf.media, h);
 }
 
 static void print_head(struct far_call *c, struct buf *b)
 {
-    buf_printf(b, "v=0\r\no=far %u %u IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\n", 7000 + c->id,
-               ++c->sdp_version, c->far->conf.host, c->far->conf.host);
+    const char *at = c->far->conf.media, *type = strchr(at, ':') ? "IP6" : "IP4";
+
+    buf_printf(b, "v=0\r\no=far %u %u IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n", 7000 + c->id, ++c->sdp_version, type, at,
+               type, at);
 }
 
 static void print_session(const struct far_session *s, const char *setup, struct buf *b)

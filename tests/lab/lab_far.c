@@ -13,6 +13,7 @@
 static const char usage[] =
     "usage: lab-far [options]   an IMS core for the lab: registrar, MSRP echo, phone page\n"
     "  --host IP        address of everything (127.0.0.1)\n"
+    "  --media IP       that of RTP and MSRP, IPv6 as well (as --host)\n"
     "  --sip PORT       SIP, UDP and TCP (5070)\n"
     "  --web PORT       page and API (8000)\n"
     "  --domain NAME    home domain (home.example.net)\n"
@@ -25,7 +26,7 @@ static const char usage[] =
     "Accounts: any user, password USER-secret. Callees: echo passive busy decline ring gone silent drop\n";
 
 static const struct option options[] = {
-    {"host", 1, NULL, 'h'},  {"sip", 1, NULL, 's'},  {"web", 1, NULL, 'w'}, {"domain", 1, NULL, 'd'},
+    {"host", 1, NULL, 'h'},  {"media", 1, NULL, 'm'},  {"sip", 1, NULL, 's'},  {"web", 1, NULL, 'w'}, {"domain", 1, NULL, 'd'},
     {"page", 1, NULL, 'p'},  {"jssip", 1, NULL, 'j'}, {"ws", 1, NULL, 'u'},  {"ring", 1, NULL, 'r'},
     {"chunk", 1, NULL, 'c'}, {"route", 1, NULL, 'o'}, {"help", 0, NULL, '?'}, {"version", 0, NULL, 'V'}, {0}};
 
@@ -36,6 +37,7 @@ static int parse(struct far_conf *c, int argc, char **argv)
     while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (o) {
         case 'h': c->host = optarg; break;
+        case 'm': c->media = optarg; break;
         case 's': c->sip_port = (uint16_t)atoi(optarg); break;
         case 'w': c->web_port = (uint16_t)atoi(optarg); break;
         case 'd': c->domain = optarg; break;
@@ -94,6 +96,8 @@ int main(int argc, char **argv)
 
     if (err)
         return err == 1 ? 0 : err;
+    if (!f.conf.media)
+        f.conf.media = f.conf.host;
     signal(SIGPIPE, SIG_IGN);
     su_init();
     f.root = su_root_create(NULL);

@@ -353,13 +353,13 @@ static void print_offer(struct wic *w, struct buf *b)
         return;
     }
     buf_printf(b,
-               "m=application %u UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 %s\r\n"
+               "m=application %u UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN %s %s\r\n"
                "a=candidate:1 1 udp 2122260223 %s %u typ host\r\n"
                "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\na=fingerprint:sha-256 %s\r\na=setup:actpass\r\n"
                "a=connection:new\r\na=mid:0\r\na=sctp-port:%u\r\na=max-message-size:262144\r\n"
                "a=dcmap:0 label=\"chat\";subprotocol=\"MSRP\"\r\n"
                "a=dcsa:0 setup:actpass\r\na=dcsa:0 accept-types:text/plain\r\na=dcsa:0 path:%s\r\n",
-               browser_port(w->browser), w->conf.media_ip, w->conf.media_ip,
+               browser_port(w->browser), strchr(w->conf.media_ip, ':') ? "IP6" : "IP4", w->conf.media_ip, w->conf.media_ip,
                browser_port(w->browser), browser_ufrag(w->browser), browser_pwd(w->browser),
                browser_fingerprint(w->browser), SCTP_PORT, w->path);
 }

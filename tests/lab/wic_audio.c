@@ -23,11 +23,11 @@ static const uint8_t tone[8] = {0x1e, 0x0b, 0x0b, 0x1e, 0x9e, 0x8b, 0x8b, 0x9e};
 void wic_audio_offer(struct buf *out, const struct browser *b, const char *ip)
 {
     buf_printf(out,
-               "m=audio %u UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 %s\r\na=rtcp:9 IN IP4 0.0.0.0\r\n"
+               "m=audio %u UDP/TLS/RTP/SAVPF 0\r\nc=IN %s %s\r\na=rtcp:9 IN IP4 0.0.0.0\r\n"
                "a=candidate:1 1 udp 2122260223 %s %u typ host\r\n"
                "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\na=fingerprint:sha-256 %s\r\na=setup:actpass\r\n"
                "a=mid:0\r\na=sendrecv\r\na=rtcp-mux\r\na=rtpmap:0 PCMU/8000\r\n",
-               browser_port(b), ip, ip, browser_port(b), browser_ufrag(b), browser_pwd(b), browser_fingerprint(b));
+               browser_port(b), strchr(ip, ':') ? "IP6" : "IP4", ip, ip, browser_port(b), browser_ufrag(b), browser_pwd(b), browser_fingerprint(b));
 }
 
 static void put32(uint8_t *p, uint32_t v)
