@@ -128,7 +128,12 @@ bool addr_eq_host(const struct addr *a, const struct addr *b)
 
 bool addr_eq(const struct addr *a, const struct addr *b)
 {
-    return addr_eq_host(a, b) && addr_port(a) == addr_port(b);
+    return addr_eq_host(a, b) && addr_port(a) == addr_port(b) && addr_conn(a) == addr_conn(b);
+}
+
+void addr_set_conn(struct addr *a, uint32_t conn)
+{
+    memcpy(addr_is_v6(a) ? (void *)&a->u.in6.sin6_flowinfo : a->u.in4.sin_zero, &conn, sizeof conn);
 }
 
 bool addr_is_v6(const struct addr *a)
@@ -146,6 +151,40 @@ bool addr_is_any(const struct addr *a)
 socklen_t addr_len(const struct addr *a)
 {
     return addr_is_v6(a) ? sizeof a->u.in6 : sizeof a->u.in4;
+}
+
+bool addr_same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+    const unsigned octets = bits / 8, left = bits % 8;
+
+    return memcmp(a, b, octets) == 0 && (left == 0 || (a[octets] ^ b[octets]) >> (8 - left) == 0);
+}
+
+int addr_net_parse(struct addr_net *net, const char *text)
+{
+    struct sv rest = sv_from(text), host = sv_cut(&rest, '/');
+    struct addr_net made;
+    uint32_t bits;
+
+    if (addr_parse(&made.addr, host, 0))
+        return -EINVAL;
+    made.bits = addr_is_v6(&made.addr) ? 128 : 32;
+    if (rest.p) {
+        if (sv_u32(rest, made.bits, &bits))
+            return -EINVAL;
+        made.bits = bits;
+    }
+    *net = made;
+    return 0;
+}
+
+bool addr_in_net(const struct addr *a, const struct addr_net *net)
+{
+    if (a->u.sa.sa_family != net->addr.u.sa.sa_family)
+        return false;
+    if (addr_is_v6(a))
+        return addr_same_bits(a->u.in6.sin6_addr.s6_addr, net->addr.u.in6.sin6_addr.s6_addr, net->bits);
+    return addr_same_bits((const uint8_t *)&a->u.in4.sin_addr, (const uint8_t *)&net->addr.u.in4.sin_addr, net->bits);
 }
 
 static int socket_of(const struct addr *a, int type)

@@ -28,11 +28,20 @@ const char *addr_str(const struct addr *a, char out[ADDR_STRLEN]);  /* "1.2.3.4:
 const char *addr_host(const struct addr *a, char out[ADDR_STRLEN]); /* without the port */
 uint16_t addr_port(const struct addr *a);
 void addr_set_port(struct addr *a, uint16_t port);
-bool addr_eq(const struct addr *a, const struct addr *b);      /* family, address and port */
+bool addr_eq(const struct addr *a, const struct addr *b);      /* family, address, port and connection */
 bool addr_eq_host(const struct addr *a, const struct addr *b); /* family and address */
 bool addr_is_v6(const struct addr *a);
 bool addr_is_any(const struct addr *a); /* the wildcard address */
 socklen_t addr_len(const struct addr *a);
+bool addr_same_bits(const uint8_t *a, const uint8_t *b, unsigned bits); /* of octets in network order */
+
+struct addr_net { /* an address and how many of its leading bits count */
+    struct addr addr;
+    unsigned bits;
+};
+
+int addr_net_parse(struct addr_net *net, const char *text); /* "192.0.2.20", "192.0.2.0/24", "2001:db8::/32"; -EINVAL */
+bool addr_in_net(const struct addr *a, const struct addr_net *net);
 
 /* A bound non-blocking, close-on-exec UDP socket, or a listening TCP socket. Returns the fd or -errno.
  * *local is updated with the port the kernel chose when it was 0. */

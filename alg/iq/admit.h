@@ -9,8 +9,7 @@ struct admit { /* a row; a message needs one of which both halves fit */
     bool any_mid, any_from;
     struct h248_mid mid; /* its name stands in `name` */
     char name[256];
-    struct addr net;
-    unsigned bits;
+    struct addr_net net;
 };
 
 /* Read a half of a row: "*", or "agw1.example.net", "<agw1.example.net>:2946", "[192.0.2.20]:2946"; without a port any port
