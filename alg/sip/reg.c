@@ -165,12 +165,11 @@ void reg_flow_closed(struct reg *r, sip_flow flow)
 {
     struct binding *b;
 
-    DL_FOREACH(r->store.list, b)
-        if (b->pub.flow == flow) {
-            store_set_flow(&r->store, b, 0);
-            b->last_flow = flow;
-            b->orphan_until = net_now_ms() + r->keep_ms;
-        }
+    while ((b = store_by_flow(&r->store, flow))) { /* it may have several */
+        store_set_flow(&r->store, b, 0);
+        b->last_flow = flow;
+        b->orphan_until = net_now_ms() + r->keep_ms;
+    }
 }
 
 static void on_second(uv_timer_t *timer)
@@ -202,158 +201,6 @@ const struct reg_binding *reg_by_flow(const struct reg *r, sip_flow flow)
     const struct binding *b = store_by_flow(&r->store, flow);
 
     return b && b->expires > net_now_ms() ? &b->pub : NULL;
-}
-
-static bool owns(const struct binding *b, const char *uri)
-{
-    for (unsigned i = 0; i < b->n_impus; i++)
-        if (uri_same(b->impus[i], uri))
-            return true;
-    return uri_same(b->aor, uri);
-}
-
-/* Is this Route our own Path URI? Only host and port of ours count. */
-static int token_of(const struct reg *r, const sip_t *sip, sip_flow *flow)
-{
-    const sip_route_t *route = sip->sip_route;
-    const char *port = route ? url_port(route->r_url) : NULL;
-
-    if (!route || !route->r_url->url_user || !route->r_url->url_host || strcmp(route->r_url->url_host, r->sip->host) != 0 ||
-        (port && atoi(port) != r->sip->port))
-        return -EBADMSG;
-    return token_read(&r->key, route->r_url->url_user, flow);
-}
-
-/* "sip:+15550101@home;x" and "tel:+15550101" -> "+15550101" */
-static void user_of(const char *uri, char *out, size_t size)
-{
-    const char *p = strchr(uri, ':');
-
-    p = p ? p + 1 : uri;
-    snprintf(out, size, "%.*s", (int)strcspn(p, "@;?>"), p);
-}
-
-static bool user_is(const char *uri, const char *user)
-{
-    char own[USER_TEXT_MAX];
-
-    user_of(uri, own, sizeof own);
-    return user[0] && !strcmp(own, user);
-}
-
-static void called_user(const sip_t *in, char *out, size_t size)
-{
-    su_home_t home[1] = {SU_HOME_INIT(home)};
-    struct sv called = sv_from(msg_value(home, in, "P-Called-Party-ID"));
-    const char *user = in->sip_request->rq_url->url_user;
-    char uri[512];
-
-    if (uri_first(&called, uri, sizeof uri))
-        user_of(uri, out, size);
-    else
-        snprintf(out, size, "%s", user ? user : "");
-    su_home_deinit(home);
-}
-
-/* A number of ours whose WIC is not there is not an unknown one. */
-static bool is_away(const struct reg *r, const sip_t *sip)
-{
-    char name[USER_TEXT_MAX], impu[2 * USER_TEXT_MAX + 8];
-    struct user user;
-    bool known = false;
-
-    called_user(sip, name, sizeof name);
-    for (unsigned i = 0; r->users && name[0] && i < r->n_ways && !known; i++) {
-        const char *host = r->ways[i].kind == REG_WAY_PBX ? strchr(r->ways[i].pilot, '@') : NULL;
-
-        snprintf(impu, sizeof impu, "sip:%s@%s", name, host ? host + 1 : "");
-        known = host && !users_by_impu(r->users, impu, &user);
-        snprintf(impu, sizeof impu, "tel:%s", name);
-        known = known || (host && !users_by_impu(r->users, impu, &user));
-    }
-    digest_forget(&user, sizeof user);
-    return known;
-}
-
-/* Is there anybody for it at all? The same search as for the call itself. */
-static bool is_unknown(const struct reg *r, const sip_t *sip)
-{
-    const struct reg_binding *one[1];
-    struct sip_msg view;
-    unsigned n;
-
-    msg_open(&view, r->sip, SIP_MW, 0, sip);
-    n = reg_by_request(r, &view, one, 1);
-    msg_close(&view);
-    return n == 0;
-}
-
-int reg_route_status(const struct reg *r, const sip_t *sip)
-{
-    sip_flow flow = 0;
-    int err = token_of(r, sip, &flow);
-    const struct binding *b;
-
-    if (err == -EACCES) {
-        count_add(&((struct reg *)r)->counts[REG_C_FORGED], 1);
-        return 403;
-    }
-    if (err)
-        return r->users && is_unknown(r, sip) && is_away(r, sip) ? 480 : 0;
-    if (store_by_token(&r->store, flow))
-        return 0;
-    DL_FOREACH(r->store.list, b)
-        if (b->last_flow == flow)
-            return 480; /* may come back */
-    return url_has_param(sip->sip_route->r_url, "ob") ? 430 : 480;
-}
-
-unsigned reg_by_request(const struct reg *r, const struct sip_msg *m, const struct reg_binding **out, unsigned max)
-{
-    const char *uri = sip_msg_uri(m);
-    const struct binding *b;
-    char user[USER_TEXT_MAX];
-    sip_flow flow = 0;
-    unsigned n = 0;
-
-    if (!token_of(r, m->in, &flow)) {
-        b = store_by_token(&r->store, flow);
-        if (b && max)
-            out[n++] = &b->pub;
-        return n;
-    }
-    DL_FOREACH(r->store.list, b)
-        if (n < max && uri_same(b->contact, uri))
-            out[n++] = &b->pub;
-    if (n)
-        return n;
-    DL_FOREACH(r->store.list, b)
-        if (n < max && owns(b, uri))
-            out[n++] = &b->pub;
-    if (n)
-        return n;
-    /* The IP-PBX: the number at our own address (RFC 6140 6), or the one that was called (RFC 7315 4.2). */
-    called_user(m->in, user, sizeof user);
-    DL_FOREACH(r->store.list, b)
-        if (n < max && b->way == REG_WAY_PBX && user_is(b->impu, user))
-            out[n++] = &b->pub;
-    return n;
-}
-
-const char *reg_identity(const struct reg_binding *pub, const char *preferred)
-{
-    const struct binding *b = (const struct binding *)pub;
-    struct sv rest = sv_from(preferred);
-    char uri[512];
-
-    if (preferred && uri_first(&rest, uri, sizeof uri)) {
-        for (unsigned i = 0; i < b->n_impus; i++)
-            if (uri_same(b->impus[i], uri))
-                return b->impus[i];
-        if (!b->n_impus && uri_same(b->aor, uri))
-            return b->aor;
-    }
-    return b->impu;
 }
 
 const char *reg_access_info(const struct reg *r)

@@ -153,35 +153,39 @@ static void done(struct db *db, sqlite3_stmt *stmt, const char *sql, int err)
     }
 }
 
-int db_run(struct db *db, const char *sql, const char *types, ...)
+/* Rows seen, or -errno. */
+static int run(struct db *db, const char *sql, int (*row)(void *arg, const struct db_row *r), void *arg, const char *types, va_list ap)
 {
     int err = 0;
     sqlite3_stmt *stmt = prepared(db, sql, &err);
-    va_list ap;
 
-    va_start(ap, types);
     if (!err)
         err = bind_all(stmt, types, ap);
-    va_end(ap);
     if (!err)
-        err = step_all(stmt, NULL, NULL);
+        err = step_all(stmt, row, arg);
     done(db, stmt, sql, err);
+    return err;
+}
+
+int db_run(struct db *db, const char *sql, const char *types, ...)
+{
+    va_list ap;
+    int err;
+
+    va_start(ap, types);
+    err = run(db, sql, NULL, NULL, types, ap);
+    va_end(ap);
     return err < 0 ? err : sqlite3_changes(db->lite);
 }
 
 int db_each(struct db *db, const char *sql, int (*row)(void *arg, const struct db_row *r), void *arg, const char *types, ...)
 {
-    int err = 0;
-    sqlite3_stmt *stmt = prepared(db, sql, &err);
     va_list ap;
+    int err;
 
     va_start(ap, types);
-    if (!err)
-        err = bind_all(stmt, types, ap);
+    err = run(db, sql, row, arg, types, ap);
     va_end(ap);
-    if (!err)
-        err = step_all(stmt, row, arg);
-    done(db, stmt, sql, err);
     return err;
 }
 
