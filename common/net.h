@@ -33,6 +33,17 @@ bool addr_eq_host(const struct addr *a, const struct addr *b); /* family and add
 bool addr_is_v6(const struct addr *a);
 bool addr_is_any(const struct addr *a); /* the wildcard address */
 socklen_t addr_len(const struct addr *a);
+
+/* A peer on a TCP connection is another one than who sends datagrams from the same address and port: its address names the
+ * connection, too. 0: none, datagrams. It stands in octets that the system leaves 0 (sin_zero, sin6_flowinfo). */
+void addr_set_conn(struct addr *a, uint32_t conn);
+static inline uint32_t addr_conn(const struct addr *a)
+{
+    uint32_t conn;
+
+    memcpy(&conn, a->u.sa.sa_family == AF_INET6 ? (const void *)&a->u.in6.sin6_flowinfo : a->u.in4.sin_zero, sizeof conn);
+    return conn;
+}
 bool addr_same_bits(const uint8_t *a, const uint8_t *b, unsigned bits); /* of octets in network order */
 
 struct addr_net { /* an address and how many of its leading bits count */
