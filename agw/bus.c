@@ -16,6 +16,8 @@ struct bus_msg *bus_new(enum bus_kind kind)
         m->u.sep.fd = m->u.sep.rtp.rtcp_fd = -1;
     else if (kind == BUS_TCP_OPEN || kind == BUS_TCP_REMOTE)
         m->u.tcp.fd = -1;
+    else if (kind == BUS_LEG)
+        m->u.leg.fd = -1;
     return m;
 }
 
@@ -63,6 +65,8 @@ void bus_drop(struct inbox_item *it)
         close(m->u.sep.rtp.rtcp_fd);
     if (m->kind == BUS_TCP_OPEN && m->u.tcp.fd >= 0)
         close(m->u.tcp.fd);
+    if (m->kind == BUS_LEG && m->u.leg.fd >= 0)
+        close(m->u.leg.fd);
     bus_free(m);
 }
 

@@ -5,6 +5,8 @@
  *   worker  --DTLS_UP/DATA/DOWN--> data                 records of one DTLS connection, decrypted
  *   data    --DTLS_SEND---------> worker                SCTP packets to seal and send
  *   control --FLOW_*, GATE-----> worker     RTP of one stream, and which other stream it is connected with
+ *   control --DOOR_*-----------> door       whose ufrag may come on a TCP connection (ICE-TCP)
+ *   door    --LEG--------------> worker     such a connection
  *   worker, data --EVENT, CLOSED--> control
  *
  * Ownership of a message passes with the post; the receiver frees it with bus_free. Ids come from control, are never used
@@ -34,7 +36,11 @@ enum bus_kind {
     BUS_FLOW_CHANGE, /* flow: all of it but id, sep and counts */
     BUS_FLOW_JOIN,   /* wire: two flows with the same StreamID of one context; b == 0: a is connected with nothing again */
     BUS_FLOW_CLOSE,  /* id; answered with BUS_CLOSED */
+    BUS_LEG,         /* leg: from the door, a connection of a stream endpoint; the fd passes */
     BUS_CERT,        /* cert: of the DTLS of all seps opened from now on; those before keep theirs */
+    /* control -> door */
+    BUS_DOOR_NAME,   /* door: from now on its ufrag is let in; the one before it, too (ICE restart) */
+    BUS_DOOR_FORGET, /* id: no more */
     /* control -> data */
     BUS_ASSOC_OPEN,  /* assoc (id = the sep's id) */
     BUS_ASSOC_REMOTE,/* assoc: remote port and size, when they come later */
@@ -230,6 +236,18 @@ struct bus_gate { /* Mode seen from the context: in = from the network into the 
     bool in, out;
 };
 
+struct bus_door { /* a stream endpoint that has TCP candidates (RFC 6544) */
+    bus_id id;                  /* of its sep */
+    unsigned worker, realm;     /* indices; only connections to listeners of its realm are its own */
+    char ufrag[16];
+};
+
+struct bus_leg {
+    bus_id id;                  /* of the sep whose ufrag its first check names; nothing of it has been read */
+    int fd;                     /* non-blocking */
+    struct addr local, peer;
+};
+
 #define BUS_CERT_MAX 1024
 struct bus_cert {
     uint16_t cert_len, key_len; /* X.509, then PKCS#8; wiped by bus_free */
@@ -267,6 +285,8 @@ struct bus_msg {
         struct bus_flow flow;
         struct bus_wire wire;
         struct bus_cert cert;
+        struct bus_door door;
+        struct bus_leg leg;
         struct bus_event event;
         struct bus_stats stats;
         struct bus_bytes bytes; /* last: flexible */

@@ -24,6 +24,7 @@ struct ice {
     struct valid valid[MEDIA_ICE_VALID];
     unsigned n_valid, next; /* next: slot to use again when full */
     bool up, lost;
+    bool away;            /* the selected pair was a TCP connection that has ended */
     bool waits;           /* lite: for the first check, since `seen` */
     struct addr selected;
     msec_t timeout, seen; /* seen: last check on the selected pair */
@@ -108,7 +109,20 @@ void ice_warm(const struct ice *ice)
 
 const struct addr *ice_selected(const struct ice *ice)
 {
-    return ice->up && !ice->lost ? &ice->selected : NULL;
+    return ice->up && !ice->lost && !ice->away ? &ice->selected : NULL;
+}
+
+void ice_gone(struct ice *ice, const struct addr *peer)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < ice->n_valid; i++)
+        if (!addr_eq(&ice->valid[i].addr, peer))
+            ice->valid[kept++] = ice->valid[i];
+    ice->n_valid = kept;
+    ice->next = 0;
+    if (ice->up && addr_eq(peer, &ice->selected))
+        ice->away = true;
 }
 
 /* Full: the oldest entry goes, but never the selected one. */
@@ -197,6 +211,7 @@ static int select_pair(struct ice *ice, const struct addr *a, bool current, msec
     int res = !ice->up ? ICE_UP : other ? ICE_SWITCHED : 0;
 
     ice->up = true;
+    ice->away = false;
     ice->selected = *a;
     ice->kept = ice->seen = now;
     if (renewed)
@@ -217,8 +232,8 @@ static int accept_check(struct ice *ice, const struct addr *src, bool current, b
     int res = ICE_CHECK;
 
     remember(ice, src, current ? ice->gen : ice->gen - 1);
-    if (nominates) /* the latest one wins (aggressive nomination of RFC 5245 peers) */
-        res |= ICE_NOMINATED | select_pair(ice, src, current, now);
+    if (nominates || (ice->away && current)) /* the latest one wins (aggressive nomination of RFC 5245 peers) */
+        res |= (nominates ? ICE_NOMINATED : 0) | select_pair(ice, src, current, now);
     if (ice->up && addr_eq(src, &ice->selected)) {
         ice->seen = ice->kept = now;
         if (ice->lost && !ice->asks) {
@@ -372,7 +387,7 @@ static msec_t gone_at(const struct ice *ice)
 
 static msec_t keep_at(const struct ice *ice)
 {
-    return ice->up && !ice->lost && !ice->consent.on ? ice->kept + MEDIA_ICE_KEEP_MS : MSEC_NEVER;
+    return ice->up && !ice->lost && !ice->away && !ice->consent.on ? ice->kept + MEDIA_ICE_KEEP_MS : MSEC_NEVER;
 }
 
 static msec_t min_of(msec_t a, msec_t b)

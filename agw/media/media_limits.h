@@ -64,3 +64,22 @@
 #define MEDIA_RELATCH_MS 10000 /* so long another address may take over after ipnapt/latch RELATCH while the old one goes on */
 #define MEDIA_RTCP_MS 5000     /* RFC 3550 6.2: between reports */
 #define MEDIA_RTCP_SILENT 3    /* intervals without RTCP of the other side until we report ourselves */
+
+#define MEDIA_LEG_READ 32768   /* octets taken of a TCP connection by one system call */
+#define MEDIA_LEG_QUEUE 131072 /* octets that wait for a slow one: the oldest RTP goes first, then the connection */
+#define MEDIA_LEG_UNSENT 16384 /* octets that wait in the kernel besides (TCP_NOTSENT_LOWAT) */
+#define MEDIA_LEG_LATE_MS 1000 /* RTP that waits so long goes when more comes */
+#define MEDIA_LEG_STALL_MS 10000 /* so long nothing of the queue leaves: closed */
+#define MEDIA_LEG_CHECK_MS 5000 /* from accept to the first check that passes */
+#define MEDIA_LEG_LOSER_MS 3000 /* another pair was nominated: so long it is kept */
+#define MEDIA_LEG_IDLE_MS 60000 /* neither nominated nor checked any more for so long: browsers check spare pairs every 25 s */
+#define MEDIA_LEGS 8           /* connections of one stream endpoint at a time; one more is refused */
+#define MEDIA_DOOR_LISTENERS 64 /* of all realms: ports times address families */
+#define MEDIA_DOOR_BACKLOG 1024
+#define MEDIA_DOOR_ACCEPTS 64  /* connections accepted by a listener per wake-up */
+#define MEDIA_DOOR_WAITING 4096 /* connections that have not said whose they are; one more: the oldest is closed */
+#define MEDIA_DOOR_REST_MS 200 /* without descriptors a listener rests: the connection stays in the backlog */
+#define MEDIA_DOOR_HTTP 256    /* HTTP connections that are being answered or handed on */
+#define MEDIA_DOOR_HTTP_BUF 16384 /* octets on their way, each direction */
+#define MEDIA_DOOR_HTTP_IDLE_MS 60000
+#define MEDIA_DOOR_LINGER_MS 1000 /* after the 400, until its reader has closed */

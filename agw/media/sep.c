@@ -433,6 +433,19 @@ bool sep_was_checked(const struct sep *sep)
     return sep->checked;
 }
 
+const struct addr *sep_selected(const struct sep *sep)
+{
+    return sep->ice ? ice_selected(sep->ice) : NULL;
+}
+
+void sep_gone(struct sep *sep, const struct addr *peer)
+{
+    if (sep->ice)
+        ice_gone(sep->ice, peer);
+    if (addr_eq(peer, &sep->dtls_src))
+        sep->has_src = false;
+}
+
 bool sep_has_news(const struct sep *sep)
 {
     return sep->shown < sep->n_events;

@@ -64,6 +64,9 @@ msec_t sep_deadline(const struct sep *sep, msec_t now);
 void sep_tick(struct sep *sep, struct tx *tx, msec_t now);
 /* The datagram just given to sep_input was a check that passed: its source is this sep's from now on (shared sockets). */
 bool sep_was_checked(const struct sep *sep);
+const struct addr *sep_selected(const struct sep *sep); /* the pair of ICE; NULL: none */
+/* The connection that this address names has ended. */
+void sep_gone(struct sep *sep, const struct addr *peer);
 /* Events wait for sep_output: asked after sep_media, which must not pay for a look into DTLS. */
 /* agw/media/warm.h, for packets of these; at most MEDIA_WARM. */
 void sep_warm(const struct sep *const *seps, unsigned n);

@@ -11,6 +11,7 @@ enum sock_kind {
     SOCK_RTP,    /* of one stream endpoint: RTP, and all that is muxed with it */
     SOCK_RTCP,   /* of one stream endpoint: RTCP */
     SOCK_SHARED, /* of all stream endpoints that control gave no socket: `peers` tells them apart */
+    SOCK_LEG,    /* a TCP connection of one stream endpoint: struct leg */
 };
 
 struct sock {

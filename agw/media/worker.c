@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "agw/media/warm.h"
-#include "agw/media/worker_priv.h"
+#include "agw/media/worker_leg.h"
 
 const struct count_def worker_counters[WORKER_C_N] = {
     [WORKER_C_RX] = {"agw_udp_rx_datagrams", "Datagrams received on access ports", false},
@@ -35,6 +35,12 @@ const struct count_def worker_counters[WORKER_C_N] = {
     [WORKER_C_MEDIA_LOST] = {"agw_rtp_tx_lost", "RTP and RTCP that a socket had no room for", false},
     [WORKER_C_PEER_REFUSED] = {"agw_shared_refused", "Checks on a shared port from an address that another stream uses",
                                false},
+    [WORKER_C_LEG_DROPPED] = {"agw_ice_tcp_rtp_dropped", "RTP that a slow reader on TCP did not get", false},
+    [WORKER_C_LEG_CLOSED] = {"agw_ice_tcp_closed", "ICE-TCP connections that ended in good order", false},
+    [WORKER_C_LEG_BAD] = {"agw_ice_tcp_refused", "ICE-TCP connections closed: no check that passes in time, or too many", false},
+    [WORKER_C_LEG_OVERSIZED] = {"agw_ice_tcp_oversized", "ICE-TCP connections closed: a frame too long", false},
+    [WORKER_C_LEG_SLOW] = {"agw_ice_tcp_slow", "ICE-TCP connections closed: the peer did not read", false},
+    [WORKER_C_LEGS] = {"agw_ice_tcp_connections", "ICE-TCP connections of streams", true},
     [WORKER_C_FLOWS] = {"agw_flows", "RTP streams", true},
     [WORKER_C_SEPS] = {"agw_streams_udp", "Stream endpoints on UDP", true},
 };
@@ -46,6 +52,7 @@ void worker_flush_tx(struct worker *w, struct port *port)
     uint64_t octets = 0;
     unsigned sent;
 
+    worker_legs_flush_tx(w, port);
     if (w->tx.n) {
         sent = udp_send(port->out->fd, &w->tx, &octets);
         port->stats.tx_packets += sent;
@@ -75,6 +82,10 @@ void worker_send(struct worker *w, const struct pkt *pkt)
     struct port *port = sep_owner(pkt->out);
     struct sock *s = pkt->rtcp && !port->mux ? &port->rtcp : port->out;
 
+    if (addr_conn(&pkt->to)) {
+        worker_leg_send(w, port, pkt);
+        return;
+    }
     if (s->fd < 0 || !out_add(w->out, s, pkt)) {
         worker_tally(w, WORKER_C_MEDIA_LOST, 1);
         return;
@@ -136,6 +147,8 @@ void worker_settle(struct worker *w, struct port *port)
     at = sep_deadline(port->sep, w->now);
     if (at < port->due.at)
         due_set(&w->port_due, &port->due, at);
+    if (port->legs)
+        worker_legs_settle(w, port);
 }
 
 /* --- the loop --- */
@@ -148,6 +161,7 @@ static void run_ports(struct worker *w)
         struct port *port = (struct port *)((char *)e - offsetof(struct port, due));
 
         sep_tick(port->sep, &w->tx, w->now);
+        worker_legs_tick(w, port);
         due_set(&w->port_due, e, MSEC_NEVER);
         worker_settle(w, port);
         worker_flush_tx(w, port);
@@ -250,6 +264,14 @@ static void warm_events(const struct worker *w, const struct epoll_event *ev, in
     sep_warm(sep, k);
 }
 
+static void ready(struct worker *w, struct sock *s, uint32_t events)
+{
+    if (s->kind == SOCK_LEG)
+        worker_leg_event(w, s, events);
+    else
+        worker_readable(w, s);
+}
+
 static void *run(void *arg)
 {
     struct epoll_event ev[MEDIA_EPOLL_BATCH];
@@ -269,11 +291,12 @@ static void *run(void *arg)
             if (!ev[i].data.ptr)
                 jobs = true;
             else if (ev[i].data.ptr != w) /* the timer: what is due is done below */
-                worker_readable(w, ev[i].data.ptr);
+                ready(w, ev[i].data.ptr, ev[i].events);
         }
         run_ports(w);
         run_streams(w);
         worker_flush_out(w);
+        worker_legs_bury(w);
         publish(w);
         if (jobs) /* last: a job may free a port that this batch still names */
             worker_jobs(w);

@@ -54,7 +54,7 @@ static void relay(struct worker *w, struct flow *flow, struct pkt *pkt)
         worker_tally(w, WORKER_C_MEDIA_DROPPED, 1);
 }
 
-static void media(struct worker *w, struct port *port, struct pkt *pkt)
+static enum sep_verdict media(struct worker *w, struct port *port, struct pkt *pkt)
 {
     struct flow *flow;
     const enum sep_verdict verdict = sep_media(port->sep, pkt, &flow, w->now);
@@ -69,11 +69,12 @@ static void media(struct worker *w, struct port *port, struct pkt *pkt)
     }
     if (sep_has_news(port->sep))
         worker_settle(w, port);
+    return verdict;
 }
 
 /* --- STUN and DTLS --- */
 
-static void slow(struct worker *w, struct port *port, const struct dgram *in)
+static enum sep_verdict slow(struct worker *w, struct port *port, const struct dgram *in)
 {
     const enum sep_verdict verdict = sep_input(port->sep, in, &w->tx, w->now);
 
@@ -81,6 +82,20 @@ static void slow(struct worker *w, struct port *port, const struct dgram *in)
     complain(w, &port->bad_logged, port, &in->src, verdict);
     worker_settle(w, port);
     worker_flush_tx(w, port);
+    return verdict;
+}
+
+enum sep_verdict worker_packet(struct worker *w, struct port *port, struct pkt *pkt)
+{
+    const struct dgram in = {pkt->from, pkt->p, pkt->n};
+
+    worker_tally(w, WORKER_C_RX_OCTETS, (int64_t)pkt->n);
+    port->stats.rx_packets++;
+    port->stats.rx_octets += pkt->n;
+    if (demux(pkt->p, pkt->n) != DEMUX_MEDIA)
+        return slow(w, port, &in);
+    pkt->rtcp = rtp_is_rtcp(pkt->p, pkt->n);
+    return media(w, port, pkt);
 }
 
 /* A check says by its ufrag whose it is; anything else of STUN belongs to who has the address. */

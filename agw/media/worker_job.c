@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "agw/media/worker_priv.h"
+#include "agw/media/worker_leg.h"
 #include "common/log.h"
 
 static struct port *port_find(struct worker *w, bus_id id)
@@ -156,6 +156,7 @@ static void port_free(struct worker *w, struct port *port)
         return;
     while (port->streams)
         stream_free(w, port->streams);
+    worker_legs_close(w, port);
     if (port->out && port->out->peers)
         peers_leave(port->out->peers, &port->peer);
     sep_free(port->sep);
@@ -359,6 +360,9 @@ static void order(struct worker *w, const struct bus_msg *m)
     case BUS_FLOW_CLOSE:
         flow_shut(w, m->u.id);
         break;
+    case BUS_LEG:
+        worker_leg_open(w, port_find(w, m->u.leg.id), &m->u.leg);
+        break;
     case BUS_CERT:
         cert_change(w, &m->u.cert);
         break;
@@ -402,6 +406,7 @@ void worker_close_all(struct worker *w)
         due_del(&w->port_due, &port->due);
         port_free(w, port);
     }
+    worker_legs_bury(w);
     for (unsigned i = 0; i < w->n_shared; i++) {
         peers_free(w->shared[i].peers);
         sock_close(&w->shared[i]);

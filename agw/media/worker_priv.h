@@ -5,6 +5,7 @@
 
 #include "agw/media/due.h"
 #include "agw/media/flow.h"
+#include "agw/media/leg.h"
 #include "agw/media/peers.h"
 #include "agw/media/sep.h"
 #include "agw/media/sock.h"
@@ -21,6 +22,9 @@ struct port { /* a sep with its sockets. First what a packet needs: SEP_OWNER_HO
     msec_t bad_logged; /* when there was a line about unusable input; 0: never */
     struct stream *streams;
     struct due_entry due;
+    struct leg *legs;  /* its TCP connections */
+    unsigned n_legs;
+    struct addr leg_selected; /* the pair when they were looked at last */
     UT_hash_handle hh;
 };
 
@@ -51,6 +55,10 @@ struct worker {
     struct udp_rx *rx;
     struct out *out;
     struct tx tx; /* belongs to one port at a time */
+    struct leg_rx leg_rx;
+    struct leg *over;   /* connections that have ended in this batch */
+    uint32_t last_conn; /* number of the last one; 0 is none */
+    msec_t leg_logged;
     count_t count[WORKER_C_N];
     int64_t add[WORKER_C_N]; /* to count, at the end of this wake-up */
     unsigned wake;           /* their number */
@@ -83,6 +91,8 @@ void worker_settle(struct worker *w, struct port *port);
 
 /* worker_in.c */
 void worker_readable(struct worker *w, struct sock *s);
+/* A packet of a connection, in a slot; from is the connection's. */
+enum sep_verdict worker_packet(struct worker *w, struct port *port, struct pkt *pkt);
 
 /* worker_job.c */
 void worker_jobs(struct worker *w); /* what the inbox holds */
