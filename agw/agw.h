@@ -24,6 +24,7 @@ struct agw {
     struct inbox *inboxes[CTL_WORKERS]; /* of the workers */
     unsigned n_workers;
     struct realm_conf realms[CTL_REALMS];
+    struct reach reach[CTL_REALMS]; /* of these */
     struct shared_set shared[CTL_WORKERS]; /* until the workers have them */
     struct mg *mg;
     struct ops *ops;

@@ -18,6 +18,7 @@
 #include "common/count.h"
 #include "common/inbox.h"
 #include "common/net.h"
+#include "common/reach.h"
 
 #define BUS_TEXT 96
 #define BUS_FP_MAX 64
@@ -136,6 +137,7 @@ struct bus_sep { /* one (termination, stream) on UDP; bundled streams of a termi
     char ufrag[16], pwd[40];    /* ours (RFC 8839). SEP_REMOTE: others than before = ICE restart; empty = unchanged */
     bool has_remote;
     struct addr remote;         /* Remote c=/m=; used only when ICE is off */
+    const struct reach *reach;  /* the realm's: whose checks are answered, whom latching may learn. NULL: anybody. Outlives the sep */
     bool ice;                   /* false: no ICE in Local/Remote: latch to the Remote address */
     char remote_ufrag[BUS_ICE_UFRAG], remote_pwd[BUS_ICE_PWD];
     struct bus_ice *full;       /* NULL: lite, or as it was; the message's, freed with it */

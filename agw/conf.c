@@ -91,6 +91,16 @@ static int check_name(const char *value, char *why, size_t size)
     return -EINVAL;
 }
 
+static int check_net(const char *value, char *why, size_t size)
+{
+    struct addr_net net;
+
+    if (addr_net_parse(&net, value) == 0)
+        return 0;
+    snprintf(why, size, "a network, for example 10.0.0.0/8 or 2001:db8::/32");
+    return -EINVAL;
+}
+
 /* --- keys --- */
 
 #define TEXT_OF(x) #x
@@ -111,6 +121,12 @@ static int check_name(const char *value, char *why, size_t size)
         .check = c, .help = h                                                                      \
     }
 
+#define NETS(k, h)                                                                                 \
+    {                                                                                              \
+        .name = #k, .type = CONF_STRS, .offset = offsetof(struct agw_realm_row, k), .def = "[]",   \
+        .check = check_net, .help = h                                                              \
+    }
+
 static const struct conf_key realm_keys[] = {
     ROW(name, "core.example.net", check_name, "IP realm, as the controller names it (ipdc/realm)"),
     ROW(interface, "core", check_interface, "third level of the TerminationIDs: ip/1/core/7"),
@@ -118,6 +134,9 @@ static const struct conf_key realm_keys[] = {
     ROW(address6, "\"\"", check_address6, "a second one of IPv6; empty: none"),
     ROW(ports, "24000-31999", check_ports, "local ports, UDP and TCP"),
     ROW(peer, "core", check_name, "name of the other side in traces"),
+    NETS(peers_allow, "networks that may be peers besides public addresses and those of the realm's own kind (loopback, private): "
+                      "SDP, candidates, sources of ICE and latching"),
+    NETS(peers_deny, "networks that may not, for example those of the operator's own servers"),
     {.name = "any_source",
      .type = CONF_BOOL,
      .offset = offsetof(struct agw_realm_row, any_source),
@@ -240,6 +259,11 @@ static int check_all(const struct agw_conf *c, char *err, size_t size)
         return -EINVAL;
     }
     for (unsigned i = 0; i < c->realms.n; i++) {
+        if (r[i].peers_allow.n > REACH_NETS || r[i].peers_deny.n > REACH_NETS) {
+            snprintf(err, size, "realms: %s has more than %d networks in peers_allow or peers_deny; write fewer, wider ones",
+                     r[i].name, REACH_NETS);
+            return -EINVAL;
+        }
         for (unsigned k = 0; k < i; k++) {
             int bad = check_realm_pair(&r[k], &r[i], err, size);
 
@@ -273,6 +297,21 @@ void agw_conf_free(struct agw_conf *c)
 void agw_conf_help(struct buf *out)
 {
     conf_help(keys, out);
+}
+
+void agw_conf_reach(const struct agw_realm_row *row, struct reach *out)
+{
+    struct addr own;
+
+    memset(out, 0, sizeof *out);
+    if (addr_parse(&own, sv_from(row->address), 0) == 0)
+        reach_own(out, &own);
+    if (*row->address6 && addr_parse(&own, sv_from(row->address6), 0) == 0)
+        reach_own(out, &own);
+    for (unsigned i = 0; i < row->peers_allow.n; i++)
+        (void)reach_allow(out, row->peers_allow.v[i]); /* checked when it was loaded */
+    for (unsigned i = 0; i < row->peers_deny.n; i++)
+        (void)reach_deny(out, row->peers_deny.v[i]);
 }
 
 enum worker_raw agw_conf_raw(const struct agw_conf *c)

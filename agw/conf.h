@@ -5,9 +5,11 @@
 #include "agw/media/worker.h"
 #include "common/conf.h"
 #include "common/net.h"
+#include "common/reach.h"
 
 struct agw_realm_row {
     char *name, *interface, *address, *address6, *ports, *peer;
+    struct conf_strs peers_allow, peers_deny;
     bool any_source, shared_port;
 };
 
@@ -29,6 +31,8 @@ int agw_conf_load(struct agw_conf *c, const char *path, char *err, size_t errsiz
 void agw_conf_free(struct agw_conf *c);
 void agw_conf_help(struct buf *out);
 
+/* Who may be a peer in the realm. */
+void agw_conf_reach(const struct agw_realm_row *row, struct reach *out);
 /* "16384-23999". 0, -EINVAL. */
 int agw_conf_ports(const char *text, uint16_t *lo, uint16_t *hi);
 enum worker_raw agw_conf_raw(const struct agw_conf *c);

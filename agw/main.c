@@ -36,7 +36,9 @@ static int realms_set(struct agw *g)
                                  .interface = rows[i].interface,
                                  .peer = rows[i].peer,
                                  .has_addr6 = rows[i].address6[0] != '\0',
-                                 .any_source = rows[i].any_source};
+                                 .any_source = rows[i].any_source,
+                                 .reach = &g->reach[i]};
+        agw_conf_reach(&rows[i], &g->reach[i]);
         if (addr_parse(&r->addr, sv_from(rows[i].address), 0) ||
             agw_conf_ports(rows[i].ports, &r->port_lo, &r->port_hi) ||
             (r->has_addr6 && addr_parse(&r->addr6, sv_from(rows[i].address6), 0)))

@@ -194,9 +194,22 @@ static int check_known(const struct change *ch, const struct row *r, enum stream
     return 0;
 }
 
-static int check_stream(struct change *ch, struct row *r, enum stream_kind *kind)
+static int check_remote(const struct change *ch, const struct row *r, enum stream_kind kind)
 {
     struct remote far;
+    int err = remote_read(r->m->remote, r->m->id, &far, ch->fault);
+
+    if (err)
+        return err;
+    far.ice = far.ice || (r->m->local && sdp_attr_of(r->m->local, r->m->local->media, "ice-ufrag"));
+    err = remote_reach(&far, ch->t->realm->conf->reach, kind == STREAM_TCP, r->m->id, ch->fault);
+    if (err)
+        count_add(&ch->t->ctx->ctl->counts[CTL_C_UNREACHABLE], 1);
+    return err;
+}
+
+static int check_stream(struct change *ch, struct row *r, enum stream_kind *kind)
+{
     int err;
 
     if (!r->s && !says_something(r->m))
@@ -205,7 +218,7 @@ static int check_stream(struct change *ch, struct row *r, enum stream_kind *kind
         return iq_refuse(ch->fault, 501, "ds/tb = %.*s", SV_ARG(r->asked->tb.v));
     err = stream_classify(r->m, kind, ch->fault);
     if (!err && r->m->remote)
-        err = remote_read(r->m->remote, r->m->id, &far, ch->fault);
+        err = check_remote(ch, r, *kind);
     if (!err && r->s)
         err = check_known(ch, r, *kind);
     if (!err)

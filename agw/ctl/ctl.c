@@ -19,6 +19,8 @@ const struct count_def ctl_counters[CTL_C_N] = {
                        false},
     [CTL_C_NO_RESOURCE] = {"agw_no_port_total", "reservations without a free port (error 510)",
                            false},
+    [CTL_C_UNREACHABLE] = {"agw_peers_refused_total",
+                           "Remote addresses (error 449) and candidates that the realm does not allow", false},
     [CTL_C_NOTIFIED] = {"agw_notifies_total", "NOTIFY requests sent", false},
     [CTL_C_NOTIFY_LOST] = {"agw_notifies_lost_total", "NOTIFY requests not sent or not answered",
                            false},

@@ -29,6 +29,7 @@ enum ctl_counter {
     CTL_C_COMMANDS,
     CTL_C_REFUSED,
     CTL_C_NO_RESOURCE,
+    CTL_C_UNREACHABLE,
     CTL_C_NOTIFIED,
     CTL_C_NOTIFY_LOST,
     CTL_C_DTLS_FAILED,
@@ -48,6 +49,7 @@ struct realm_conf {        /* text lives as long as the ctl */
     /* Sockets that the ICE streams of a worker share, by worker and family (IPv4, IPv6); AF_UNSPEC: none, a port each.
      * main.c opened them; they are bound, so no pool can hand them out. bus_sep: fd -1, local = this. */
     struct addr shared[CTL_WORKERS][2];
+    const struct reach *reach; /* who may be a peer; NULL: no rule */
     bool any_source; /* accept TCP from other hosts than Remote's, unless gm/saf is ON */
 };
 

@@ -22,4 +22,5 @@
 #define CTL_ORPHAN_MS        120000 /* default: contexts of a silent controller are kept that long */
 #define CTL_HEARTBEAT_MAX    604800 /* seconds of hangterm/thb: one week */
 #define CTL_INACTIVITY_MAX   86400  /* seconds of adid/ipstop that are counted; more means a day */
+#define CTL_PEER_REFUSED     449    /* error for a Remote address that the realm does not allow */
 #define CTL_TICK_MS          500    /* pace of heartbeats and supervision */

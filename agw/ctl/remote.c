@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <utlist.h>
 
+#include "agw/ctl/limits.h"
+
 #define SCTP_PORT_DEFAULT   5000u  /* RFC 8841 5.1 */
 #define MAX_MESSAGE_DEFAULT 65536u /* RFC 8841 6 */
 
@@ -159,6 +161,45 @@ int remote_read(const struct sdp *sdp, uint16_t stream, struct remote *out, stru
     if (!err)
         read_bandwidth(sdp, out);
     return err;
+}
+
+static int reach_one(const struct addr *a, const struct reach *reach, uint16_t stream, struct iq_fault *fault)
+{
+    char text[ADDR_STRLEN];
+
+    if (reach_may(reach, a))
+        return 0;
+    return iq_refuse(fault, CTL_PEER_REFUSED, "Remote of stream %u: address %s (%s) is not allowed in this realm", stream,
+                     addr_host(a, text), reach_kind_name(reach_kind_of(a)));
+}
+
+int remote_reach(const struct remote *r, const struct reach *reach, bool is_tcp, uint16_t stream, struct iq_fault *fault)
+{
+    const struct addr *all[] = {&r->addr, &r->rtcp};
+    int err = 0;
+
+    if (r->ice)
+        return 0;
+    if (is_tcp)
+        return reach_one(&r->addr, reach, stream, fault);
+    for (unsigned i = 0; i < ARRAY_LEN(all) && !err; i++) {
+        if (all[i]->u.sa.sa_family == AF_UNSPEC || addr_is_any(all[i]) || addr_port(all[i]) == 0)
+            continue;
+        err = reach_one(all[i], reach, stream, fault);
+    }
+    return err;
+}
+
+unsigned remote_reach_candidates(struct bus_ice *ice, const struct reach *reach)
+{
+    const unsigned all = ice->n;
+
+    ice->n = 0;
+    for (unsigned i = 0; i < all; i++) {
+        if (reach_may(reach, &ice->cands[i].addr))
+            ice->cands[ice->n++] = ice->cands[i];
+    }
+    return all - ice->n;
 }
 
 void remote_candidates(const struct sdp *sdp, struct bus_ice *out)

@@ -23,5 +23,10 @@ struct remote {
 /* a=candidate: UDP, component 1, a numeric address; what else there is, names of mDNS among it, is passed over (RFC 8839
  * 5.1). A lite far end makes us controlling (RFC 8445 6.1.1). */
 void remote_candidates(const struct sdp *sdp, struct bus_ice *out);
+/* Is it an address that the realm lets us send to or connect to? What is not used is not asked: c=, m= beside ICE, c=0.0.0.0
+ * and port 0 of RTP (RFC 3264 8.4: nobody). 0, or -EBADMSG with fault CTL_PEER_REFUSED. */
+int remote_reach(const struct remote *r, const struct reach *reach, bool is_tcp, uint16_t stream, struct iq_fault *fault);
+/* Drops those that the realm does not allow; how many. */
+unsigned remote_reach_candidates(struct bus_ice *ice, const struct reach *reach);
 /* 0, or -EBADMSG with the answer in fault (449 value, 472 missing). */
 int remote_read(const struct sdp *sdp, uint16_t stream, struct remote *out, struct iq_fault *fault);

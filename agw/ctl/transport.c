@@ -278,6 +278,7 @@ static void sep_set(struct transport *tp, struct bus_sep *b)
 
     b->id = tp->ep->id;
     b->local = tp->local;
+    b->reach = tp->term->realm->conf->reach;
     b->ice = tp->ice;
     b->data = has_data(tp);
     b->establish = tp->establish;
@@ -297,8 +298,19 @@ static void sep_set(struct transport *tp, struct bus_sep *b)
         rtp_set(tp, rtp, b->has_remote ? &r : NULL, &b->rtp);
     if (b->data || (rtp && rtp->sec == BUS_SEC_DTLS))
         b->role = tp->establish ? BUS_DTLS_CLIENT : r.fp_len ? BUS_DTLS_SERVER : BUS_DTLS_NONE;
-    /* a port 0 is nowhere to send */
-    b->has_remote = b->has_remote && (b->ice || addr_port(&b->remote));
+    /* port 0 and 0.0.0.0 are nowhere to send; the kernel would take the latter for this host */
+    b->has_remote = b->has_remote && (b->ice || (addr_port(&b->remote) && !addr_is_any(&b->remote)));
+}
+
+/* Browsers name all their addresses, so one that is not allowed is no mistake: it is not checked. */
+static void drop_unreachable(const struct transport *tp, struct bus_ice *ice)
+{
+    const unsigned n = remote_reach_candidates(ice, tp->term->realm->conf->reach);
+
+    if (!n)
+        return;
+    count_add(&ctl_of(tp)->counts[CTL_C_UNREACHABLE], n);
+    log_info("ctl", "ctx=%u term=%s msg=\"candidates that the realm does not allow\" n=%u", tp->term->ctx->id, tp->term->id, n);
 }
 
 /* Best effort: without memory the agent is lite, and says so by never checking. */
@@ -313,6 +325,7 @@ static void full_set(const struct transport *tp, struct bus_sep *b)
     b->full->controlling = tp->controlling;
     if (lead && lead->spec.remote)
         remote_candidates(lead->spec.remote, b->full);
+    drop_unreachable(tp, b->full);
 }
 
 static void credentials_set(const struct transport *tp, struct bus_sep *b)

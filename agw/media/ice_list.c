@@ -55,40 +55,16 @@ static struct pair *find(struct ice_list *l, const struct addr *remote)
     return NULL;
 }
 
-enum reach { REACH_ANY, REACH_LINK, REACH_HOST, REACH_NONE };
-
-static enum reach reach4(uint32_t ip)
-{
-    if (ip >> 24 == 127)
-        return REACH_HOST;
-    if (ip >> 16 == 0xa9fe) /* 169.254/16 */
-        return REACH_LINK;
-    return ip >> 24 == 0 || ip >> 28 >= 0xe ? REACH_NONE : REACH_ANY; /* 0/8; 224/4, 240/4 */
-}
-
-static enum reach reach_of(const struct addr *a)
-{
-    const struct in6_addr *ip = &a->u.in6.sin6_addr;
-
-    if (!addr_is_v6(a))
-        return reach4(ntohl(a->u.in4.sin_addr.s_addr));
-    if (IN6_IS_ADDR_LOOPBACK(ip))
-        return REACH_HOST;
-    if (IN6_IS_ADDR_LINKLOCAL(ip))
-        return REACH_LINK;
-    if (IN6_IS_ADDR_UNSPECIFIED(ip) || IN6_IS_ADDR_MULTICAST(ip) || IN6_IS_ADDR_V4MAPPED(ip) || IN6_IS_ADDR_V4COMPAT(ip))
-        return REACH_NONE;
-    return REACH_ANY;
-}
-
+/* Loopback and link-local are for those who are there themselves; the rest is the realm's to decide. */
 bool ice_list_may(const struct ice_list *l, const struct addr *remote)
 {
-    enum reach reach;
+    const enum reach_kind kind = reach_kind_of(remote);
 
     if (remote->u.sa.sa_family != l->local.u.sa.sa_family || addr_port(remote) == 0 || addr_eq(remote, &l->local))
         return false;
-    reach = reach_of(remote);
-    return reach == REACH_ANY || (reach != REACH_NONE && reach == reach_of(&l->local));
+    if (kind == REACH_NEVER || (addr_is_v6(remote) && IN6_IS_ADDR_V4MAPPED(&remote->u.in6.sin6_addr)))
+        return false;
+    return (kind != REACH_LOOPBACK && kind != REACH_LINK) || kind == reach_kind_of(&l->local);
 }
 
 /* NULL: no address to check, or the list is full. No slot is used twice: whoever knows our password and forges addresses

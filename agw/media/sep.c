@@ -293,7 +293,8 @@ static enum sep_verdict stun_datagram(struct sep *sep, const struct dgram *in, s
     struct buf reply = buf_over(room, room ? MEDIA_STUN_REPLY : 0);
     int res;
 
-    if (!sep->ice)
+    /* a lite agent believes a source address that may be forged: where nothing may be sent, nothing is answered */
+    if (!sep->ice || !reach_may(sep->reach, &in->src))
         return SEP_UNVALIDATED;
     res = ice_input(sep->ice, in, &reply, now);
     if (res < 0)
@@ -327,6 +328,7 @@ int sep_new(struct sep **sepp, struct sep_env *env, const struct bus_sep *spec)
     sep->establish = spec->establish;
     sep->has_remote = spec->has_remote;
     sep->remote = spec->remote;
+    sep->reach = sep->rtp.gate.reach = spec->reach;
     sep->data = spec->data;
     memcpy(sep->peer, spec->peer, sizeof(sep->peer));
     memcpy(sep->fp_hash, spec->fp_hash, sizeof(sep->fp_hash));

@@ -159,7 +159,7 @@ bool sep_gate_judges(const struct sep_gate *g, const struct addr *src, bool rtcp
     if (g->rules.latch == BUS_LATCH_OFF)
         return passes(g, src, apart, g->rules.any_source);
     if (g->looking && !rtcp)
-        return passes(g, src, false, true);
+        return passes(g, src, false, true) && reach_may(g->reach, src);
     if (!g->has_learnt) /* RTCP teaches nothing: until RTP came, the signalled address alone */
         return passes(g, src, apart, false);
     if (!apart)

@@ -17,6 +17,7 @@ struct sep_gate {
     /* Made of the above whenever it changes, for the packet path: [0] RTP, [1] RTCP */
     struct addr only[2], to[2];
     bool has_only[2], has_to[2]; /* one address alone may send; ours has somewhere to go */
+    const struct reach *reach; /* whom latching may learn; NULL: anybody */
     int64_t tokens;           /* octets x 1000: no rounding at 1 ms */
     msec_t filled;
 };

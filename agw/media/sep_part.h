@@ -47,6 +47,7 @@ struct sep {
     bool ice_up;        /* some pair was selected once */
     bool has_remote;
     struct addr remote;
+    const struct reach *reach; /* NULL: no rule */
 
     enum bus_dtls_role role;
     bool establish;

@@ -79,6 +79,13 @@ static void test_refused(void **state)
         {"realms: [{name: a, interface: a, ports: 2000-2999}, {name: b, interface: a, ports: "
          "3000-3001}]\n",
          "twice"},
+        {"realms: [{name: a, interface: a, peers_allow: [10.0.0.0/33]}]\n", "10.0.0.0/8"},
+        {"realms: [{name: a, interface: a, peers_deny: [all]}]\n", "10.0.0.0/8"},
+        {"realms: [{name: a, interface: a, peers_deny: ["
+         "1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, "
+         "1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, "
+         "1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1, 1.1.1.1]}]\n",
+         "wider"},
     };
 
     (void)state;
@@ -124,6 +131,40 @@ static void test_values(void **state)
     assert_int_equal(conf_udp("udp:127.0.0.1:0", &a), -EINVAL);
 }
 
+static bool may(const struct agw_realm_row *row, const char *peer)
+{
+    struct reach r;
+    struct addr a;
+
+    agw_conf_reach(row, &r);
+    assert_int_equal(addr_parse(&a, sv_from(peer), 5000), 0);
+    return reach_may(&r, &a);
+}
+
+/* Who may be a peer: by the realm's own addresses, and what its row says besides. */
+static void test_reach(void **state)
+{
+    const struct agw_realm_row *row;
+    struct agw_conf c;
+    char why[512] = "";
+
+    (void)state;
+    assert_int_equal(load(&c,
+                          "realms: [{name: x, interface: x, address: 203.0.113.1, peers_allow: [10.0.0.0/8, fd00::/8], "
+                          "peers_deny: [10.9.0.0/16]}, {name: y, interface: y, address: 203.0.113.2, address6: fd00::2}, "
+                          "{name: z, interface: z}]\n",
+                          why),
+                     0);
+    row = c.realms.v;
+    assert_true(may(&row[0], "10.0.0.1") && may(&row[0], "fd00::1") && may(&row[0], "192.0.2.1"));
+    assert_false(may(&row[0], "10.9.0.1") || may(&row[0], "192.168.0.1") || may(&row[0], "127.0.0.1"));
+    assert_true(may(&row[1], "fd00::1") && may(&row[1], "10.0.0.1")); /* private like its address6 */
+    assert_false(may(&row[1], "127.0.0.1") || may(&row[1], "::1"));
+    assert_true(may(&row[2], "127.0.0.1") && may(&row[2], "::1") && may(&row[2], "192.168.0.1"));
+    assert_false(may(&row[2], "0.0.0.0") || may(&row[2], "224.0.0.1"));
+    agw_conf_free(&c);
+}
+
 static void test_help(void **state)
 {
     static char text[65536];
@@ -142,6 +183,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_reach),
         cmocka_unit_test(test_help),
     };
 
