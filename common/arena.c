@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BLOCK_SIZE 4096u /* fits a usual message; larger pieces get a block of their own size */
+#define FIRST_SIZE 1024u /* what a call keeps is often no more */
+#define BLOCK_SIZE 4096u
+#define PIECE_SIZE 2048u /* larger pieces get a block of their own size, and the one begun is gone on with */
 #define ALIGN alignof(max_align_t)
 
 struct block {
@@ -17,7 +19,7 @@ struct block {
 struct arena {
     size_t limit, handed;
     struct block *first; /* kept by arena_reset */
-    struct block *last;
+    struct block *last;  /* the one that pieces are taken from */
 };
 
 static struct block *block_new(size_t size)
@@ -49,7 +51,7 @@ struct arena *arena_new(size_t limit)
     if (!a)
         return NULL;
     a->limit = limit;
-    a->first = a->last = block_new(BLOCK_SIZE);
+    a->first = a->last = block_new(FIRST_SIZE);
     if (!a->first) {
         free(a);
         return NULL;
@@ -86,11 +88,13 @@ void *arena_alloc(struct arena *a, size_t n)
     if (need > a->limit - a->handed)
         return NULL;
     if (need > b->size - b->used) {
-        b = block_new(need > BLOCK_SIZE ? need : BLOCK_SIZE);
+        b = block_new(need > PIECE_SIZE ? need : BLOCK_SIZE);
         if (!b)
             return NULL;
+        b->next = a->last->next;
         a->last->next = b;
-        a->last = b;
+        if (need <= PIECE_SIZE)
+            a->last = b;
     }
     p = b->data + b->used;
     b->used += need;
