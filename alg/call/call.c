@@ -210,28 +210,42 @@ static int open_legs(struct call *call, struct sip_in *in, const struct sip_msg 
     return sip_dlg_accept(&call->near.dlg, call->calls->alg->sip, in, m, &h);
 }
 
-/* RFC 3312 11. Only the core may (alg/sip). */
-static bool requires_qos(const struct sip_msg *m)
+/* RFC 3312 8: does its sender wait for an answer before anybody may be rung? Only the core may (alg/sip). */
+static bool waits_ahead(const struct sip_msg *m)
 {
-    const char *require = sip_msg_header(m, "Require");
+    enum leg_qos q = leg_qos_of(m);
 
-    return require && strcasestr(require, "precondition") != NULL;
+    return sip_msg_side(m) == SIP_MW && (q == LEG_QOS_REQUIRED || q == LEG_QOS_SUPPORTED) && early_offer_waits(sip_msg_body(m));
+}
+
+static int open_exchange(struct call *call, const struct sip_msg *m, bool ahead)
+{
+    const struct calls_conf *conf = &call->calls->conf;
+    enum sdp_setup choice = conf->dtls_active ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
+    int err = exch_new(&call->x, call->late ? SIP_W2 : call->origin, NULL, &conf->policy, choice, call->tls_id);
+
+    if (err || call->late)
+        return err;
+    call->x->ahead = ahead;
+    return exch_read_offer(call->x, sip_msg_body(m));
 }
 
 /* Everything before the first H.248 message. On failure *why says how to refuse. */
 static int open_call(struct call *call, struct sip_in *in, const struct sip_msg *m,
                      const struct reg_binding *const *b, struct leg_why *why, struct sdp_fault *fault)
 {
-    const struct calls_conf *conf = &call->calls->conf;
-    enum sdp_setup choice = conf->dtls_active ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
+    bool ahead = waits_ahead(m);
     int err;
 
     call->late = sip_msg_body(m).n == 0;
-    err = exch_new(&call->x, call->late ? SIP_W2 : call->origin, NULL, &conf->policy, choice, call->tls_id);
-    if (!err && !call->late)
-        err = exch_read_offer(call->x, sip_msg_body(m));
-    if (!err && requires_qos(m))
-        call->qos = arena_sv(call->x->a, sip_msg_body(m));
+    err = open_exchange(call, m, ahead);
+    if (err == -EPROTO && ahead && leg_qos_of(m) == LEG_QOS_SUPPORTED) { /* nothing that we could answer alone: then without */
+        exch_free(call->x);
+        call->x = NULL;
+        err = open_exchange(call, m, false);
+    } else if (err == -EPROTO && ahead) {
+        call->x->why.status = 580;
+    }
     if (err == -EPROTO) {
         *fault = call->x->why;
         *why = (struct leg_why){.status = fault->status, .warn = fault->warn, .text = fault->text};
@@ -290,7 +304,7 @@ static int screen(struct calls *c, const struct sip_msg *m, struct leg_why *why)
         *why = (struct leg_why){.status = 415};
     else if (body.n > SDP_BODY_MAX)
         *why = (struct leg_why){.status = 413};
-    else if (requires_qos(m) && early_offer_waits(body)) /* RFC 3312 8: nobody may be rung yet, and a browser would be */
+    else if (leg_qos_of(m) == LEG_QOS_UNSURE && early_offer_waits(body)) /* nobody may be rung, and no answer would be sure to arrive */
         *why = (struct leg_why){.status = 580};
     else if (!strncasecmp(sip_msg_uri(m), "urn:service:sos", 15)) /* TS 24.229 5.2.10: not over this access */
         *why = (struct leg_why){.status = 380};

@@ -185,7 +185,10 @@ void call_lock(struct call *call)
     struct leg *wic = call_leg(call, SIP_W2), *core = call_leg(call, SIP_MW);
     struct exch *x;
 
-    if (core->out || core->in || core->wait_ack || core->again.t)
+    if (core->wait_ack) /* then */
+        return;
+    call->lock = false;
+    if (core->out || core->in || core->again.t)
         return;
     if (exch_new(&x, SIP_W2, call->lay, &conf->policy, SDP_SETUP_NONE, call->tls_id))
         return;
@@ -208,6 +211,8 @@ void call_acked(struct call *call, struct leg *leg, struct sv body)
     call->asked = call->asked && !asked;
     if (asked && body.n > 0)
         begin(call, leg, body, true);
+    else if (call->lock)
+        call_lock(call);
 }
 
 void call_change(struct call *call, struct leg *leg, struct sv body)

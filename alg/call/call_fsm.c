@@ -8,7 +8,7 @@
 static const char *const event_names[CALL_EVENTS] = {
     [EV_OFFER] = "offer", [EV_IQ_OK] = "iq-ok", [EV_IQ_FAIL] = "iq-fail", [EV_PROGRESS] = "progress",
     [EV_ANSWER] = "answer", [EV_REJECT] = "reject", [EV_CANCEL] = "cancel", [EV_ACK] = "ack",
-    [EV_NO_ACK] = "no-ack", [EV_BYE] = "bye", [EV_REINVITE] = "reinvite", [EV_FAULT] = "fault",
+    [EV_NO_ACK] = "no-ack", [EV_BYE] = "bye", [EV_REINVITE] = "reinvite", [EV_QOS_MET] = "qos-met", [EV_FAULT] = "fault",
     [EV_GONE] = "gone", [EV_FLOW_CLOSED] = "flow-closed", [EV_FLOW_BACK] = "flow-back",
     [EV_RESET_DONE] = "reset-done", [EV_LINK] = "link", [EV_EXPIRED] = "expired", [EV_LEG_DONE] = "leg-done", [EV_STOP] = "stop", [EV_TIMEOUT] = "timeout",
 };
@@ -16,6 +16,7 @@ static const char *const event_names[CALL_EVENTS] = {
 static const struct fsm_timer default_timers[CALL_TIMERS] = {
     [T_NONE] = {"none", 0, ""},
     [T_IQ] = {"T_IQ", 5000, "a reply on Iq"},
+    [T_QOS] = {"T_QOS", 32000, "the core to reserve what its preconditions want"},
     [T_ANSWER] = {"T_ANSWER", 180000, "the callee's final answer"},
     [T_REANSWER] = {"T_REANSWER", 60000, "the answer to a change"},
     [T_RESET] = {"T_RESET", 1000, "the SCTP stream reset"},
@@ -41,9 +42,12 @@ static void on_dying(struct fsm *f, int ev, void *data);
 static void on_dead(struct fsm *f, int ev, void *data);
 
 static const struct fsm_state states[CALL_STATES] = {
-    [CALL_IDLE] = {"idle", ON(EV_OFFER), ON(CALL_RESERVING) | ON(CALL_OFFERED) | OVER, call_on_idle, T_NONE},
+    [CALL_IDLE] = {"idle", ON(EV_OFFER), ON(CALL_RESERVING) | ON(CALL_QOS_RESERVING) | ON(CALL_OFFERED) | OVER, call_on_idle, T_NONE},
     [CALL_RESERVING] = {"reserving", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | EARLY, ON(CALL_OFFERED) | OVER,
                         call_on_reserving, T_IQ},
+    [CALL_QOS_RESERVING] = {"qos-reserving", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | EARLY, ON(CALL_QOS_WAITING) | OVER,
+                            call_on_qos_reserving, T_IQ},
+    [CALL_QOS_WAITING] = {"qos-waiting", ON(EV_QOS_MET) | EARLY, ON(CALL_RESERVING) | OVER, call_on_qos_waiting, T_QOS},
     [CALL_OFFERED] = {"offered",
                       ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_PROGRESS) | ON(EV_ANSWER) | ON(EV_REJECT) | EARLY,
                       ON(CALL_CONF_FAR) | EARLY_MEDIA | ON(CALL_LATE_RESERVING) | OVER, call_on_offered, T_ANSWER},
@@ -260,10 +264,8 @@ void call_settle(struct call *call)
     to = br->n_cut ? CALL_CUT : CALL_ACTIVE;
     if (call->fsm.state != to)
         fsm_to(&call->fsm, to);
-    if (call->lock) {
-        call->lock = false;
+    if (call->lock)
         call_lock(call);
-    }
 }
 
 static void on_link(struct branch *br, uint16_t stream, bool lost)

@@ -9,6 +9,8 @@
 enum call_state {
     CALL_IDLE,
     CALL_RESERVING,    /* first termination: T2 for a WIC's offer, T1 for the core's */
+    CALL_QOS_RESERVING, /* preconditions of the core: T2 before anybody is asked */
+    CALL_QOS_WAITING,  /* it has our answer and reserves; nobody is rung yet */
     CALL_OFFERED,      /* INVITE is out */
     CALL_EARLY_FAR,    /* the core described itself before its answer: T2, then T1 */
     CALL_EARLY_NEAR,
@@ -45,6 +47,7 @@ enum call_event {
     EV_NO_ACK,
     EV_BYE,
     EV_REINVITE,
+    EV_QOS_MET,     /* the core has reserved what it wanted (RFC 3312) */
     EV_FAULT,       /* NOTIFY: the media is lost */
     EV_GONE,        /* the gateway lost the context */
     EV_FLOW_CLOSED,
@@ -58,7 +61,7 @@ enum call_event {
     CALL_EVENTS
 };
 
-enum call_timer { T_NONE, T_IQ, T_ANSWER, T_REANSWER, T_RESET, T_REOPEN, T_ORPHAN, T_DYING, T_REAP, CALL_TIMERS };
+enum call_timer { T_NONE, T_IQ, T_QOS, T_ANSWER, T_REANSWER, T_RESET, T_REOPEN, T_ORPHAN, T_DYING, T_REAP, CALL_TIMERS };
 
 struct call_ev { /* the data of an event; unset what it has not */
     struct leg *leg;
@@ -107,7 +110,6 @@ struct call {
     uint64_t renewed;        /* ms of the loop: a DTLS association took another's place; 0: never */
     bool lock;               /* the core is asked again once the call settles */
     bool asked;              /* a 200 of ours inside the call made an offer to the core, whose answer the ACK brings */
-    struct sv qos;           /* the core's offer, when it requires preconditions; in the exchange's arena */
     bool late;               /* the core's INVITE had no offer: the WIC makes it */
     struct sv final;         /* the answer came while the early media were configured; in the exchange's arena */
     bool has_final;
@@ -142,6 +144,8 @@ void call_iq_h(struct branch *br, struct iq_ctx_h *h);
 void call_on_idle(struct fsm *f, int ev, void *data);
 void call_on_reserving(struct fsm *f, int ev, void *data);
 void call_on_offered(struct fsm *f, int ev, void *data);
+void call_on_qos_reserving(struct fsm *f, int ev, void *data); /* call_qos.c: preconditions of the core's INVITE */
+void call_on_qos_waiting(struct fsm *f, int ev, void *data);
 void call_on_early_far(struct fsm *f, int ev, void *data);   /* call_early.c: early media (sip-sdp 2.5) */
 void call_on_early_near(struct fsm *f, int ev, void *data);
 void call_on_early(struct fsm *f, int ev, void *data);
@@ -161,6 +165,8 @@ void call_change(struct call *call, struct leg *leg, struct sv body); /* EV_REIN
 /* call_setup.c: shared by the actions of a new call; each but the first may move the state: last statement of an action */
 int call_configure(struct call *call, enum sip_side side); /* as media_configure_* of the one that answered */
 int call_read_reply(struct branch *br, enum sip_side side, const struct iq_result *r);
+void call_begin(struct call *call);        /* the first termination of each callee */
+bool call_ends_one(struct call *call, int ev, struct call_ev *e); /* one of several callees is out; true: that was it */
 void call_conf_far(struct call *call);     /* the steps from an answer on, each skipped when it has nothing to say */
 void call_answered(struct call *call, struct branch *br, struct sv body);
 void call_bad_answer(struct call *call, int err);
@@ -170,6 +176,11 @@ void call_progress(struct call *call, struct branch *br, const struct call_ev *e
 int call_ask_again(struct branch *br);      /* the INVITE once more, after 422. 0: it is out */
 void call_fail_branch(struct branch *br, int status, unsigned retry_after);
 bool call_early(struct call *call, struct branch *br, const struct call_ev *e); /* call_early.c; false: no early media in it */
+/* call_qos.c */
+int call_qos_begin(struct call *call); /* 0: T2 is asked for, the state moved */
+/* The core's next offer before the answer; 0: near.own has ours. -EBUSY: not now. -EPROTO: 488. */
+int call_qos_offer(struct call *call, struct sv body);
+int call_qos_settle(struct call *call); /* the answer that was just written: as said before, or told by a re-INVITE. 0, -errno */
 void call_late_answer(struct call *call, struct branch *br, struct sv offer);   /* call_late.c */
 void call_lock(struct call *call);         /* moves the state, or stays in CALL_ACTIVE, CALL_CUT */
 void call_acked(struct call *call, struct leg *leg, struct sv body); /* EV_ACK in CALL_ACTIVE, CALL_CUT */

@@ -52,6 +52,10 @@ static int send_invite(struct branch *br)
     struct sip_target to = target(br);
     int err = call->late ? 0 : exch_write_offer(call->x, &br->media, &br->leg.own);
 
+    if (!err && br->leg.side == SIP_MW && call->calls->conf.preconditions) {
+        br->leg.qos = true;
+        err = early_offer_promise(&br->leg.own);
+    }
     return err ? err : leg_invite(&br->leg, call->calls->alg->sip, &to, call->req.hdrs);
 }
 
@@ -65,26 +69,41 @@ int call_ask_again(struct branch *br)
     return leg_invite_again(&br->leg, &to, br->call->req.hdrs);
 }
 
+static int open_context(struct branch *br)
+{
+    struct call *call = br->call;
+    struct iq_ctx_h h;
+
+    call_iq_h(br, &h);
+    return br->media.ctx ? 0 : media_open(&br->media, call->calls->alg->mgc, &call->calls->conf, &h);
+}
+
+void call_begin(struct call *call)
+{
+    unsigned alive = 0;
+
+    for (unsigned i = 0; i < call->n_br; i++) {
+        struct branch *br = &call->br[i];
+
+        if (!br->failed && (open_context(br) || (call->late ? send_invite(br) : reserve(br))))
+            br->failed = 503;
+        alive += !br->failed;
+    }
+    if (alive > 0)
+        fsm_to(&call->fsm, call->late ? CALL_OFFERED : CALL_RESERVING);
+    else
+        call_end_status(call, 503, 5, NULL);
+}
+
 void call_on_idle(struct fsm *f, int ev, void *data)
 {
     struct call *call = f->owner;
-    unsigned alive = 0;
 
     (void)ev;
     (void)data;
-    for (unsigned i = 0; i < call->n_br; i++) {
-        struct branch *br = &call->br[i];
-        struct iq_ctx_h h;
-
-        call_iq_h(br, &h);
-        if (media_open(&br->media, call->calls->alg->mgc, &call->calls->conf, &h) || (call->late ? send_invite(br) : reserve(br)))
-            br->failed = 503;
-        else
-            alive++;
-    }
-    if (alive > 0)
-        fsm_to(f, call->late ? CALL_OFFERED : CALL_RESERVING);
-    else
+    if (call->late || !call->x->ahead)
+        call_begin(call);
+    else if (open_context(&call->br[0]) || call_qos_begin(call))
         call_end_status(call, 503, 5, NULL);
 }
 
@@ -152,7 +171,7 @@ static int reserved(struct branch *br, const struct iq_result *r)
 }
 
 /* The events of one callee among several end only that one. */
-static bool ends_one(struct call *call, int ev, struct call_ev *e)
+bool call_ends_one(struct call *call, int ev, struct call_ev *e)
 {
     if (call->n_br < 2 || !e || !e->br || call->won)
         return false;
@@ -182,7 +201,7 @@ void call_on_reserving(struct fsm *f, int ev, void *data)
     case EV_FLOW_BACK:
         break;
     default:
-        if (!ends_one(call, ev, e))
+        if (!call_ends_one(call, ev, e))
             call_end_event(call, ev, e);
         break;
     }
@@ -287,7 +306,7 @@ void call_on_offered(struct fsm *f, int ev, void *data)
         call_end_status(call, 408, 0, "SIP;cause=408;text=\"No answer\"");
         break;
     default:
-        if (!ends_one(call, ev, e))
+        if (!call_ends_one(call, ev, e))
             call_end_event(call, ev, e);
         break;
     }
@@ -337,14 +356,14 @@ bool call_commit(struct call *call)
 
 static void answer(struct call *call)
 {
+    bool ahead = call->x->ahead; /* RFC 3261 13.2.1: said before, in a reliable 183 */
+
     if (!call->x->told && exch_write_answer(call->x, &call->won->media, &call->near.own)) {
         call_end_status(call, 500, 0, NULL);
-    } else if (call->qos.n && early_offer_ready(&call->near.own, call->qos)) {
-        call_end_status(call, 500, 0, NULL);
-    } else if (!call_commit(call)) {
+    } else if ((ahead && call_qos_settle(call)) || !call_commit(call)) {
         call_end_status(call, 500, 0, NULL);
     } else {
-        leg_answer(&call->near, sdp_own_body(&call->near.own));
+        leg_answer(&call->near, ahead ? SV_NONE : sdp_own_body(&call->near.own));
         call_settle(call);
     }
 }

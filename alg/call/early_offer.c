@@ -74,14 +74,20 @@ static struct sv other_side(struct sv status)
     return sv_is(status, "local") ? SV("remote") : sv_is(status, "remote") ? SV("local") : status;
 }
 
+void early_offer_drop(struct sdp_media *m)
+{
+    sdp_attr_del(&m->attrs, "curr");
+    sdp_attr_del(&m->attrs, "des");
+    sdp_attr_del(&m->attrs, "conf");
+}
+
+/* conf: we want to hear when what is wanted of them is there (RFC 3312 5.2). */
 static int put_qos(struct arena *a, struct sdp_media *ours, const struct sdp_media *theirs)
 {
     const struct sdp_attr *at;
     int err = 0;
 
-    sdp_attr_del(&ours->attrs, "curr");
-    sdp_attr_del(&ours->attrs, "des");
-    sdp_attr_del(&ours->attrs, "conf");
+    early_offer_drop(ours);
     for (at = sdp_attr_find(theirs->attrs, "curr"); at && !err; at = sdp_attr_next(at, "curr")) {
         struct qos q = qos_read(at, false);
         struct sv status = other_side(q.status), dir = sv_is(status, "remote") ? q.dir : SV("sendrecv");
@@ -94,6 +100,8 @@ static int put_qos(struct arena *a, struct sdp_media *ours, const struct sdp_med
 
         err = sdp_attr_addf(a, &ours->attrs, "des", "%.*s %.*s %.*s %.*s", SV_ARG(q.type), SV_ARG(q.strength), SV_ARG(status),
                             SV_ARG(q.dir));
+        if (!err && sv_is(q.strength, "mandatory") && sv_is(q.status, "local") && !is_met(theirs, &q))
+            err = sdp_attr_addf(a, &ours->attrs, "conf", "%.*s remote %.*s", SV_ARG(q.type), SV_ARG(q.dir));
     }
     return err;
 }
@@ -234,7 +242,7 @@ static int answer(struct arena *a, struct sdp_own *own, struct sv before_text, s
     was = before->media;
     theirs = now->media;
     for (m = ours->media; m && !err; m = m->next, was = was->next, theirs = theirs->next)
-        err = is_same(was, theirs) ? answer_line(a, ours, m, now, theirs) : -EPROTO;
+        err = is_same(was, theirs) || (m->port == 0 && theirs->port == 0) ? answer_line(a, ours, m, now, theirs) : -EPROTO;
     return err ? err : sdp_own_print(own, ours, ours->origin.addrtype, ours->origin.addr);
 }
 
@@ -264,6 +272,59 @@ int early_offer_ready(struct sdp_own *own, struct sv offer)
     }
     if (!err)
         err = sdp_own_print(own, ours, ours->origin.addrtype, ours->origin.addr);
+    arena_free(a);
+    return err;
+}
+
+static int promise(struct arena *a, struct sdp_media *m)
+{
+    static const char *const lines[][2] = {{"curr", "qos local sendrecv"}, {"curr", "qos remote none"},
+                                           {"des", "qos mandatory local sendrecv"}, {"des", "qos none remote sendrecv"}};
+    int err = 0;
+
+    early_offer_drop(m);
+    for (unsigned i = 0; m->port && !err && i < ARRAY_LEN(lines); i++)
+        err = sdp_attr_add(a, &m->attrs, lines[i][0], sv_from(lines[i][1]));
+    return err;
+}
+
+int early_offer_promise(struct sdp_own *own)
+{
+    struct arena *a = arena_new(SDP_BODY_MAX * 4);
+    struct sdp *s = NULL;
+    struct sdp_err e;
+    int err = !a ? -ENOMEM : sdp_parse(a, sdp_own_body(own), SDP_SIP, &s, &e) ? -EPROTO : 0;
+
+    for (struct sdp_media *m = s ? s->media : NULL; m && !err; m = m->next)
+        err = promise(a, m);
+    if (!err)
+        err = sdp_own_print(own, s, s->origin.addrtype, s->origin.addr);
+    arena_free(a);
+    return err;
+}
+
+static bool is_alike(const struct sdp *sa, const struct sdp_media *a, const struct sdp *sb, const struct sdp_media *b)
+{
+    const struct sdp_conn *ca = sdp_conn_of(sa, a), *cb = sdp_conn_of(sb, b);
+
+    return a->port == b->port && (!a->port || (ca && cb && sv_eq(ca->addr, cb->addr) && sv_eq(a->fmts, b->fmts) &&
+                                               sdp_dir_of(sa, a) == sdp_dir_of(sb, b)));
+}
+
+int early_offer_same(bool *same, struct sv one, struct sv other)
+{
+    struct arena *a = arena_new(SDP_BODY_MAX * 8);
+    struct sdp *x = NULL, *y = NULL;
+    struct sdp_err e;
+    int err = !a ? -ENOMEM : sdp_parse(a, one, SDP_SIP, &x, &e) || sdp_parse(a, other, SDP_SIP, &y, &e) ? -EPROTO : 0;
+
+    if (!err) {
+        const struct sdp_media *m = x->media, *n = y->media;
+
+        for (; m && n && is_alike(x, m, y, n); m = m->next)
+            n = n->next;
+        *same = !m && !n;
+    }
     arena_free(a);
     return err;
 }

@@ -9,5 +9,10 @@
 int early_offer_answer(struct sdp_own *own, struct sv before, struct sv now);
 /* Must this offer's sender reserve something before anybody is rung? false too when it cannot be read. */
 bool early_offer_waits(struct sv offer);
+/* Our offer says that our side is ready and leaves the other to itself (TS 24.229 6.1.2). 0, -EPROTO, -ENOMEM, -EMSGSIZE. */
+int early_offer_promise(struct sdp_own *own);
+/* Do two descriptions of ours mean the same lines, addresses, formats and directions? 0, -EPROTO, -ENOMEM. */
+int early_offer_same(bool *same, struct sv a, struct sv b);
+void early_offer_drop(struct sdp_media *m); /* what a line says of preconditions */
 /* Our answer says that our side is ready, where the offer has preconditions. 0, -EPROTO, -ENOMEM, -EMSGSIZE. */
 int early_offer_ready(struct sdp_own *own, struct sv offer);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "alg/call/call_fsm.h"
+#include "alg/call/early_offer.h"
 
 void leg_init(struct leg *leg, struct call *call, struct branch *br, enum sip_side side, sip_flow flow)
 {
@@ -20,6 +21,8 @@ void leg_fini(struct leg *leg)
 {
     leg_timers_stop(leg);
     leg_forget_said(leg);
+    free(leg->asked);
+    leg->asked = NULL;
     if (leg->in)
         leg_refuse(leg, &(struct leg_why){.status = 500});
     sip_dlg_free(leg->dlg);
@@ -49,12 +52,14 @@ static void on_ack(void *arg, const struct sip_msg *m)
     leg_event(leg, m ? EV_ACK : EV_NO_ACK, &(struct call_ev){.body = m ? sip_msg_body(m) : SV_NONE});
 }
 
-/* Of our reliable 18x. The core has our answer by then and nothing to say about it. */
+/* Of our reliable 18x. */
 static void on_prack(void *arg, struct sip_in *prack, const struct sip_msg *m)
 {
     struct leg *leg = arg;
 
-    if (prack) /* RFC 3262 5: an offer, though the INVITE is not answered yet */
+    if (prack && leg_is_ahead(leg)) /* RFC 3262 5: an offer, though the INVITE is not answered yet */
+        leg_offer_ahead(leg, prack, m);
+    else if (prack)
         leg_reject(prack, &(struct leg_why){.status = 488});
     if (m)
         return;
@@ -72,20 +77,32 @@ void leg_take_in(struct leg *leg, struct sip_in *in, const struct sip_msg *m)
     leg->in = in;
     leg->in_invite = !strcmp(sip_msg_method(m), "INVITE");
     session_asked(&leg->session, m);
+    leg_take_qos(leg, m);
     if (!leg->in_invite)
         return;
     sip_in_on_cancel(in, on_cancel, leg);
     sip_in_on_prack(in, on_prack, leg);
 }
 
+void leg_answer_hdrs(struct leg *leg, bool body, struct sip_hdr hdrs[LEG_ANSWER_HDRS])
+{
+    unsigned n = session_answer_hdrs(&leg->session, hdrs);
+
+    if (leg->asked && body) /* TS 24.229 5.1.4.1 */
+        hdrs[n++] = (struct sip_hdr){"Require", "precondition"};
+    hdrs[n] = (struct sip_hdr){NULL, NULL};
+}
+
 void leg_answer(struct leg *leg, struct sv body)
 {
-    struct sip_hdr hdrs[SESSION_HDRS + 1] = {{NULL, NULL}};
+    struct sip_hdr hdrs[LEG_ANSWER_HDRS] = {{NULL, NULL}};
     struct sip_in *in = leg->in;
 
     if (!in)
         return;
-    session_answer_hdrs(&leg->session, hdrs);
+    if (leg->asked && body.n && !early_offer_ready(&leg->own, sv_from(leg->asked)))
+        body = sdp_own_body(&leg->own);
+    leg_answer_hdrs(leg, body.n > 0, hdrs);
     leg_renew(leg);
     leg->in = NULL;
     leg->up = true;
@@ -98,8 +115,10 @@ void leg_answer(struct leg *leg, struct sv body)
 
 void leg_progress(struct leg *leg, int status, const char *reason, struct sv body)
 {
+    const struct sip_hdr hdrs[] = {{leg->asked && body.n ? "Require" : NULL, "precondition"}, {NULL, NULL}};
+
     if (leg->in)
-        sip_reply(leg->in, status, reason, NULL, body, NULL);
+        sip_reply(leg->in, status, reason, hdrs, body, NULL);
 }
 
 void leg_reject(struct sip_in *in, const struct leg_why *why)
@@ -148,6 +167,8 @@ static bool asked_again(struct leg *leg, int status, const struct sip_msg *m)
         return false;
     if (status == 422 && !session_too_small(&leg->session, m))
         return (fresh ? call_ask_again(leg->br) : leg_send_invite(leg)) == 0;
+    if (status == 421 && fresh && leg_wants_qos(leg, m))
+        return call_ask_again(leg->br) == 0;
     return status == 491 && !fresh && leg_repeat(leg);
 }
 
@@ -191,7 +212,9 @@ static void put_options(struct leg *leg, const struct sip_hdr *more, struct sip_
     for (; more && more->name && n < CALL_HDR_MAX; more++)
         hdrs[n++] = *more;
     if (leg->side == SIP_MW)
-        hdrs[n++] = (struct sip_hdr){"Supported", leg->up ? "100rel, timer" : "100rel, timer, 199"};
+        hdrs[n++] = (struct sip_hdr){"Supported", leg->up    ? "100rel, timer"
+                                                  : leg->qos ? "100rel, timer, 199, precondition"
+                                                             : "100rel, timer, 199"};
     n += session_ask_hdrs(&leg->session, hdrs + n);
     hdrs[n] = (struct sip_hdr){NULL, NULL};
 }

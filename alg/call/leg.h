@@ -33,9 +33,19 @@ struct leg {
     struct alarm due;       /* its refresh or its end */
     uint64_t renewed;       /* ms of the loop */
     bool refreshing;        /* a refresh of ours has no answer yet */
+    bool qos;               /* Mw: our side of the preconditions is told (RFC 3312) */
+    char *asked;            /* the core's last offer that spoke of them; NULL: none */
     struct sdp_own own;
     struct leg_said *said;  /* how callees described themselves before the answer (Mw) */
 };
+
+enum leg_qos { /* what an INVITE of the core says of preconditions (RFC 3312 11) */
+    LEG_QOS_NONE,
+    LEG_QOS_SUPPORTED,
+    LEG_QOS_REQUIRED,
+    LEG_QOS_UNSURE,  /* required, but without 100rel: nothing could be told before the answer */
+};
+enum leg_qos leg_qos_of(const struct sip_msg *m);
 
 struct leg_said { /* one early dialog */
     struct leg_said *prev, *next;
@@ -69,6 +79,13 @@ void leg_reject(struct sip_in *in, const struct leg_why *why);
 extern const struct sip_dlg_h leg_dlg_h;
 
 /* --- between leg*.c --- */
+#define LEG_ANSWER_HDRS (SESSION_HDRS + 2)
+void leg_answer_hdrs(struct leg *leg, bool body, struct sip_hdr hdrs[LEG_ANSWER_HDRS]); /* of a 2xx */
+/* leg_qos.c: preconditions (RFC 3312) */
+void leg_take_qos(struct leg *leg, const struct sip_msg *m);  /* an offer of the core */
+bool leg_wants_qos(struct leg *leg, const struct sip_msg *m); /* 421: our offer speaks of them now; false: it wants something else */
+bool leg_is_ahead(const struct leg *leg); /* it has our answer, the INVITE waits for the WIC */
+void leg_offer_ahead(struct leg *leg, struct sip_in *in, const struct sip_msg *m); /* then its UPDATE or PRACK with an offer */
 int leg_event(struct leg *leg, int ev, struct call_ev *e);
 void leg_keep_said(struct leg *leg, const struct sip_msg *m); /* a 18x, an UPDATE of an early dialog */
 void leg_drop_said(struct leg *leg, const struct sip_msg *m); /* a 199 of that dialog; m may be NULL */

@@ -10,9 +10,9 @@
 /* Nothing but a refresh, of the session or of the target (RFC 4028 7.4, RFC 3311 5.2). */
 static void answer_update(struct leg *leg, struct sip_in *in)
 {
-    struct sip_hdr hdrs[SESSION_HDRS + 1] = {{NULL, NULL}};
+    struct sip_hdr hdrs[LEG_ANSWER_HDRS] = {{NULL, NULL}};
 
-    session_answer_hdrs(&leg->session, hdrs);
+    leg_answer_hdrs(leg, false, hdrs);
     if (leg->up)
         leg_renew(leg);
     sip_reply(in, 200, NULL, hdrs, SV_NONE, NULL);
@@ -117,6 +117,8 @@ static void take_offer(struct leg *leg, struct sip_in *in, const struct sip_msg 
 
     if (body.n > 0 && (!ctype || strcmp(ctype, "application/sdp") != 0)) {
         leg_reject(in, &(struct leg_why){.status = 415});
+    } else if (leg_is_ahead(leg) && !strcmp(sip_msg_method(m), "UPDATE")) {
+        leg_offer_ahead(leg, in, m);
     } else if (leg->in) { /* RFC 3261 14.2: the one before is not answered yet */
         leg_reject(in, &(struct leg_why){.status = 500, .retry_after = 1 + rnd_u32() % 10});
     } else if (!leg->up && !leg->over && leg->side == SIP_MW && leg->out && !strcmp(sip_msg_method(m), "UPDATE")) {

@@ -427,7 +427,7 @@ static int offer_ims(struct exch *x, struct sv body)
             take_address(&l->ch[i], line);
             x->moved = x->moved || l->ch[i].moved;
             x->ims_ch[i] = line;
-        } else if (is_servable(x, line) && l->n < DC_CHAN_MAX) {
+        } else if (!x->ahead && is_servable(x, line) && l->n < DC_CHAN_MAX) { /* else its path is not known yet */
             struct chan *c = chan_add(x, k);
 
             x->ims_ch[l->n - 1] = line;

@@ -86,6 +86,7 @@ struct exch {
     bool early, early_up, early_none; /* before the answer only the core is heard; the WIC too; nobody (RFC 5009) */
     bool quiet;                    /* the offerer waits for no answer: its own came in an ACK */
     bool lock;                     /* the core accepted more than can be: it is asked again with what was chosen (RFC 3264 10.2) */
+    bool ahead;                    /* the core had its answer before the WIC was asked: preconditions (RFC 3312) */
     bool told;                     /* the WIC has its answer: what the core says later changes T2 alone */
     unsigned n_early;              /* descriptions that came before the answer */
     struct layout *saved;          /* before the one that is being read */
@@ -116,6 +117,10 @@ int exch_write_offer(struct exch *x, const struct media *m, struct sdp_own *own)
 int exch_write_answer(struct exch *x, const struct media *m, struct sdp_own *own);
 /* The answer when the other side need not be asked: what was said last, in an answer's words. */
 int exch_write_again(struct exch *x, const struct media *m, struct sdp_own *own);
+/* Of an exchange that is `ahead`: the core's next offer, rung: the WIC was asked already. -EPROTO: 488, all is as before. And
+ * the answer, in the WIC's stead. */
+int exch_read_ahead(struct exch *x, struct sv body, bool rung);
+int exch_write_ahead(struct exch *x, const struct media *m, struct sdp_own *own);
 /* Our own wish when the core asks for an offer inside a call: what was said last, with every line in both directions. */
 int exch_write_wish(struct sdp_own *own);
 /* Our offer to the core of what was agreed and no more, for an exchange that begins with it. */
@@ -141,6 +146,9 @@ int exch_take_transport(struct exch *x, struct tport *tp, const struct web_trans
 bool exch_renews(const struct exch *x); /* is there a new DTLS association? */
 /* Our a=tls-id of a line (RFC 8842 4: one for each association); empty: none is said. 0, -ENOMEM. */
 int exch_own_tls_id(struct exch *x, const struct tport *tp, bool bundled, uint16_t stream, struct sv *out);
+/* *said becomes the line as if the core had offered no more than we answer; NULL: nothing that is sure to work, or not what
+ * was agreed. 0, -ENOMEM. */
+int exch_ahead_line(struct exch *x, const struct rtp_line **said, const struct codec_list *agreed);
 void exch_join_bundle(struct exch *x);
 int exch_rtp_offer_web(struct exch *x);
 int exch_rtp_offer_ims(struct exch *x);

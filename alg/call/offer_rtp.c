@@ -199,9 +199,8 @@ int exch_rtp_answer_web(struct exch *x)
 
 /* --- the core's words --- */
 
-static int add_from_ims(struct exch *x, unsigned k)
+static int add_from_ims(struct exch *x, unsigned k, const struct rtp_line *said)
 {
-    const struct rtp_line *said = x->ims->lines[k].rtp;
     struct layout *l = &x->lay;
     struct sv fmts = codec_fmts(x->a, &said->codecs);
     struct rline *r;
@@ -236,6 +235,10 @@ int exch_rtp_offer_ims(struct exch *x)
         const struct rtp_line *said = x->ims->lines[k].rtp;
         int i = l->ims[k].rtp;
 
+        if (x->ahead)
+            err = exch_ahead_line(x, &said, i >= 0 ? &l->rtp[i].codecs[SIP_MW] : NULL);
+        if (err)
+            break;
         if (i >= 0 && (!said || said->kind != l->rtp[i].kind)) {
             rline_gone(x, &l->rtp[i]);
             l->ims[k].rtp = -1;
@@ -244,7 +247,7 @@ int exch_rtp_offer_ims(struct exch *x)
             err = compare(x, &l->rtp[i], SIP_MW, said);
             take_side(x, &l->rtp[i], SIP_MW, said);
         } else if (said) {
-            err = add_from_ims(x, k);
+            err = add_from_ims(x, k, said);
         }
     }
     return err;

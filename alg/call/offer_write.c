@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <utlist.h>
 
+#include "alg/call/early_offer.h"
 #include "alg/call/offer.h"
 
 static enum sdp_setup inverse(enum sdp_setup s)
@@ -270,6 +271,7 @@ static int again_ims(struct exch *x, struct sdp *s)
         int i = x->lay.ims[k].chan;
 
         md->proto = x->lay.ims[k++].proto; /* the offer's (RFC 3264 6) */
+        early_offer_drop(md);
         if (!err && r)
             err = again_rtp(x, md, r, SIP_MW, rtp_dir_answer(r->dir[SIP_MW], r->dir[SIP_W2]));
         if (i < 0)
@@ -335,6 +337,7 @@ int exch_write_lock(struct exch *x, struct sdp_own *own)
     if (err)
         return err;
     DL_FOREACH(s->media, md) {
+        early_offer_drop(md);
         if (!err && k < x->lay.n_ims)
             err = lock_line(x, md, k++);
     }
@@ -354,6 +357,7 @@ int exch_write_wish(struct sdp_own *own)
     if (err)
         goto out;
     DL_FOREACH(s->media, md) {
+        early_offer_drop(md);
         if (!sv_is(md->media, "audio") && !sv_is(md->media, "video"))
             continue;
         DL_FOREACH(md->attrs, at) {
