@@ -13,6 +13,7 @@ struct trace;
 struct state;
 struct users;
 struct jwt_keys;
+struct turn;
 struct alg_conf;
 
 struct alg {
@@ -21,6 +22,7 @@ struct alg {
     struct state *state; /* alg/users: what outlives a restart */
     struct users *users; /* NULL: every browser has its own IMS credentials */
     struct jwt_keys *tokens;
+    struct turn *turn;   /* NULL: browsers get no TURN credentials */
     struct sip *sip;     /* alg/sip/sip.c: nta agent and WebSocket bridge */
     struct reg *reg;
     struct mgc *mgc;

@@ -139,6 +139,22 @@ static int check_alg(const char *value, char *why, size_t size)
     return one_of(value, (const char *const[]){"HS256", "RS256", "ES256", NULL}, why, size, "HS256, RS256 or ES256");
 }
 
+static int check_turn_by(const char *value, char *why, size_t size)
+{
+    return one_of(value, (const char *const[]){"endpoint", "header", "both", NULL}, why, size, "endpoint, header or both");
+}
+
+static int check_turn(const char *value, char *why, size_t size)
+{
+    const char *host = !strncmp(value, "turn:", 5) ? value + 5 : !strncmp(value, "turns:", 6) ? value + 6 : "";
+    size_t n = strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]");
+
+    if (n && n < 200 && (!host[n] || !strcmp(host + n, "?transport=udp") || !strcmp(host + n, "?transport=tcp")))
+        return 0;
+    snprintf(why, size, "RFC 7065, for example turns:turn.example.net:443?transport=tcp or turn:192.0.2.30:3478?transport=udp");
+    return -EINVAL;
+}
+
 static int check_pilot(const char *value, char *why, size_t size)
 {
     if (!*value || (!strncmp(value, "sip:", 4) && strchr(value, '@') && !strpbrk(value, " <>\";\r\n")))
@@ -227,6 +243,11 @@ static const struct conf_key keys[] = {
     TEXT("ws_cert", ws_cert, "", NULL, "certificate chain, PEM; \"\" = a self-signed pair made in state_dir"),
     TEXT("ws_key", ws_key, "", NULL, "its private key, PEM"),
     TEXT("state_dir", state_dir, "openiq-state", NULL, "directory for what alg keeps, made at first start"),
+    LIST("turn_servers", turn_servers, "[]", check_turn, "TURN servers that browsers are told of, up to 8; [] = none"),
+    TEXT("turn_secret_file", turn_secret_file, "", NULL, "secrets shared with them, one a line: the first makes the credentials"),
+    TEXT("turn_by", turn_by, "endpoint", check_turn_by, "endpoint: GET /turn on the WebSocket's port; header: in the 200 to REGISTER; both"),
+    NUMBER("turn_ttl", turn_ttl, 86400, 60, 86400, "seconds that a TURN credential is good at most; else twice the registration"),
+    YES_NO("turn_clear", turn_clear, false, "give them over WebSockets without TLS, too, that are not on loopback"),
     LIST("origins", origins,
          "[\"http://127.0.0.1:8000\", \"http://localhost:8000\", \"https://127.0.0.1:8443\", \"https://localhost:8443\", "
          "\"http://127.0.0.1:8080\", \"http://localhost:8080\"]",
@@ -290,6 +311,10 @@ static int check_whole(const struct alg_conf *c, const char *path, char *err, si
         why = "wss_listen: more than 4 listeners; write fewer into ws_listen and wss_listen";
     else if (!*c->ws_cert != !*c->ws_key)
         why = "ws_key: certificate and key go together; write both or neither";
+    if (!why && c->turn_servers.n > 8)
+        why = "turn_servers: more than 8; write fewer";
+    else if (!why && c->turn_servers.n && !*c->turn_secret_file)
+        why = "turn_secret_file: turn_servers want the secret that is shared with them; write the name of its file";
     for (unsigned i = 0; i < c->web_domains.n && !why; i++) {
         const struct alg_domain_row *row = (const struct alg_domain_row *)c->web_domains.v + i;
 

@@ -20,7 +20,10 @@ struct alg_conf {
     char *mid, *h248_listen, *h248_encoding, *profile;
     char *sip_listen, *sip_host, *next_hop, *home_domain, *access_info;
     char *ws_cert, *ws_key, *state_dir;
-    struct conf_strs ws_listen, wss_listen, origins;
+    struct conf_strs ws_listen, wss_listen, origins, turn_servers;
+    char *turn_secret_file, *turn_by;
+    bool turn_clear;
+    int64_t turn_ttl;
     struct conf_rows gateways; /* struct alg_gateway_row */
     struct conf_rows web_domains, token_keys; /* struct alg_domain_row, alg_token_row */
     char *users_db;

@@ -12,6 +12,7 @@
 #include "alg/sip/ws.h"
 #include "alg/users/jwt.h"
 #include "alg/users/state.h"
+#include "alg/users/turn.h"
 #include "alg/users/users.h"
 #include "common/cli.h"
 #include "common/conf_value.h"
@@ -126,6 +127,18 @@ static int users_open_for(struct service *v, const char **at)
     return err;
 }
 
+static int turn_open(struct service *v, const char **at)
+{
+    const struct alg_conf *c = &v->conf;
+    const struct turn_conf t = {
+        .uris = (const char *const *)c->turn_servers.v, .n_uris = c->turn_servers.n, .secret_file = c->turn_secret_file,
+        .ttl_max = (unsigned)c->turn_ttl, .key = state_key(v->alg.state), .n_key = STATE_KEY_LEN,
+    };
+
+    *at = c->turn_secret_file;
+    return c->turn_servers.n ? turn_new(&v->alg.turn, &t) : 0;
+}
+
 static int sip_open(struct service *v)
 {
     const struct alg_conf *c = &v->conf;
@@ -147,6 +160,8 @@ static int sip_open(struct service *v)
     r.ways = ways;
     r.users = v->alg.users;
     r.tokens = v->alg.tokens;
+    r.turn = (struct reg_turn){.turn = v->alg.turn, .endpoint = strcmp(c->turn_by, "header") != 0,
+                               .header = strcmp(c->turn_by, "endpoint") != 0, .clear = c->turn_clear};
     r.n_ways = ways_read(c, ways);
 
     if (!err)
@@ -247,6 +262,8 @@ static void on_metrics(void *arg, struct buf *out)
     count_print(sip_counters, sip_counts(v->alg.sip), SIP_C_N, out);
     count_print(ws_counters, sip_ws_counts(v->alg.sip), WS_C_N, out);
     count_print(reg_counters, reg_counts(v->alg.reg), REG_C_N, out);
+    if (v->alg.turn)
+        count_print(turn_counters, turn_counts(v->alg.turn), TURN_C_N, out);
 }
 
 static int ops_open(struct service *v)
@@ -312,6 +329,7 @@ static void service_close(struct service *v)
     sip_free(a->sip);
     users_close(a->users);
     jwt_keys_free(a->tokens);
+    turn_free(a->turn);
     state_close(a->state);
     if (v->signals) {
         uv_close((uv_handle_t *)&v->term, NULL);
@@ -338,6 +356,8 @@ static int serve(struct service *v, const char *trace_dir)
         what = "state", at = v->conf.state_dir, err = state_open(&v->alg.state, v->conf.state_dir);
     if (!err)
         what = "users", err = users_open_for(v, &at);
+    if (!err)
+        what = "turn", err = turn_open(v, &at);
     if (!err)
         what = "sip", at = v->conf.sip_listen, err = sip_open(v);
     if (!err)

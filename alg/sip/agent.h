@@ -208,6 +208,11 @@ void relay_request(struct agent *from, nta_incoming_t *irq, enum sip_side to, si
 void relay_free_all(struct sip *s);
 void relay_message(struct agent *from, nta_incoming_t *irq, const sip_t *sip, sip_flow flow);
 
+/* wturn.c: the HTTPS endpoint of TURN credentials. false: no such page */
+struct ws_request;
+struct ws_asker;
+bool wturn_page(struct reg *r, const struct ws_request *q, const struct ws_asker *who, struct buf *out);
+
 /* reg.c */
 void reg_register(struct reg *r, nta_incoming_t *irq, const sip_t *sip, sip_flow flow);
 /* A registered WIC's request outside of dialogs: 0, or a status with header lines for it. */

@@ -92,7 +92,8 @@ static void trace_w2(struct bridge *b, bool out, struct sv text)
     rest = text;
     sv_line(&rest);
     while (frame_next(&rest, &h)) {
-        if (!frame_is(&h, "Authorization", 0) && !frame_is(&h, "Proxy-Authorization", 0))
+        if (!frame_is(&h, "Authorization", 0) && !frame_is(&h, "Proxy-Authorization", 0) && !frame_is(&h, "Turn-Key", 0) &&
+            !frame_is(&h, "Turn-Service", 0))
             continue;
         if (!masked && (masked = malloc(text.n)))
             memcpy(masked, text.p, text.n);
@@ -452,10 +453,17 @@ int bridge_start(struct bridge *b, uint16_t port)
     return addr_parse(&b->inner, SV("127.0.0.1"), port);
 }
 
+static bool on_page(void *arg, const struct ws_request *r, const struct ws_asker *who, struct buf *out)
+{
+    struct bridge *b = arg;
+
+    return b->sip->reg && wturn_page(b->sip->reg, r, who, out);
+}
+
 int bridge_new(struct bridge **bp, struct sip *s, const struct ws_conf *conf)
 {
     struct bridge *b = calloc(1, sizeof *b);
-    struct ws_h h = {on_opened, on_message, on_closed, on_drained, b};
+    struct ws_h h = {on_opened, on_message, on_closed, on_drained, on_page, b};
     int err;
 
     if (!b)

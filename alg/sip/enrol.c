@@ -215,6 +215,8 @@ static void unbind_all(struct enrol *p)
 char *enrol_ok(struct enrol *p, const struct grant *g)
 {
     char *list = NULL;
+    const struct binding *b;
+    unsigned longest = 0;
     struct addr peer;
     bool tls;
 
@@ -233,10 +235,15 @@ char *enrol_ok(struct enrol *p, const struct grant *g)
         if (g->most && expires > g->most)
             expires = g->most;
         bind_one(p, mine, expires, g);
+        if (expires > longest)
+            longest = expires;
         if (core && expires)
             list = list ? su_sprintf(p->home, "%s, %s", list, restored(p, mine, core, expires)) : restored(p, mine, core, expires);
     }
     if (!bridge_peer(p->reg->sip->bridge, p->flow, &peer, &tls)) /* it did not wait for the answer */
         reg_flow_closed(p->reg, p->flow);
+    b = store_by_flow(&p->reg->store, p->flow);
+    if (b && longest)
+        p->turn = wturn_lines(p, b->impu, longest);
     return list;
 }

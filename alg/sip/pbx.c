@@ -193,6 +193,8 @@ void pbx_register(struct pbx *p, struct enrol *e, nta_incoming_t *irq, const str
     lines = su_sprintf(e->home, "P-Associated-URI: %s", g.associated);
     if (list)
         lines = su_sprintf(e->home, "%s\r\nContact: %s", lines, list);
+    if (e->turn)
+        lines = su_sprintf(e->home, "%s\r\n%s", lines, e->turn);
     reg_reply(r, irq, 200, lines);
     enrol_free(e);
 }

@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "alg/sip/reg_priv.h"
+#include "alg/users/slow.h"
 #include "common/log.h"
 #include "common/rnd.h"
 
@@ -271,12 +272,15 @@ int reg_new(struct reg **rp, struct sip *s, const struct reg_conf *conf)
     r->state = conf->state;
     r->users = conf->users;
     r->reg_event = conf->reg_event;
+    r->turn = conf->turn;
     r->store.drop = drop_request;
     r->store.arg = r;
     r->keep_ms = (msec_t)conf->orphan_s * 1000;
     r->no_register_ms = (msec_t)conf->no_register_s * 1000;
     if (conf->access_info && conf->access_info[0] && !(r->access_info = strdup(conf->access_info)))
         err = -ENOMEM;
+    if (!err && r->turn.turn)
+        err = slow_new(&r->turn_slow);
     if (r->state)
         memcpy(r->key.k, state_key(r->state), sizeof r->key.k);
     else
@@ -316,6 +320,7 @@ void reg_free(struct reg *r)
     regsub_free_all(r);
     third_free_all(r);
     login_free(r->login);
+    slow_free(r->turn_slow);
     relay_free_all(r->sip);
     store_clear(&r->store);
     r->sip->reg = NULL;

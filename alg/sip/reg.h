@@ -39,6 +39,13 @@ struct reg_way { /* its texts outlive the reg */
 
 struct users;
 struct jwt_keys;
+struct turn;
+
+struct reg_turn { /* how browsers get credentials for TURN */
+    struct turn *turn;     /* NULL: none are given */
+    bool endpoint, header; /* GET /turn, with a one-time key of the 200 to REGISTER or a web token; in that 200 itself */
+    bool clear;            /* over WebSockets without TLS, too, that are not on loopback */
+};
 
 struct reg_conf { /* only read by reg_new */
     const char *domain;     /* home domain: P-Visited-Network-ID, orig-ioi */
@@ -47,6 +54,7 @@ struct reg_conf { /* only read by reg_new */
     unsigned n_ways;
     struct users *users;    /* NULL: only REG_WAY_RELAY */
     const struct jwt_keys *tokens; /* NULL: none */
+    struct reg_turn turn;
     bool reg_event;         /* subscribe to the core's registration state (RFC 3680) */
     struct state *state;    /* NULL: bindings do not outlive this run */
     unsigned orphan_s;        /* a binding outlives its lost connection this long */

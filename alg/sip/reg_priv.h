@@ -21,6 +21,8 @@ struct reg {
     struct enrol *enrols; /* all that are under way */
     struct regsub *subs;
     bool reg_event;
+    struct reg_turn turn;
+    struct slow *turn_slow; /* who brings wrong keys to its endpoint */
     struct third *thirds; /* WICs that wait for the core */
     uint32_t cseq;       /* of the last REGISTER of ours */
     char *domain;
@@ -45,6 +47,7 @@ struct enrol {
     int way;                 /* enum reg_way_kind */
     const char *impi, *impu; /* whose IMS credentials are used; NULL: the WIC's own */
     msg_t *sent;             /* what went to the core: to take it back when the WIC is lost */
+    char *turn;              /* header lines for its 200; NULL = none */
 };
 
 struct grant { /* what a registrar gave */
@@ -57,7 +60,7 @@ struct grant { /* what a registrar gave */
 
 struct enrol *enrol_new(struct reg *r, const sip_t *sip, sip_flow flow);
 void enrol_free(struct enrol *p);
-/* Binds and unbinds as granted. The Contact value for the 200, in p's home; NULL: nothing is left. */
+/* Binds and unbinds as granted. The Contact value for the 200, in p's home; NULL: nothing is left. Sets p->turn. */
 char *enrol_ok(struct enrol *p, const struct grant *g);
 /* Path of this WIC's flow: "<sip:TOKEN@host:port;lr;ob>" */
 char *enrol_path(const struct enrol *p, su_home_t *home);
@@ -110,6 +113,13 @@ int wauth_check(struct reg *r, const struct reg_way *way, nta_incoming_t *irq, c
 /* The same for a request of a registered WIC: 0, or a status with the lines for it. */
 int wauth_again(struct reg *r, const struct reg_way *way, const sip_t *sip, const struct binding *b, char *lines, size_t size);
 #define WAUTH_LINES_MAX 2048
+
+void wauth_peer(const struct addr *peer, char out[ADDR_STRLEN]); /* customers as they are slowed down: IPv6 by their /64 */
+
+/* --- wturn.c: credentials for TURN --- */
+
+/* Header lines for the 200 to this registration of `expires` seconds, in p's home; NULL: none. */
+char *wturn_lines(struct enrol *p, const char *impu, unsigned expires);
 
 /* --- pbx.c: alg as an IP-PBX --- */
 

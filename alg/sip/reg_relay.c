@@ -106,6 +106,8 @@ static int register_answer(void *arg, int status, const sip_t *in, msg_t *msg, s
     }
     if (sip)
         route_strip_to_wic(msg, sip);
+    if (sip && p->turn)
+        sip_add_tl(msg, sip, SIPTAG_HEADER_STR(p->turn), TAG_END());
     enrol_free(p);
     return other;
 }

@@ -12,7 +12,7 @@ static const char *const from_wic[] = { /* TS 24.229 4.4; security agreement end
 static const char *const to_wic[] = {
     "Service-Route", "Path", "P-Charging-Vector", "P-Charging-Function-Addresses", "P-Served-User", "P-Profile-Key",
     "P-Visited-Network-ID", "P-Access-Network-Info", "Feature-Caps", "Accept-Contact", "Reject-Contact", "P-Called-Party-ID",
-    "P-User-Database", "Server", "History-Info",
+    "P-User-Database", "Server", "History-Info", "Turn-Key", "Turn-Service",
 };
 
 static void strip(msg_t *msg, sip_t *sip, const char *const *names, unsigned n)

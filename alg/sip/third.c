@@ -61,6 +61,8 @@ static void on_answer(void *arg, int status, const sip_t *in)
         text = su_sprintf(e->home, "P-Associated-URI: %s", g.associated);
         if (list)
             text = su_sprintf(e->home, "%s\r\nContact: %s", text, list);
+        if (e->turn)
+            text = su_sprintf(e->home, "%s\r\n%s", text, e->turn);
         lines = text;
     } else if (status == 401 || status == 403 || status == 407) {
         log_error("reg", "aor=%s msg=\"the core does not take the IMS credentials in the store\" status=%d", e->aor, status);

@@ -10,6 +10,15 @@
 #include "common/log.h"
 
 /* Addresses of one customer count as one (an IPv6 customer has a /64 at least). */
+void wauth_peer(const struct addr *peer, char out[ADDR_STRLEN])
+{
+    struct addr a = *peer;
+
+    if (addr_is_v6(&a) && !IN6_IS_ADDR_V4MAPPED(&a.u.in6.sin6_addr))
+        memset(&a.u.in6.sin6_addr.s6_addr[8], 0, 8);
+    addr_host(&a, out);
+}
+
 static void peer_text(struct reg *r, sip_flow flow, char out[ADDR_STRLEN])
 {
     struct addr peer;
@@ -17,11 +26,8 @@ static void peer_text(struct reg *r, sip_flow flow, char out[ADDR_STRLEN])
 
     memset(&peer, 0, sizeof peer);
     out[0] = 0;
-    if (!bridge_peer(r->sip->bridge, flow, &peer, &tls))
-        return;
-    if (addr_is_v6(&peer) && !IN6_IS_ADDR_V4MAPPED(&peer.u.in6.sin6_addr))
-        memset(&peer.u.in6.sin6_addr.s6_addr[8], 0, 8);
-    addr_host(&peer, out);
+    if (bridge_peer(r->sip->bridge, flow, &peer, &tls))
+        wauth_peer(&peer, out);
 }
 
 /* MD5 first: JsSIP and SIP.js read one challenge and know no other algorithm; who knows better takes the second. */

@@ -7,6 +7,8 @@
 #include <uv.h>
 
 #include "alg/sip/sip.h"
+#include "alg/sip/ws_http.h"
+#include "common/buf.h"
 #include "common/count.h"
 #include "common/net.h"
 
@@ -33,11 +35,19 @@ struct ws_conf {
     unsigned ping_s;              /* closed after two pings without a pong */
 };
 
+struct ws_asker {
+    struct addr peer;
+    bool tls;
+    bool origin_ok; /* one of `origins`; false without an Origin, unless origin_missing_ok */
+};
+
 struct ws_h {
     void (*opened)(void *arg, sip_flow flow, const struct addr *peer, bool tls);
     void (*message)(void *arg, sip_flow flow, struct sv text);
     void (*closed)(void *arg, sip_flow flow);
     void (*drained)(void *arg, sip_flow flow); /* what was queued for it went below WS_OUT_LOW */
+    /* A request for no WebSocket: the whole HTTP answer into out; false: 404. May be NULL. */
+    bool (*page)(void *arg, const struct ws_request *r, const struct ws_asker *who, struct buf *out);
     void *arg;
 };
 

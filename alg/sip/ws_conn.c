@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <openssl/crypto.h>
 #include <utlist.h>
 
 #include "alg/sip/sip_limits.h"
@@ -160,10 +161,29 @@ static void refuse(struct ws_conn *c, unsigned status, enum ws_counter counter, 
         lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 }
 
+/* The layer above knows pages beside the WebSocket; it counts and logs what it refuses. */
+static bool page(struct ws_conn *c, const struct ws_request *r)
+{
+    const struct ws_asker who = {c->peer, lws_is_ssl(c->wsi), origin_ok(c->ws, r)};
+    char text[WS_PAGE_MAX];
+    struct buf out = buf_over(text, sizeof text);
+
+    if (r->status != 404 || !c->ws->h.page || !c->ws->h.page(c->ws->h.arg, r, &who, &out) || buf_err(&out))
+        return false;
+    c->phase = CONN_REFUSED;
+    c->ws->shaking--;
+    if (queue(c, buf_sv(&out), SV_NONE, false))
+        lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    OPENSSL_cleanse(text, sizeof text);
+    return true;
+}
+
 static int judge(struct ws_conn *c, const struct ws_request *r)
 {
     struct ws *w = c->ws;
 
+    if (page(c, r))
+        return -EACCES;
     if (r->status == 404)
         refuse(c, 404, WS_C_HANDSHAKE, r->why);
     else if (!origin_ok(w, r))

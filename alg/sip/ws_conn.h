@@ -13,7 +13,7 @@ enum ws_phase {
     CONN_HANDSHAKE, /* the request is being collected */
     CONN_OPEN,
     CONN_CLOSING,   /* our Close frame is queued or sent */
-    CONN_REFUSED,   /* our HTTP answer is */
+    CONN_REFUSED,   /* our HTTP answer is: a refusal or a page */
 };
 
 struct ws_conn {

@@ -18,11 +18,13 @@ static bool lists(struct sv value, const char *token)
 
 long ws_http_length(struct sv text)
 {
-    static const char method[] = "GET ";
-    size_t n = sizeof method - 1;
+    static const char *const methods[] = {"GET ", "OPTIONS "}; /* the second asks for a page of ours (CORS) */
     const char *end;
+    bool known = false;
 
-    if (memcmp(text.p, method, text.n < n ? text.n : n) != 0)
+    for (unsigned i = 0; i < ARRAY_LEN(methods) && !known; i++)
+        known = !memcmp(text.p, methods[i], text.n < strlen(methods[i]) ? text.n : strlen(methods[i]));
+    if (!known)
         return -EBADMSG;
     end = memmem(text.p, text.n, "\r\n\r\n", 4);
     return end ? end + 4 - text.p : 0;
@@ -58,6 +60,8 @@ static void field(struct ws_request *r, struct seen *s, struct sv name, struct s
         s->host++, r->host = value;
     else if (sv_iis(name, "Origin"))
         r->has_origin++, r->origin = value;
+    else if (sv_iis(name, "Authorization"))
+        r->has_authorization++, r->authorization = value;
     else if (sv_iis(name, "Upgrade"))
         s->upgrade |= lists(value, "websocket");
     else if (sv_iis(name, "Connection"))
@@ -76,8 +80,8 @@ void ws_http_read(struct sv head, struct ws_request *out)
     struct sv line = sv_line(&head);
 
     *out = (struct ws_request){0};
-    sv_word(&line);
-    sv_word(&line);
+    out->method = sv_word(&line);
+    out->target = sv_word(&line);
     if (!sv_is(line, "HTTP/1.1")) /* RFC 6455 4.2.1: or higher, but those have no Upgrade */
         refuse(out, 400, "not HTTP/1.1");
     while ((line = sv_line(&head)).n) {
@@ -87,8 +91,10 @@ void ws_http_read(struct sv head, struct ws_request *out)
             refuse(out, 400, "malformed header field");
         field(out, &s, name, sv_trim(value));
     }
-    if (s.host != 1 || out->has_origin > 1)
-        refuse(out, 400, s.host != 1 ? "not one Host" : "more than one Origin");
+    if (s.host != 1 || out->has_origin > 1 || out->has_authorization > 1)
+        refuse(out, 400, s.host != 1 ? "not one Host" : "more than one Origin or Authorization");
+    if (!sv_is(out->method, "GET"))
+        refuse(out, 404, "no GET");
     if (!s.upgrade || !s.connection)
         refuse(out, 404, "no WebSocket upgrade"); /* no pages here */
     if (s.version != 1 || !sv_is(s.version_is, "13"))

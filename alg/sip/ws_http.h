@@ -5,10 +5,12 @@
 #include "common/sv.h"
 
 #define WS_ANSWER_MAX 256
+#define WS_PAGE_MAX 4096 /* an answer that is no WebSocket */
 
 struct ws_request {
-    struct sv host, origin, key;
-    unsigned has_origin;  /* how often a field came; more than once is refused */
+    struct sv method, target; /* "GET", "/path?query" */
+    struct sv host, origin, key, authorization;
+    unsigned has_origin, has_authorization; /* how often a field came; more than once is refused */
     bool sip;             /* subprotocol `sip` is among those offered */
     unsigned status;      /* 0: well-formed upgrade; else the answer */
     const char *why;

@@ -1,8 +1,9 @@
 // A WIC that registers: by digest (MD5 or SHA-256) or web token, takes orders a line each on standard input, says what came of
-// them a line each. WS: port. USER, DOMAIN, PASSWORD, NAME (digest username), ALGORITHM, TOKEN, TOKEN_FORM=param, INSTANCE.
+// them a line each. WS: port. USER, DOMAIN, PASSWORD, NAME (digest username), ALGORITHM, TOKEN, TOKEN_FORM=param, INSTANCE. TLS=1: over WSS.
 import crypto from 'node:crypto';
 import net from 'node:net';
 import readline from 'node:readline';
+import tls from 'node:tls';
 
 const env = process.env, id = () => crypto.randomBytes(6).toString('hex');
 const { USER = 'alice', DOMAIN = 'home.example.net', PASSWORD = '', NAME = env.USER, ALGORITHM = 'MD5', INSTANCE = '1' } = env;
@@ -75,6 +76,8 @@ function onAnswer(status, text) {
     const stale = /stale=true/.test(text) ? ' stale' : '';
     say(`${method} ${status}${stale} contact=${value(text, 'Contact')} impu=${value(text, 'P-Associated-URI')} ` +
         `challenge=${values(text, 'WWW-Authenticate').map((c) => c.replace(/nonce="[^"]*"/, 'nonce=*')).join('|')} retry=${value(text, 'Retry-After')}`);
+    const [key, service] = [value(text, 'Turn-Key'), value(text, 'Turn-Service')];
+    if (key || service) say(`turn key=${key} service=${service}`);
     if (method === 'INVITE') {
         message(`ACK ${status === 200 ? value(text, 'Contact').replace(/[<>]/g, '') : aor} SIP/2.0`, [`Via: ${value(text, 'Via')}`, 'Max-Forwards: 70',
             `From: ${value(text, 'From')}`, `To: ${value(text, 'To')}`, `Call-ID: ${value(text, 'Call-ID')}`, `CSeq: ${cseq} ACK`]);
@@ -91,8 +94,9 @@ function bye() {
 function connect() {
     buf = Buffer.alloc(0);
     open = false;
-    s = net.connect(Number(env.WS), env.WSHOST ?? '127.0.0.1');
-    s.on('connect', () => s.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+    const at = { port: Number(env.WS), host: env.WSHOST ?? '127.0.0.1', rejectUnauthorized: false };
+    s = env.TLS ? tls.connect(at) : net.connect(at);
+    s.on(env.TLS ? 'secureConnect' : 'connect', () => s.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
         'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: http://127.0.0.1:8000\r\n' +
         'Sec-WebSocket-Protocol: sip\r\n\r\n'));
     s.on('error', () => {});

@@ -38,6 +38,8 @@ static void test_read(void **state)
         {GET UP V13 KEY SIP "Origin: a\r\nOrigin: b\r\n\r\n", 400, true},
         {"GET / HTTP/1.0\r\nHost: h\r\n" UP V13 KEY SIP "\r\n", 400, true}, {"GET /\r\nHost: h\r\n" UP V13 KEY SIP "\r\n", 400, true},
         {GET UP V13 KEY SIP "no colon\r\n\r\n", 400, true}, {GET UP V13 KEY SIP " folded: x\r\n\r\n", 400, true},
+        {GET "Authorization: a\r\nAuthorization: b\r\n\r\n", 400, false}, {GET "Authorization: Bearer x\r\n\r\n", 404, false},
+        {"OPTIONS /turn HTTP/1.1\r\nHost: h\r\n\r\n", 404, false}, {"OPTIONS /turn HTTP/1.1\r\nHost: h\r\n" UP V13 KEY SIP "\r\n", 404, true},
         {GET UP V13 KEY SIP "blank : x\r\n\r\n", 400, true}, {GET UP V13 KEY SIP ": x\r\n\r\n", 400, true},
     };
     struct ws_request r;
@@ -69,6 +71,22 @@ static void test_length(void **state)
     assert_int_equal(ws_http_length(SV("\x16\x03\x01")), -EBADMSG);
 }
 
+/* What a page is told by. */
+static void test_fields(void **state)
+{
+    struct ws_request r;
+
+    (void)state;
+    ws_http_read(SV("OPTIONS /turn?service=turn HTTP/1.1\r\nHost: h\r\nAuthorization:  Bearer k \r\nOrigin: https://a\r\n\r\n"), &r);
+    assert_true(sv_is(r.method, "OPTIONS"));
+    assert_true(sv_is(r.target, "/turn?service=turn"));
+    assert_true(sv_is(r.authorization, "Bearer k"));
+    assert_true(sv_is(r.origin, "https://a"));
+    ws_http_read(SV("GET\r\n\r\n"), &r);
+    assert_int_equal(r.status, 400);
+    assert_int_equal(r.target.n, 0);
+}
+
 static void test_answers(void **state)
 {
     char out[WS_ANSWER_MAX];
@@ -86,7 +104,8 @@ static void test_answers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_read), cmocka_unit_test(test_length), cmocka_unit_test(test_answers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_read), cmocka_unit_test(test_length), cmocka_unit_test(test_fields),
+                                       cmocka_unit_test(test_answers)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
