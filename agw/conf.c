@@ -178,6 +178,8 @@ static const struct conf_key keys[] = {
         "packet threads; 0 = number of cores - 1, at least 1"),
     STR("srtp_engine", srtp_engine, "openssl", check_engine,
         "who encrypts SRTP: openssl, or libsrtp (slower, see docs/media-path.md)"),
+    STR("receive_ring", receive_ring, "auto", check_auto,
+        "all sockets receive into one ring of memory (BPF): auto = with CAP_BPF"),
     STR("raw_send", raw_send, "auto", check_auto,
         "one raw socket sends for all streams with a port of their own: auto = with CAP_NET_RAW"),
     INT("gather", gather, "0", 0, 5000,
@@ -314,11 +316,11 @@ void agw_conf_reach(const struct agw_realm_row *row, struct reach *out)
         (void)reach_deny(out, row->peers_deny.v[i]);
 }
 
-enum worker_raw agw_conf_raw(const struct agw_conf *c)
+enum worker_way agw_conf_way(const char *text)
 {
-    if (strcmp(c->raw_send, "off") == 0)
-        return WORKER_RAW_OFF;
-    return strcmp(c->raw_send, "on") == 0 ? WORKER_RAW_ON : WORKER_RAW_AUTO;
+    if (strcmp(text, "off") == 0)
+        return WORKER_OFF;
+    return strcmp(text, "on") == 0 ? WORKER_ON : WORKER_AUTO;
 }
 
 unsigned agw_conf_workers(const struct agw_conf *c)

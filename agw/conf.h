@@ -14,7 +14,7 @@ struct agw_realm_row {
 };
 
 struct agw_conf {
-    char *mid, *listen, *profile, *encoding, *log, *ops, *srtp_engine, *raw_send;
+    char *mid, *listen, *profile, *encoding, *log, *ops, *srtp_engine, *raw_send, *receive_ring;
     struct conf_strs mgc;
     struct conf_rows realms; /* struct agw_realm_row */
     int64_t profile_version, version, workers, gather;
@@ -35,5 +35,5 @@ void agw_conf_help(struct buf *out);
 void agw_conf_reach(const struct agw_realm_row *row, struct reach *out);
 /* "16384-23999". 0, -EINVAL. */
 int agw_conf_ports(const char *text, uint16_t *lo, uint16_t *hi);
-enum worker_raw agw_conf_raw(const struct agw_conf *c);
+enum worker_way agw_conf_way(const char *text); /* of raw_send and receive_ring */
 unsigned agw_conf_workers(const struct agw_conf *c); /* 0 = cores - 1, at least 1 */

@@ -3,6 +3,7 @@
 
 #include "agw/media/media_limits.h"
 #include "agw/media/pkt.h"
+#include "agw/media/ring.h"
 
 struct port;
 struct peers;
@@ -29,6 +30,7 @@ struct sock {
     unsigned waiting;
     size_t longest; /* octets of the longest of them */
     struct sock *next; /* sockets with packets waiting */
+    struct ring_member ring;
 };
 
 void sock_init(struct sock *s, int fd, enum sock_kind kind, const struct addr *local);

@@ -123,6 +123,16 @@ unsigned udp_recv(struct udp_rx *rx, int fd, unsigned want, unsigned *first)
     return n;
 }
 
+bool udp_put(struct udp_rx *rx, const struct addr *src, const void *p, size_t n)
+{
+    if (!udp_room(rx) || n > MEDIA_RX_SIZE)
+        return false;
+    memcpy(rx->iov[rx->n].iov_base, p, n);
+    rx->dgram[rx->n].src = *src;
+    rx->dgram[rx->n++].n = n;
+    return true;
+}
+
 const struct dgram *udp_dgram(const struct udp_rx *rx, unsigned i)
 {
     return &rx->dgram[i];

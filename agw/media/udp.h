@@ -38,6 +38,7 @@ unsigned udp_room(const struct udp_rx *rx); /* slots left */
 /* Up to `want` datagrams into the next slots (fewer when the slots end); *first: index of the first. 0 when none waits. Too
  * long ones come with n == 0. */
 unsigned udp_recv(struct udp_rx *rx, int fd, unsigned want, unsigned *first);
+bool udp_put(struct udp_rx *rx, const struct addr *src, const void *p, size_t n); /* as if received; false: no slot left */
 const struct dgram *udp_dgram(const struct udp_rx *rx, unsigned i);
 void udp_pkt(const struct udp_rx *rx, unsigned i, struct pkt *pkt); /* the same slot as a packet */
 bool udp_blank(struct udp_rx *rx, struct pkt *pkt); /* an empty slot for a packet of our own; false: none left */

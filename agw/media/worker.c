@@ -14,6 +14,7 @@
 
 #include "agw/media/warm.h"
 #include "agw/media/worker_leg.h"
+#include "common/log.h"
 
 const struct count_def worker_counters[WORKER_C_N] = {
     [WORKER_C_RX] = {"agw_udp_rx_datagrams", "Datagrams received on access ports", false},
@@ -230,6 +231,8 @@ static int wait_events(struct worker *w, struct epoll_event ev[MEDIA_EPOLL_BATCH
     int n;
 
     (void)timer_arm(w);
+    if (w->ring && !ring_is_empty(w->ring)) /* no need to ask, except for what else there may be */
+        return ++w->rounds % MEDIA_RING_ROUNDS ? 0 : epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, 0);
     if (!gather.tv_nsec)
         return epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, -1);
     n = epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, 0);
@@ -254,7 +257,7 @@ static void warm_events(const struct worker *w, const struct epoll_event *ev, in
     for (int i = 0; i < n; i++) {
         const struct sock *s = ev[i].data.ptr;
 
-        if (!s || ev[i].data.ptr == w || !s->port)
+        if (!s || ev[i].data.ptr == w || ev[i].data.ptr == w->ring || !s->port)
             continue;
         port[k] = s->port;
         warm_all(port[k++], SEP_OWNER_HOT);
@@ -285,12 +288,14 @@ static void *run(void *arg)
         w->now = net_now_ms();
         w->wake++;
         measure(w);
+        if (w->ring) /* before the sockets: what they hold is what the ring had no room for */
+            worker_ring(w);
         for (int i = 0; i < n; i++) {
             if (i % MEDIA_WARM == 0)
                 warm_events(w, ev + i, n - i < MEDIA_WARM ? n - i : MEDIA_WARM);
             if (!ev[i].data.ptr)
                 jobs = true;
-            else if (ev[i].data.ptr != w) /* the timer: what is due is done below */
+            else if (ev[i].data.ptr != w && ev[i].data.ptr != w->ring) /* timer: what is due is done below */
                 ready(w, ev[i].data.ptr, ev[i].events);
         }
         run_ports(w);
@@ -319,6 +324,26 @@ static int shared_open(struct worker *w)
     return err;
 }
 
+/* The ways in and out that need privileges. */
+static int ways_open(struct worker *w)
+{
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+    const struct worker_conf *c = &w->conf;
+    int err = out_new(&w->out, c->raw_send != WORKER_OFF), ring = -ECANCELED;
+
+    if (err)
+        return err;
+    if (c->ring != WORKER_OFF)
+        ring = ring_new(&w->ring);
+    if ((c->raw_send == WORKER_ON && !out_is_raw(w->out)) || (c->ring == WORKER_ON && ring))
+        return -EPERM;
+    if (c->index == 0) /* the others fare the same */
+        log_info("media", "msg=\"ways of packets\" ring=%s why=\"%s\" raw_send=%s", ring ? "no" : "yes",
+                 ring == -ECANCELED ? "as configured" : ring ? strerror(-ring) : "", out_is_raw(w->out) ? "yes" : "no");
+    ev.data.ptr = w->ring;
+    return w->ring && epoll_ctl(w->epoll, EPOLL_CTL_ADD, ring_fd(w->ring), &ev) ? -errno : 0;
+}
+
 static int open_all(struct worker *w)
 {
     const struct worker_conf *c = &w->conf;
@@ -336,9 +361,7 @@ static int open_all(struct worker *w)
         return -errno;
     err = udp_rx_new(&w->rx);
     if (!err)
-        err = out_new(&w->out, c->raw_send != WORKER_RAW_OFF);
-    if (!err && c->raw_send == WORKER_RAW_ON && !out_is_raw(w->out))
-        err = -EPERM;
+        err = ways_open(w);
     if (!err)
         err = stun_mac_new(&w->env.mac);
     if (!err)
@@ -354,6 +377,7 @@ static void close_all(struct worker *w)
     due_fini(&w->port_due);
     dtls_ctx_free(w->env.dtls);
     stun_mac_free(w->env.mac);
+    ring_free(w->ring);
     out_free(w->out);
     udp_rx_free(w->rx);
     inbox_free(w->inbox, bus_drop);

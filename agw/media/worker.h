@@ -30,7 +30,7 @@ struct worker_shared {
     struct addr local;
 };
 
-enum worker_raw { WORKER_RAW_OFF, WORKER_RAW_AUTO, WORKER_RAW_ON }; /* AUTO: if the process may; ON: -EPERM if not */
+enum worker_way { WORKER_OFF, WORKER_AUTO, WORKER_ON }; /* AUTO: if the process may; ON: worker_new fails if not */
 
 struct worker_conf {
     unsigned index;
@@ -43,7 +43,8 @@ struct worker_conf {
     size_t cert_len, key_len;
     unsigned ice_timeout_ms;     /* no check for so long = ICE_LOST: 30000 */
     unsigned dtls_timeout_ms;    /* handshake given up: 30000 */
-    enum worker_raw raw_send;    /* one raw socket sends for all streams that have a port each */
+    enum worker_way raw_send;    /* one raw socket sends for all streams that have a port each */
+    enum worker_way ring;        /* all sockets receive into one ring that the kernel fills */
     unsigned gather_us;          /* under load datagrams may wait so long for others: a wake-up costs as much as three */
     struct trace *trace;         /* NULL = off */
 };

@@ -163,7 +163,8 @@ static void datagram(struct worker *w, struct sock *s, unsigned i)
     }
 }
 
-static void warm_shared(const struct worker *w, const struct sock *s, unsigned first, unsigned n)
+/* from: the socket of each */
+static void warm_bunch(const struct worker *w, struct sock *const *from, unsigned first, unsigned n)
 {
     const struct port *port[MEDIA_WARM];
     const struct sep *sep[MEDIA_WARM];
@@ -171,20 +172,66 @@ static void warm_shared(const struct worker *w, const struct sock *s, unsigned f
 
     if (n < 2)
         return;
-    for (unsigned i = first; i < first + n; i++) {
-        const struct dgram *in = udp_dgram(w->rx, i);
+    for (unsigned i = 0; i < n; i++) {
+        const struct dgram *in = udp_dgram(w->rx, first + i);
 
-        peers_warm(s->peers, &in->src);
+        if (from[i]->peers)
+            peers_warm(from[i]->peers, &in->src);
+        else
+            warm_all(from[i]->port, SEP_OWNER_HOT);
         warm(in->p);
     }
-    for (unsigned i = first; i < first + n; i++) {
-        port[k] = port_of(peers_by_addr(s->peers, &udp_dgram(w->rx, i)->src));
-        if (port[k])
-            warm_all(port[k++], SEP_OWNER_HOT);
+    for (unsigned i = 0; i < n; i++) {
+        const struct sock *s = from[i];
+
+        port[k] = s->peers ? port_of(peers_by_addr(s->peers, &udp_dgram(w->rx, first + i)->src)) : s->port;
+        if (s->peers && port[k])
+            warm_all(port[k], SEP_OWNER_HOT);
+        k += port[k] != NULL;
     }
     for (unsigned i = 0; i < k; i++)
         sep[i] = port[i]->sep;
     sep_warm(sep, k);
+}
+
+/* At most MEDIA_WARM datagrams of the ring into slots; from: their sockets. */
+static unsigned take_bunch(struct worker *w, struct sock **from, unsigned *first)
+{
+    struct ring_in in;
+    unsigned n = 0;
+
+    *first = MEDIA_RX_SLOTS - udp_room(w->rx);
+    while (n < MEDIA_WARM && ring_next(w->ring, &in)) {
+        (void)udp_put(w->rx, &in.src, in.p, in.n); /* there is room */
+        from[n++] = (struct sock *)((char *)in.member - offsetof(struct sock, ring));
+    }
+    return n;
+}
+
+void worker_ring(struct worker *w)
+{
+    struct sock *from[MEDIA_WARM];
+    unsigned first, n = MEDIA_WARM;
+
+    for (unsigned all = 0; n == MEDIA_WARM && all < MEDIA_RX_SLOTS; all += n) {
+        if (udp_room(w->rx) < MEDIA_WARM)
+            worker_flush_out(w);
+        n = take_bunch(w, from, &first);
+        worker_tally(w, WORKER_C_RX, n);
+        w->taken += n;
+        warm_bunch(w, from, first, n);
+        for (unsigned i = 0; i < n; i++)
+            datagram(w, from[i], first + i);
+    }
+}
+
+static void warm_shared(const struct worker *w, struct sock *s, unsigned first, unsigned n)
+{
+    struct sock *from[MEDIA_WARM];
+
+    for (unsigned i = 0; i < n; i++)
+        from[i] = s;
+    warm_bunch(w, from, first, n);
 }
 
 void worker_readable(struct worker *w, struct sock *s)

@@ -143,8 +143,10 @@ static void flow_order(struct worker *w, const struct bus_msg *m)
 
 /* --- stream endpoints --- */
 
-static void sock_close(struct sock *s)
+static void sock_close(struct worker *w, struct sock *s)
 {
+    if (w->ring)
+        ring_leave(w->ring, &s->ring);
     if (s->fd >= 0)
         close(s->fd); /* this takes it out of epoll, too */
     s->fd = -1;
@@ -160,8 +162,8 @@ static void port_free(struct worker *w, struct port *port)
     if (port->out && port->out->peers)
         peers_leave(port->out->peers, &port->peer);
     sep_free(port->sep);
-    sock_close(&port->rtp);
-    sock_close(&port->rtcp);
+    sock_close(w, &port->rtp);
+    sock_close(w, &port->rtcp);
     free(port);
 }
 
@@ -172,6 +174,8 @@ int worker_watch(struct worker *w, struct sock *s)
     if (s->fd < 0)
         return 0;
     sock_buffers(s);
+    if (w->ring && s->kind != SOCK_LEG)
+        (void)ring_join(w->ring, s->fd, &s->ring); /* else it is read by itself */
     return epoll_ctl(w->epoll, EPOLL_CTL_ADD, s->fd, &ev) ? -errno : 0;
 }
 
@@ -409,6 +413,6 @@ void worker_close_all(struct worker *w)
     worker_legs_bury(w);
     for (unsigned i = 0; i < w->n_shared; i++) {
         peers_free(w->shared[i].peers);
-        sock_close(&w->shared[i]);
+        sock_close(w, &w->shared[i]);
     }
 }

@@ -53,6 +53,8 @@ struct worker {
     struct due port_due;
     msec_t bad_logged; /* as in struct port, for what is nobody's */
     struct udp_rx *rx;
+    struct ring *ring;       /* NULL: each socket is read by itself */
+    unsigned rounds;         /* how often it was not empty */
     struct out *out;
     struct tx tx; /* belongs to one port at a time */
     struct leg_rx leg_rx;
@@ -91,6 +93,7 @@ void worker_settle(struct worker *w, struct port *port);
 
 /* worker_in.c */
 void worker_readable(struct worker *w, struct sock *s);
+void worker_ring(struct worker *w); /* what is in the ring, at most as much as there are slots */
 /* A packet of a connection, in a slot; from is the connection's. */
 enum sep_verdict worker_packet(struct worker *w, struct port *port, struct pkt *pkt);
 

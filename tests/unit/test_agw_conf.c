@@ -69,6 +69,7 @@ static void test_refused(void **state)
         {"log: loud\n", "debug or info"},
         {"srtp_engine: nss\n", "openssl or libsrtp"},
         {"raw_send: yes\n", "auto, on or off"},
+        {"receive_ring: 1\n", "auto, on or off"},
         {"nosuchkey: 1\n", "nosuchkey"},
         {"realms: [{name: a, interface: Core}]\n", "a-z"},
         {"realms: [{name: a, interface: a, ports: 5-4}]\n", "LOW-HIGH"},

@@ -29,10 +29,10 @@ struct fixture {
     unsigned n_fds;
 };
 
-static int setup_with(void **state, enum worker_raw raw)
+static int setup_with(void **state, enum worker_way raw, enum worker_way ring)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    struct worker_conf conf = {.ice_timeout_ms = 30000, .dtls_timeout_ms = 20000, .raw_send = raw, .gather_us = 200};
+    struct worker_conf conf = {.ice_timeout_ms = 30000, .dtls_timeout_ms = 20000, .raw_send = raw, .ring = ring, .gather_us = 200};
     struct worker_shared shared;
 
     *state = f;
@@ -56,12 +56,17 @@ static int setup_with(void **state, enum worker_raw raw)
 
 static int setup(void **state)
 {
-    return setup_with(state, WORKER_RAW_OFF);
+    return setup_with(state, WORKER_OFF, WORKER_OFF);
 }
 
 static int setup_raw(void **state)
 {
-    return setup_with(state, WORKER_RAW_AUTO);
+    return setup_with(state, WORKER_AUTO, WORKER_OFF);
+}
+
+static int setup_ring(void **state)
+{
+    return setup_with(state, WORKER_OFF, WORKER_AUTO);
 }
 
 static int teardown(void **state)
@@ -489,6 +494,7 @@ static void goes_on(void **state)
 }
 
 #define RAW(t) {#t " (raw)", t, setup_raw, teardown, NULL}
+#define RING(t) {#t " (ring)", t, setup_ring, teardown, NULL}
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -496,6 +502,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(between_two_ports), TEST(rtcp_on_its_port), TEST(on_one_port), TEST(an_address_stays),
         TEST(refused), TEST(goes_on), TEST(transparent), RAW(transparent), RAW(between_two_ports), RAW(rtcp_on_its_port), RAW(on_one_port), RAW(goes_on),
+        RING(between_two_ports), RING(rtcp_on_its_port), RING(on_one_port), RING(an_address_stays), RING(refused),
+        RING(goes_on), RING(transparent),
     };
 
     return cmocka_run_group_tests_name("agw/media/worker: RTP", tests, NULL, NULL);

@@ -1,0 +1,297 @@
+#include "agw/media/ring.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agw/media/media_limits.h"
+#include "common/net.h"
+
+#define UDP_HEAD 8
+#define NET_HEAD 24 /* octets of the IP header that are kept: up to the source address, of IPv6 too */
+#define INSNS 200
+
+struct record { /* as the filter below writes it */
+    uint64_t cookie;
+    uint32_t n, ifindex; /* octets of udp */
+    uint8_t net[NET_HEAD];
+    uint8_t udp[]; /* header and payload */
+};
+
+struct ring {
+    int map, filter;
+    size_t page;
+    unsigned long at;                   /* read so far */
+    _Atomic(unsigned long) *taken;      /* the same, as the kernel knows it; a page that both write */
+    const _Atomic(unsigned long) *made; /* written so far; a page for reading, and behind it ... */
+    const uint8_t *data;                /* ... the ring, twice in a row: no record is cut */
+    struct ring_member *members;        /* by cookie */
+};
+
+/* --- the filter --- */
+
+struct filter {
+    struct bpf_insn v[INSNS];
+    unsigned n;
+};
+
+enum { R0, R1, R2, R3, R4, R5, SKB, LEN, REC }; /* 0 to 5: result and arguments of a call, lost by it; 6 to 8 are kept */
+
+static void insn(struct filter *f, int code, int dst, int src, int off, int imm)
+{
+    f->v[f->n++] = (struct bpf_insn){.code = (uint8_t)code, .dst_reg = (uint8_t)(dst & 15), .src_reg = (uint8_t)(src & 15),
+                                     .off = (int16_t)off, .imm = imm};
+}
+
+static void set(struct filter *f, int dst, int imm)
+{
+    insn(f, BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, imm);
+}
+
+static void copy(struct filter *f, int dst, int src, int plus)
+{
+    insn(f, BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0);
+    if (plus)
+        insn(f, BPF_ALU64 | BPF_ADD | BPF_K, dst, 0, 0, plus);
+}
+
+static void call(struct filter *f, int helper)
+{
+    insn(f, BPF_JMP | BPF_CALL, 0, 0, 0, helper);
+}
+
+static void leave(struct filter *f, int verdict)
+{
+    set(f, R0, verdict);
+    insn(f, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+}
+
+#define TAKEN 0 /* octets that the socket's queue gets */
+#define KEPT (-1)
+
+/* Unless it is longer than this record can be: reserve, fill, submit. The sizes are constants because the kernel's verifier
+ * wants them so. */
+static void record(struct filter *f, int map, unsigned size)
+{
+    const unsigned too_long = f->n;
+
+    insn(f, BPF_JMP | BPF_JGT | BPF_K, LEN, 0, 0, (int)(size - sizeof(struct record)));
+    insn(f, BPF_LD | BPF_DW | BPF_IMM, R1, BPF_PSEUDO_MAP_FD, 0, map);
+    insn(f, 0, 0, 0, 0, 0); /* the second half of it */
+    set(f, R2, (int)size);
+    set(f, R3, 0);
+    call(f, BPF_FUNC_ringbuf_reserve);
+    insn(f, BPF_JMP | BPF_JNE | BPF_K, R0, 0, 2, 0);
+    leave(f, KEPT); /* full */
+    copy(f, REC, R0, 0);
+    insn(f, BPF_STX | BPF_MEM | BPF_W, REC, LEN, offsetof(struct record, n), 0);
+    insn(f, BPF_LDX | BPF_MEM | BPF_W, R1, SKB, offsetof(struct __sk_buff, ifindex), 0);
+    insn(f, BPF_STX | BPF_MEM | BPF_W, REC, R1, offsetof(struct record, ifindex), 0);
+    copy(f, R1, SKB, 0);
+    call(f, BPF_FUNC_get_socket_cookie);
+    insn(f, BPF_STX | BPF_MEM | BPF_DW, REC, R0, offsetof(struct record, cookie), 0);
+    copy(f, R1, SKB, 0);
+    set(f, R2, 0);
+    copy(f, R3, REC, offsetof(struct record, net));
+    set(f, R4, NET_HEAD);
+    set(f, R5, BPF_HDR_START_NET);
+    call(f, BPF_FUNC_skb_load_bytes_relative);
+    copy(f, R1, SKB, 0);
+    set(f, R2, 0);
+    copy(f, R3, REC, sizeof(struct record));
+    copy(f, R4, LEN, 0);
+    call(f, BPF_FUNC_skb_load_bytes);
+    copy(f, R1, REC, 0);
+    set(f, R2, 0);
+    call(f, BPF_FUNC_ringbuf_submit);
+    leave(f, TAKEN);
+    f->v[too_long].off = (int16_t)(f->n - too_long - 1);
+}
+
+static int bpf(enum bpf_cmd cmd, union bpf_attr *attr)
+{
+    const long n = syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+
+    return n < 0 ? -errno : (int)n;
+}
+
+/* For a UDP socket a filter sees the datagram from its UDP header on. */
+static int filter_load(int map)
+{
+    static const unsigned sizes[] = {256, 512, 1536, sizeof(struct record) + UDP_HEAD + MEDIA_RX_SIZE};
+    struct filter f = {.n = 0};
+    union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER};
+
+    copy(&f, SKB, R1, 0);
+    insn(&f, BPF_LDX | BPF_MEM | BPF_W, LEN, SKB, offsetof(struct __sk_buff, len), 0);
+    insn(&f, BPF_JMP | BPF_JGE | BPF_K, LEN, 0, 2, UDP_HEAD);
+    leave(&f, KEPT);
+    for (unsigned i = 0; i < ARRAY_LEN(sizes); i++)
+        record(&f, map, sizes[i]);
+    leave(&f, KEPT);
+    attr.insns = (uintptr_t)f.v;
+    attr.insn_cnt = f.n;
+    attr.license = (uintptr_t)"Apache-2.0";
+    return bpf(BPF_PROG_LOAD, &attr);
+}
+
+/* --- life --- */
+
+static int map_ring(struct ring *r)
+{
+    void *at = mmap(NULL, r->page, PROT_READ | PROT_WRITE, MAP_SHARED, r->map, 0);
+
+    if (at == MAP_FAILED)
+        return -errno;
+    r->taken = at;
+    at = mmap(NULL, r->page + 2 * (size_t)MEDIA_RING, PROT_READ, MAP_SHARED, r->map, (off_t)r->page);
+    if (at == MAP_FAILED)
+        return -errno;
+    r->made = at;
+    r->data = (const uint8_t *)at + r->page;
+    return 0;
+}
+
+int ring_new(struct ring **rp)
+{
+    union bpf_attr attr = {.map_type = BPF_MAP_TYPE_RINGBUF, .max_entries = MEDIA_RING};
+    struct ring *r = calloc(1, sizeof(*r));
+    int err = 0;
+
+    if (!r)
+        return -ENOMEM;
+    r->filter = -1;
+    r->page = (size_t)sysconf(_SC_PAGESIZE);
+    r->map = bpf(BPF_MAP_CREATE, &attr); /* close-on-exec, as the program is */
+    if (r->map < 0)
+        err = r->map;
+    if (!err) {
+        r->filter = filter_load(r->map);
+        err = r->filter < 0 ? r->filter : map_ring(r);
+    }
+    if (err)
+        ring_free(r);
+    else
+        *rp = r;
+    return err;
+}
+
+void ring_free(struct ring *r)
+{
+    if (!r)
+        return;
+    HASH_CLEAR(hh, r->members);
+    if (r->taken)
+        munmap((void *)r->taken, r->page);
+    if (r->made)
+        munmap((void *)(uintptr_t)r->made, r->page + 2 * (size_t)MEDIA_RING);
+    if (r->filter >= 0)
+        close(r->filter);
+    if (r->map >= 0)
+        close(r->map);
+    free(r);
+}
+
+int ring_fd(const struct ring *r)
+{
+    return r->map;
+}
+
+/* --- members --- */
+
+int ring_join(struct ring *r, int fd, struct ring_member *m)
+{
+    socklen_t n = sizeof(m->cookie);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &m->cookie, &n))
+        return -errno;
+    HASH_ADD(hh, r->members, cookie, sizeof(m->cookie), m);
+    if (!m->hh.tbl) {
+        m->cookie = 0;
+        return -ENOMEM;
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &r->filter, sizeof(r->filter))) {
+        const int err = -errno;
+
+        ring_leave(r, m);
+        return err;
+    }
+    return 0;
+}
+
+void ring_leave(struct ring *r, struct ring_member *m)
+{
+    if (!m->cookie)
+        return;
+    HASH_DEL(r->members, m);
+    m->cookie = 0;
+}
+
+/* --- datagrams --- */
+
+/* IPv4 12, IPv6 8 octets before the source address; of a link-local one the interface matters */
+static void source(const struct record *rec, struct addr *src)
+{
+    uint16_t port;
+
+    memcpy(&port, rec->udp, sizeof(port));
+    if (rec->net[0] >> 4 == 4) {
+        src->u.in4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port};
+        memcpy(&src->u.in4.sin_addr, rec->net + 12, sizeof(src->u.in4.sin_addr));
+        return;
+    }
+    src->u.in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = port};
+    memcpy(&src->u.in6.sin6_addr, rec->net + 8, sizeof(src->u.in6.sin6_addr));
+    if (IN6_IS_ADDR_LINKLOCAL(&src->u.in6.sin6_addr))
+        src->u.in6.sin6_scope_id = rec->ifindex;
+}
+
+/* NULL: none, or one that the kernel still writes; it wakes us up then. */
+static const _Atomic(uint32_t) *peek(const struct ring *r)
+{
+    const _Atomic(uint32_t) *head;
+
+    if (r->at == atomic_load_explicit(r->made, memory_order_acquire))
+        return NULL;
+    head = (const _Atomic(uint32_t) *)(r->data + (r->at & (MEDIA_RING - 1)));
+    return atomic_load_explicit(head, memory_order_acquire) & BPF_RINGBUF_BUSY_BIT ? NULL : head;
+}
+
+static void give_back(struct ring *r)
+{
+    atomic_store(r->taken, r->at);
+}
+
+bool ring_next(struct ring *r, struct ring_in *in)
+{
+    const _Atomic(uint32_t) *head;
+
+    if (r->at - atomic_load_explicit(r->taken, memory_order_relaxed) >= MEDIA_RING / 4)
+        give_back(r);
+    while ((head = peek(r))) {
+        const struct record *rec = (const struct record *)((const uint8_t *)head + BPF_RINGBUF_HDR_SZ);
+        const uint32_t n = atomic_load_explicit(head, memory_order_relaxed);
+
+        r->at += (n + BPF_RINGBUF_HDR_SZ + 7) & ~7ul;
+        HASH_FIND(hh, r->members, &rec->cookie, sizeof(rec->cookie), in->member);
+        if (!in->member) /* closed meanwhile */
+            continue;
+        source(rec, &in->src);
+        in->p = rec->udp + UDP_HEAD;
+        in->n = rec->n - UDP_HEAD;
+        return true;
+    }
+    return false;
+}
+
+/* The kernel wakes up when it finishes a record and finds `taken` there: first tell it, then look, in this order for both. */
+bool ring_is_empty(struct ring *r)
+{
+    give_back(r);
+    atomic_thread_fence(memory_order_seq_cst);
+    return peek(r) == NULL;
+}

@@ -1,0 +1,228 @@
+/* The ring that the kernel fills: order over all sockets, sources of both families, all lengths, what does not fit, sockets
+ * that close, waking up, and a process that may not have one. Real sockets on loopback; skipped only without CAP_BPF. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agw/media/media_limits.h"
+#include "agw/media/ring.h"
+
+#define SOCKS 3
+#define LIMIT_MS 10000
+
+struct fixture {
+    struct ring *ring;
+    struct ring_member member[SOCKS];
+    int fd[SOCKS], peer; /* the last one is IPv6, and its own peer */
+    struct addr at[SOCKS], peer_at;
+};
+
+static int bound(struct addr *at, struct sv host)
+{
+    assert_int_equal(addr_parse(at, host, 0), 0);
+    return net_udp(at);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    const int err = ring_new(&f->ring);
+
+    *state = f;
+    if (err) {
+        assert_true(err == -EPERM || err == -EACCES); /* any other is a fault of the filter */
+        return 0;
+    }
+    for (unsigned i = 0; i < SOCKS; i++) {
+        f->fd[i] = bound(&f->at[i], i == SOCKS - 1 ? SV("::1") : SV("127.0.0.1"));
+        assert_true(f->fd[i] >= 0);
+        assert_int_equal(ring_join(f->ring, f->fd[i], &f->member[i]), 0);
+    }
+    f->peer = bound(&f->peer_at, SV("127.0.0.2"));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; f->ring && i < SOCKS; i++) {
+        ring_leave(f->ring, &f->member[i]);
+        close(f->fd[i]);
+    }
+    if (f->ring)
+        close(f->peer);
+    ring_free(f->ring);
+    free(f);
+    return 0;
+}
+
+static void needs_ring(const struct fixture *f)
+{
+    if (!f->ring)
+        skip(); /* without CAP_BPF */
+}
+
+static void say(const struct fixture *f, unsigned to, const void *p, size_t n)
+{
+    const int fd = to == SOCKS - 1 ? f->fd[to] : f->peer;
+
+    assert_int_equal(sendto(fd, p, n, 0, &f->at[to].u.sa, addr_len(&f->at[to])), n);
+}
+
+/* The next datagram of the ring is this one. */
+static void expect(const struct fixture *f, unsigned to, const void *p, size_t n)
+{
+    struct ring_in in;
+
+    assert_true(ring_next(f->ring, &in));
+    assert_ptr_equal(in.member, &f->member[to]);
+    assert_true(addr_eq(&in.src, to == SOCKS - 1 ? &f->at[to] : &f->peer_at));
+    assert_int_equal(in.n, n);
+    assert_memory_equal(in.p, p, n);
+}
+
+static void every_length(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t p[MEDIA_RX_SIZE];
+    struct ring_in in;
+
+    needs_ring(f);
+    for (size_t n = 0; n <= sizeof(p); n++) {
+        memset(p, (int)n, n);
+        say(f, n % SOCKS, p, n);
+        expect(f, n % SOCKS, p, n);
+    }
+    assert_false(ring_next(f->ring, &in));
+    assert_true(ring_is_empty(f->ring));
+    assert_int_equal(recv(f->fd[0], p, sizeof(p), MSG_DONTWAIT), -1);
+}
+
+static void in_order(void **state)
+{
+    struct fixture *f = *state;
+    struct ring_in in;
+
+    needs_ring(f);
+    for (uint32_t i = 0; i < 3000; i++)
+        say(f, i * i % SOCKS, &i, sizeof(i));
+    for (uint32_t i = 0; i < 3000; i++)
+        expect(f, i * i % SOCKS, &i, sizeof(i));
+    assert_false(ring_next(f->ring, &in));
+}
+
+/* Too long for a record, or no room: in the socket's own queue. Nothing is lost between the two, and the ring goes on. */
+static void what_does_not_fit(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t p[MEDIA_RX_SIZE + 1] = {0};
+    uint32_t in_ring = 0, i, got;
+    struct ring_in in;
+
+    needs_ring(f);
+    say(f, 0, p, sizeof(p));
+    assert_false(ring_next(f->ring, &in));
+    assert_int_equal(recv(f->fd[0], p, sizeof(p), MSG_DONTWAIT), sizeof(p));
+    for (i = 0; recv(f->fd[1], &got, sizeof(got), MSG_DONTWAIT | MSG_PEEK) < 0; i++)
+        say(f, 1, &i, sizeof(i));
+    assert_in_range(i, MEDIA_RING / 512, MEDIA_RING / 256);
+    while (ring_next(f->ring, &in)) {
+        assert_memory_equal(in.p, &in_ring, sizeof(in_ring));
+        in_ring++;
+    }
+    assert_int_equal(recv(f->fd[1], &got, sizeof(got), MSG_DONTWAIT), sizeof(got));
+    assert_int_equal(got, in_ring);
+    assert_int_equal(i, in_ring + 1);
+    assert_true(ring_is_empty(f->ring));
+    say(f, 1, &i, sizeof(i));
+    expect(f, 1, &i, sizeof(i));
+}
+
+/* Many times round: no record is cut at the end of the memory. */
+static void round_and_round(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t p[1000];
+
+    needs_ring(f);
+    for (unsigned i = 0; i < 3 * MEDIA_RING / 1536; i++) {
+        memset(p, (int)i, sizeof(p));
+        say(f, 0, p, sizeof(p));
+        expect(f, 0, p, sizeof(p));
+        if (i % 100 == 0)
+            assert_true(ring_is_empty(f->ring));
+    }
+}
+
+static void closed_meanwhile(void **state)
+{
+    struct fixture *f = *state;
+    struct ring_in in;
+
+    needs_ring(f);
+    say(f, 0, "a", 1);
+    say(f, 1, "b", 1);
+    say(f, 0, "c", 1);
+    ring_leave(f->ring, &f->member[0]);
+    ring_leave(f->ring, &f->member[0]); /* once is enough */
+    expect(f, 1, "b", 1);
+    assert_false(ring_next(f->ring, &in));
+    assert_int_equal(ring_join(f->ring, -1, &f->member[0]), -EBADF);
+    ring_leave(f->ring, &f->member[0]);
+}
+
+static void wakes_up(void **state)
+{
+    struct fixture *f = *state;
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+    const int ep = epoll_create1(EPOLL_CLOEXEC);
+
+    needs_ring(f);
+    assert_int_equal(epoll_ctl(ep, EPOLL_CTL_ADD, ring_fd(f->ring), &ev), 0);
+    for (unsigned i = 0; i < 200; i++) {
+        assert_true(ring_is_empty(f->ring));
+        assert_int_equal(epoll_wait(ep, &ev, 1, 0), 0);
+        say(f, i % SOCKS, &i, sizeof(i));
+        assert_int_equal(epoll_wait(ep, &ev, 1, LIMIT_MS), 1);
+        assert_false(ring_is_empty(f->ring));
+        expect(f, i % SOCKS, &i, sizeof(i));
+    }
+    close(ep);
+}
+
+static void not_allowed(void **state)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct had[2], none[2];
+    struct ring *r = NULL;
+
+    (void)state;
+    assert_int_equal(syscall(SYS_capget, &head, had), 0);
+    memcpy(none, had, sizeof(none));
+    none[0].effective = none[1].effective = 0;
+    assert_int_equal(syscall(SYS_capset, &head, none), 0);
+    assert_int_equal(ring_new(&r), -EPERM);
+    assert_int_equal(syscall(SYS_capset, &head, had), 0);
+    assert_null(r);
+}
+
+#define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_length), TEST(in_order), TEST(what_does_not_fit), TEST(round_and_round), TEST(closed_meanwhile),
+        TEST(wakes_up), cmocka_unit_test(not_allowed),
+    };
+
+    return cmocka_run_group_tests_name("agw/media/ring", tests, NULL, NULL);
+}
