@@ -1,6 +1,7 @@
 /* alg's configuration keys. */
 #include "alg/conf.h"
 #include "alg/iq/admit.h"
+#include "alg/sip/sip.h"
 #include "common/conf_value.h"
 
 #include <errno.h>
@@ -41,9 +42,11 @@ static int check_host_or_none(const char *value, char *why, size_t size)
 
 static int check_hop(const char *value, char *why, size_t size)
 {
-    if (!strncmp(value, "sip:", 4) && value[4] && !strpbrk(value, " <>\"\r\n"))
+    size_t n = !strncmp(value, "sips:", 5) ? 5 : !strncmp(value, "sip:", 4) ? 4 : 0;
+
+    if (n && value[n] && !strpbrk(value, " <>\"\r\n"))
         return 0;
-    snprintf(why, size, "sip:HOST:PORT;transport=udp or tcp, for example sip:127.0.0.1:5070;transport=udp");
+    snprintf(why, size, "sip:HOST:PORT;transport=udp, tcp or tls, for example sip:127.0.0.1:5070;transport=udp");
     return -EINVAL;
 }
 
@@ -217,6 +220,7 @@ static const struct conf_key token_rows[] = {
 #define AT(field) offsetof(struct alg_conf, field)
 #define TEXT(name, field, def, check, help) {name, CONF_STR, AT(field), "\"" def "\"", 0, 0, help, NULL, 0, check}
 #define LIST(name, field, def, check, help) {name, CONF_STRS, AT(field), def, 0, 0, help, NULL, 0, check}
+#define LIST1(name, field, def, check, help) {name, CONF_STRS, AT(field), def, 0, CONF_OR_ONE, help, NULL, 0, check}
 #define NUMBER(name, field, def, min, max, help) {name, CONF_INT, AT(field), #def, min, max, help, NULL, 0, NULL}
 #define YES_NO(name, field, def, help) {name, CONF_BOOL, AT(field), #def, 0, 0, help, NULL, 0, NULL}
 
@@ -233,9 +237,19 @@ static const struct conf_key keys[] = {
     {"token_keys", CONF_TABLE, AT(token_keys), "[]", 0, 0, "keys that web tokens are signed with", token_rows,
      sizeof(struct alg_token_row), NULL},
     TEXT("users_db", users_db, "", NULL, "names and digests of pbx and third-party domains (alg-users); \"\" = users.db in state_dir"),
-    TEXT("sip_listen", sip_listen, "127.0.0.1:5060", conf_check_hostport, "SIP towards the core, UDP and TCP"),
+    LIST1("sip_listen", sip_listen, "[\"127.0.0.1:5060\"]", conf_check_hostport,
+          "SIP towards the core, UDP and TCP: an address, or one of each family"),
     TEXT("sip_host", sip_host, "", check_host_or_none, "host in Via, Contact and Path towards the core; \"\" = that of sip_listen"),
-    TEXT("next_hop", next_hop, "sip:127.0.0.1:5070;transport=udp", check_hop, "registrar and first proxy of the core"),
+    LIST1("sip_tls_listen", sip_tls_listen, "[]", conf_check_hostport,
+          "SIP over TLS 1.2 or 1.3 towards the core: an address, or one of each family"),
+    TEXT("sip_tls_cert", sip_tls_cert, "", NULL, "its certificate chain, PEM"),
+    TEXT("sip_tls_key", sip_tls_key, "", NULL, "its private key, PEM"),
+    TEXT("sip_tls_ca", sip_tls_ca, "", NULL, "PEM file of the CAs that the core's certificates come from"),
+    YES_NO("sip_tls_verify", sip_tls_verify, true, "the next hop's certificate has to be of that CA and for its name (RFC 5922)"),
+    YES_NO("sip_tls_mutual", sip_tls_mutual, true, "who connects has to show a certificate of that CA"),
+    LIST("sip_tls_peers", sip_tls_peers, "[]", check_host_or_none, "names, one of which that certificate has to have; [] = any"),
+    LIST1("next_hop", next_hop, "[\"sip:127.0.0.1:5070;transport=udp\"]", check_hop,
+          "registrar and first proxy of the core; more than one: in order of preference"),
     YES_NO("reg_event", reg_event, false, "subscribe to the core's registration state (RFC 3680): what it ends, ends here"),
     YES_NO("resolve_routes", resolve_routes, false, "look up Routes given by name instead of sending to next_hop"),
     LIST("ws_listen", ws_listen, "[\"127.0.0.1:8080\"]", conf_check_hostport, "WebSocket without TLS (laboratory); [] = none"),
@@ -298,6 +312,21 @@ static const struct conf_key keys[] = {
     {0},
 };
 
+/* Addresses and next hops of the core's side. */
+static const char *check_core(const struct alg_conf *c)
+{
+    if (!c->sip_listen.n || c->sip_listen.n > 2 || c->sip_tls_listen.n > 2)
+        return "sip_listen: one address, or two of different families, here and in sip_tls_listen";
+    if (!c->next_hop.n || c->next_hop.n > SIP_NEXT_MAX)
+        return "next_hop: 1 to 8 of them; write sip:HOST";
+    if (c->sip_tls_listen.n && (!*c->sip_tls_cert || !*c->sip_tls_key || !*c->sip_tls_ca))
+        return "sip_tls_cert: TLS towards the core needs three files; write sip_tls_cert, sip_tls_key and sip_tls_ca";
+    for (unsigned i = 0; i < c->next_hop.n; i++)
+        if (!c->sip_tls_listen.n && (!strncmp(c->next_hop.v[i], "sips:", 5) || strcasestr(c->next_hop.v[i], ";transport=tls")))
+            return "sip_tls_listen: next_hop is TLS; write the address that alg uses for it";
+    return NULL;
+}
+
 /* What no single key can say. */
 static int check_whole(const struct alg_conf *c, const char *path, char *err, size_t errsize)
 {
@@ -309,7 +338,9 @@ static int check_whole(const struct alg_conf *c, const char *path, char *err, si
         why = "ws_listen: no listener at all; write an address into ws_listen or wss_listen";
     else if (c->ws_listen.n + c->wss_listen.n > 4)
         why = "wss_listen: more than 4 listeners; write fewer into ws_listen and wss_listen";
-    else if (!*c->ws_cert != !*c->ws_key)
+    else
+        why = check_core(c);
+    if (!why && !*c->ws_cert != !*c->ws_key)
         why = "ws_key: certificate and key go together; write both or neither";
     if (!why && c->turn_servers.n > 8)
         why = "turn_servers: more than 8; write fewer";

@@ -18,7 +18,11 @@ struct alg_token_row { /* for struct jwt_key_conf */
 
 struct alg_conf {
     char *mid, *h248_listen, *h248_encoding, *profile;
-    char *sip_listen, *sip_host, *next_hop, *home_domain, *access_info;
+    struct conf_strs sip_listen, sip_tls_listen, next_hop;
+    char *sip_host, *home_domain, *access_info;
+    char *sip_tls_cert, *sip_tls_key, *sip_tls_ca;
+    bool sip_tls_verify, sip_tls_mutual;
+    struct conf_strs sip_tls_peers;
     char *ws_cert, *ws_key, *state_dir;
     struct conf_strs ws_listen, wss_listen, origins, turn_servers;
     char *turn_secret_file, *turn_by;

@@ -139,6 +139,24 @@ static int turn_open(struct service *v, const char **at)
     return c->turn_servers.n ? turn_new(&v->alg.turn, &t) : 0;
 }
 
+static int core_listens(const struct alg_conf *c, struct sip_conf *s, struct sip_tls_conf *tls)
+{
+    int err = addr_parse_hostport(&s->listen, sv_from(c->sip_listen.v[0]), 0);
+
+    s->n_more = c->sip_listen.n > 1;
+    if (!err && s->n_more)
+        err = addr_parse_hostport(&s->more, sv_from(c->sip_listen.v[1]), 0);
+    if (c->sip_tls_listen.n)
+        s->tls = tls;
+    *tls = (struct sip_tls_conf){
+        .cert = c->sip_tls_cert, .key = c->sip_tls_key, .ca = c->sip_tls_ca, .verify = c->sip_tls_verify, .mutual = c->sip_tls_mutual,
+        .peers = (const char *const *)c->sip_tls_peers.v, .n_peers = c->sip_tls_peers.n, .dir = c->state_dir,
+    };
+    for (; tls->n_listen < c->sip_tls_listen.n && !err; tls->n_listen++)
+        err = addr_parse_hostport(&tls->listen[tls->n_listen], sv_from(c->sip_tls_listen.v[tls->n_listen]), 0);
+    return err;
+}
+
 static int sip_open(struct service *v)
 {
     const struct alg_conf *c = &v->conf;
@@ -150,11 +168,12 @@ static int sip_open(struct service *v)
         .flow_base = state_run(v->alg.state) << 32,
     };
     struct sip_h h = {.request = on_request, .flow_closed = on_flow_closed, .flow_moved = on_flow_moved, .arg = v};
-    struct sip_conf s = {.host = c->sip_host, .next_hop = c->next_hop, .resolve_routes = c->resolve_routes, .name = c->mid,
+    struct sip_conf s = {.host = c->sip_host, .next_hop = c->next_hop.v[0], .resolve_routes = c->resolve_routes, .name = c->mid,
                          .ws = &ws, .trace = v->alg.trace};
     struct reg_conf r = {.domain = c->home_domain, .orphan_s = (unsigned)(c->flow_recovery ? c->flow_recovery : c->orphan),
                          .no_register_s = (unsigned)c->ws_no_register, .access_info = c->access_info, .state = v->alg.state, .reg_event = c->reg_event};
     struct reg_way ways[REG_WAYS_MAX];
+    struct sip_tls_conf tls;
     int err = listens(c, &ws);
 
     r.ways = ways;
@@ -165,7 +184,7 @@ static int sip_open(struct service *v)
     r.n_ways = ways_read(c, ways);
 
     if (!err)
-        err = addr_parse_hostport(&s.listen, sv_from(c->sip_listen), 0);
+        err = core_listens(c, &s, &tls);
     if (!err)
         err = sip_new(&v->alg.sip, &v->alg.loop, &s, &h);
     if (!err)
@@ -359,7 +378,7 @@ static int serve(struct service *v, const char *trace_dir)
     if (!err)
         what = "turn", err = turn_open(v, &at);
     if (!err)
-        what = "sip", at = v->conf.sip_listen, err = sip_open(v);
+        what = "sip", at = v->conf.sip_listen.v[0], err = sip_open(v);
     if (!err)
         what = "calls", at = "", err = calls_open(v);
     if (!err)
@@ -372,7 +391,7 @@ static int serve(struct service *v, const char *trace_dir)
         return 1;
     }
     log_info("alg", "msg=\"started\" version=%s mid=%s h248=%u sip=%s", OPENIQ_VERSION, v->mid, mgc_port(v->alg.mgc),
-             v->conf.sip_listen);
+             v->conf.sip_listen.v[0]);
     while (!v->done)
         sip_turn(v->alg.sip, TURN_MS);
     service_close(v);

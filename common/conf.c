@@ -157,6 +157,13 @@ static int fill_strs(struct load *ld, const struct conf_key *key, const yaml_nod
 {
     int err = 0;
 
+    if (node->type == YAML_SCALAR_NODE && key->max == CONF_OR_ONE) {
+        out->v = calloc(1, sizeof *out->v);
+        if (!out->v)
+            return -ENOMEM;
+        out->n = 1;
+        return fill_str(ld, key, node, &out->v[0]);
+    }
     if (node->type != YAML_SEQUENCE_NODE)
         return complain(ld, node, key->name, "not a list; write [first, second]");
     if (count_of(node) == 0)

@@ -12,6 +12,8 @@ enum conf_type {
     CONF_TABLE, /* a YAML list of mappings: rows of `row`, struct conf_rows */
 };
 
+#define CONF_OR_ONE 1
+
 struct conf_strs {
     char **v;
     unsigned n;
@@ -28,7 +30,7 @@ struct conf_key {
     size_t offset;        /* of the field in the caller's struct */
     const char *def;      /* default as YAML text: "5", "true", "[\"a\", \"b\"]", "[{name: access, ...}]"; a CONF_STR
                            * is taken as it stands. NULL: none, the field stays zero */
-    int64_t min, max;     /* CONF_INT only; both 0: any number */
+    int64_t min, max;     /* CONF_INT; both 0: any number. CONF_STRS: max CONF_OR_ONE: a string alone is a list of one */
     const char *help;     /* one line: meaning and unit */
     const struct conf_key *row; /* CONF_TABLE: keys of one row, ends with name NULL */
     size_t row_size;            /* CONF_TABLE */

@@ -24,6 +24,7 @@ int nta_msg_ackbye(nta_agent_t *agent, msg_t *msg);
 extern void (*_su_time)(su_time_t *tv);
 
 #include "alg/sip/reg.h"
+#include "alg/sip/self.h"
 #include "alg/sip/sip.h"
 #include "alg/sip/sip_limits.h"
 
@@ -48,9 +49,10 @@ struct sip {
     struct reg *reg;    /* set by reg_new */
     struct wire *wire;  /* NULL: nothing is traced */
     struct trace *trace;
-    char *host, *name, *next_hop, *agent_name;
+    struct self selfs[SIP_LISTEN_MAX];
+    unsigned n_selfs;
+    char *name, *next_hop, *agent_name;
     bool resolve_routes;
-    uint16_t port;
     int64_t bad_seen;   /* of the agents' own counters */
     struct sip_in *ins;
     struct sip_out *outs;
@@ -132,6 +134,10 @@ bool msg_has(const struct sip_hdr *hdrs, const char *name);
 void msg_remove(msg_t *msg, sip_t *sip, const char *name); /* every header field of that name */
 
 /* sip.c */
+/* TCP with the core is closed when nothing passed for so long. Also takes back what Sofia opens when it answers a browser that
+ * vanished: RFC 3261 18.2.2 leads it to the Via's address, which is our own. */
+#define MW_IDLE_MS 64000
+int agent_start(struct agent *a, struct sip *s, enum sip_side side, const char *url, const struct sip_conf *conf);
 const char *allow_of(enum sip_side side);
 void sip_wire_sent(struct sip *s, enum sip_side side, nta_outgoing_t *orq, nta_incoming_t *irq); /* just sent: one of them */
 void sip_wire_flush(struct sip *s); /* what Sofia has put on the wire goes into the trace now, before anything later */
@@ -143,7 +149,10 @@ void in_free_all(struct sip *s);
 /* Max-Forwards, Require, scheme: 0 = go on, else it was answered. */
 int in_screen(struct agent *a, nta_incoming_t *irq, const sip_t *sip);
 
+struct self_how in_how(const struct sip_in *in); /* how it came, on Mw */
+
 /* sip_out.c */
+struct self_how out_how(const struct sip *s); /* how the next hop is reached */
 /* The physical next hop for a message whose first Route (or Request-URI) is this; NULL = that very place. */
 url_string_t const *out_hop(const struct sip *s, const url_t *url);
 int out_start(struct sip_out **op, struct sip *s, struct sip_dlg *d, enum sip_side side, sip_flow flow, sip_response_h *cb,

@@ -52,10 +52,11 @@ void enrol_free(struct enrol *p)
 
 char *enrol_path(const struct enrol *p, su_home_t *home)
 {
-    char token[TOKEN_LEN + 1];
+    const struct sip *s = p->reg->sip;
+    char token[TOKEN_LEN + 1], uri[SELF_URI_MAX];
 
     token_make(&p->reg->key, p->flow, token);
-    return su_sprintf(home, "<sip:%s@%s:%u;lr%s>", token, p->reg->sip->host, p->reg->sip->port, p->outbound ? ";ob" : "");
+    return su_sprintf(home, "<%s;lr%s>", self_uri(uri, s, token, out_how(s)), p->outbound ? ";ob" : "");
 }
 
 /* By instance and reg-id, or by address (RFC 5626 6, RFC 3261 10.3). */

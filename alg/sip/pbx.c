@@ -41,7 +41,7 @@ int pbx_new(struct pbx **pp, struct reg *r, const struct reg_way *way)
 {
     struct pbx *p = calloc(1, sizeof *p);
     const struct sip *s = r->sip;
-    char password[1024], text[600], hash[DIGEST_HEX];
+    char password[1024], text[600], hash[DIGEST_HEX], uri[SELF_URI_MAX], name[USER_TEXT_MAX];
     const char *host = strchr(way->pilot, '@');
     const char *user = strncmp(way->pilot, "sip:", 4) ? way->pilot : way->pilot + 4;
     int err = p ? read_password(way->password_file, password, sizeof password) : -ENOMEM;
@@ -52,6 +52,7 @@ int pbx_new(struct pbx **pp, struct reg *r, const struct reg_way *way)
     p->way = way;
     if (err)
         log_error("reg", "msg=\"no password of the pilot\" file=%s why=\"%s\"", way->password_file, strerror(-err));
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(user, "@"), user);
     p->realm = strdup(host ? host + 1 : r->domain);
     if (!err && p->realm)
         err = digest_secret_make(&p->secret, way->impi, p->realm, password);
@@ -60,11 +61,11 @@ int pbx_new(struct pbx **pp, struct reg *r, const struct reg_way *way)
     snprintf(text, sizeof text, "pbx-%.24s", hash);
     p->call_id = strdup(text);
     if (way->bulk) /* RFC 6140 5.1: no user part, all numbers behind it */
-        snprintf(text, sizeof text, "<sip:%s:%u;bnc>", s->host, s->port);
+        snprintf(text, sizeof text, "<%s;bnc>", self_uri(uri, s, NULL, out_how(s)));
     else
-        snprintf(text, sizeof text, "<sip:%.*s@%s:%u>", (int)strcspn(user, "@"), user, s->host, s->port);
+        snprintf(text, sizeof text, "<%s>", self_uri(uri, s, name, out_how(s)));
     p->contact = strdup(text);
-    snprintf(text, sizeof text, "<sip:pbx@%s:%u;lr>", s->host, s->port);
+    snprintf(text, sizeof text, "<%s;lr>", self_uri(uri, s, "pbx", out_how(s)));
     p->path = strdup(text);
     if (!err && (!p->call_id || !p->contact || !p->path || !p->realm))
         err = -ENOMEM;
@@ -119,7 +120,7 @@ static unsigned granted(const struct pbx *p, const sip_t *in)
     uint32_t v;
 
     for (const sip_contact_t *m = in->sip_contact; m; m = m->m_next)
-        if (m->m_url->url_host && !strcasecmp(m->m_url->url_host, p->reg->sip->host) && m->m_expires &&
+        if (m->m_url->url_host && self_is(p->reg->sip, m->m_url->url_host, NULL) && m->m_expires &&
             !sv_u32(sv_from(m->m_expires), REG_EXPIRES_MAX, &v))
             least = v;
     return least;

@@ -22,8 +22,7 @@ static int token_of(const struct reg *r, const sip_t *sip, sip_flow *flow)
     const sip_route_t *route = sip->sip_route;
     const char *port = route ? url_port(route->r_url) : NULL;
 
-    if (!route || !route->r_url->url_user || !route->r_url->url_host || strcmp(route->r_url->url_host, r->sip->host) != 0 ||
-        (port && atoi(port) != r->sip->port))
+    if (!route || !route->r_url->url_user || !route->r_url->url_host || !self_is(r->sip, route->r_url->url_host, port))
         return -EBADMSG;
     return token_read(&r->key, route->r_url->url_user, flow);
 }

@@ -53,7 +53,7 @@ static int register_edit(void *arg, msg_t *msg, sip_t *sip)
     if (!sip->sip_supported || !sip_has_feature(sip->sip_supported, "path"))
         sip_add_make(msg, sip, sip_supported_class, "path");
     route_add(msg, sip, "P-Visited-Network-ID", su_sprintf(msg_home(msg), "\"%s\"", r->domain));
-    route_add(msg, sip, "P-Charging-Vector", route_charging(msg_home(msg), s->host, r->domain));
+    route_add(msg, sip, "P-Charging-Vector", route_charging(msg_home(msg), self_host(s), r->domain));
     route_access(msg, sip, r->access_info);
     p->sent = msg_dup(msg);
     return 0;

@@ -64,7 +64,7 @@ static int send_it(struct regc *c)
     su_home_t home[1] = {SU_HOME_INIT(home)};
     char *cseq = su_sprintf(home, "%u REGISTER", next_cseq(r)), *expires = su_sprintf(home, "%u", c->expires);
     char *lines = su_sprintf(home, "P-Visited-Network-ID: \"%s\"\r\nP-Charging-Vector: %s", r->domain,
-                             route_charging(home, s->host, r->domain));
+                             route_charging(home, self_host(s), r->domain));
     char *require = c->require ? su_sprintf(home, "path, %s", c->require) : su_strdup(home, "path");
     int err = 0;
 

@@ -173,12 +173,19 @@ static int on_answer(void *magic, nta_outgoing_t *orq, const sip_t *sip)
     return 0;
 }
 
+static char *self_name(const struct sip *s, su_home_t *home)
+{
+    char uri[SELF_URI_MAX];
+
+    return su_sprintf(home, "<%s>", self_uri(uri, s, "alg", out_how(s)));
+}
+
 static int leg_open(struct regsub *u)
 {
     struct sip *s = u->reg->sip;
     su_home_t home[1] = {SU_HOME_INIT(home)};
 
-    u->leg = nta_leg_tcreate(s->agents[SIP_MW].nta, on_request, u, SIPTAG_FROM_STR(su_sprintf(home, "<sip:alg@%s:%u>", s->host, s->port)),
+    u->leg = nta_leg_tcreate(s->agents[SIP_MW].nta, on_request, u, SIPTAG_FROM_STR(self_name(s, home)),
                              SIPTAG_TO_STR(su_sprintf(home, "<%s>", u->impu)), TAG_END());
     su_home_deinit(home);
     return u->leg && nta_leg_tag(u->leg, NULL) ? 0 : -ENOMEM;
@@ -190,8 +197,8 @@ static void subscribe(struct regsub *u)
     struct sip *s = r->sip;
     su_home_t home[1] = {SU_HOME_INIT(home)};
     sip_route_t *route = !u->up && u->route ? sip_route_make(home, u->route) : NULL;
-    char *lines = su_sprintf(home, "P-Asserted-Identity: <sip:alg@%s:%u>\r\nP-Charging-Vector: %s", s->host, s->port,
-                             route_charging(home, s->host, r->domain));
+    char *lines = su_sprintf(home, "P-Asserted-Identity: %s\r\nP-Charging-Vector: %s", self_name(s, home),
+                             route_charging(home, self_host(s), r->domain));
 
     u->next_at = net_now_ms() + AGAIN_MS;
     if (!u->leg && leg_open(u)) {
@@ -199,7 +206,7 @@ static void subscribe(struct regsub *u)
     } else {
         u->orq = nta_outgoing_tcreate(u->leg, on_answer, u, u->up ? dlg_hop(s, u->leg) : out_hop(s, route ? route->r_url : NULL),
                                       SIP_METHOD_SUBSCRIBE, u->up ? NULL : (url_string_t *)u->impu, TAG_IF(route, SIPTAG_ROUTE(route)),
-                                      SIPTAG_CONTACT_STR(su_sprintf(home, "<sip:alg@%s:%u>", s->host, s->port)), SIPTAG_EVENT_STR("reg"),
+                                      SIPTAG_CONTACT_STR(self_name(s, home)), SIPTAG_EVENT_STR("reg"),
                                       SIPTAG_ACCEPT_STR("application/reginfo+xml"),
                                       SIPTAG_EXPIRES_STR(su_sprintf(home, "%u", EXPIRES_S)), SIPTAG_USER_AGENT_STR(s->agent_name),
                                       SIPTAG_HEADER_STR(lines), TAG_END());

@@ -193,7 +193,7 @@ static int message_edit(void *arg, msg_t *msg, sip_t *sip)
     msg_remove(msg, sip, "Authorization"); /* a web token must not leave (RFC 8898) */
     from_identity(msg, sip, m->identity);
     route_add(msg, sip, "P-Asserted-Identity", m->identity);
-    route_add(msg, sip, "P-Charging-Vector", route_charging(msg_home(msg), m->sip->host, m->sip->name));
+    route_add(msg, sip, "P-Charging-Vector", route_charging(msg_home(msg), self_host(m->sip), m->sip->name));
     route_access(msg, sip, reg_access_info(m->sip->reg));
     if (m->route)
         sip_add_make(msg, sip, sip_route_class, m->route);

@@ -10,6 +10,7 @@
 #include <sofia-sip/tport_tag.h>
 
 #include "alg/sip/agent.h"
+#include "alg/sip/core_tls.h"
 #include "alg/sip/ws.h"
 #include "common/log.h"
 
@@ -152,12 +153,14 @@ static int on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const si
 static void log_sofia(void *stream, char const *fmt, va_list ap)
 {
     char line[400];
+    const char *why;
 
     (void)stream;
-    if (!log_on(LOG_DEBUG))
-        return;
     vsnprintf(line, sizeof line, fmt, ap);
     line[strcspn(line, "\r\n")] = 0;
+    why = core_tls_failure(line);
+    if (why)
+        log_warn("sip", "side=mw msg=\"TLS refused\" why=\"%s\"", why);
     log_debug("sofia", "msg=\"%s\"", line);
 }
 
@@ -168,11 +171,7 @@ static uint16_t bound_port(nta_agent_t *nta)
     return tp ? (uint16_t)atoi(tport_name(tp)->tpn_port) : 0;
 }
 
-/* TCP with the core is closed when nothing passed for so long. Also takes back what Sofia opens when it answers a browser that
- * vanished: RFC 3261 18.2.2 leads it to the Via's address, which is our own. */
-#define MW_IDLE_MS 64000
-
-static int agent_start(struct agent *a, struct sip *s, enum sip_side side, const char *url, const struct sip_conf *conf)
+int agent_start(struct agent *a, struct sip *s, enum sip_side side, const char *url, const struct sip_conf *conf)
 {
     const char *dump = side == SIP_MW && s->wire ? wire_path(s->wire) : NULL;
 
@@ -192,25 +191,13 @@ static int agent_start(struct agent *a, struct sip *s, enum sip_side side, const
 
 static int start_core(struct sip *s, const struct sip_conf *conf)
 {
-    char bind[ADDR_STRLEN], url[400], port[8] = "*";
-    int err;
+    int err = conf->trace ? wire_new(&s->wire, conf->trace, &conf->listen) : 0;
 
-    if (addr_port(&conf->listen))
-        snprintf(port, sizeof port, "%u", addr_port(&conf->listen));
-    addr_host(&conf->listen, bind);
-    if (conf->trace && (err = wire_new(&s->wire, conf->trace, &conf->listen)))
-        return err;
-    if (addr_is_v6(&conf->listen))
-        snprintf(url, sizeof url, "sip:%s:%s;maddr=[%s]", s->host, port, bind);
-    else
-        snprintf(url, sizeof url, "sip:%s:%s;maddr=%s", s->host, port, bind);
-    err = agent_start(&s->agents[SIP_MW], s, SIP_MW, url, conf);
-    if (err)
-        return err;
-    s->port = bound_port(s->agents[SIP_MW].nta);
-    if (s->wire)
-        wire_set_local(s->wire, s->port);
-    return 0;
+    if (!err)
+        err = self_open(s, &s->agents[SIP_MW], conf);
+    if (!err && s->wire)
+        wire_set_local(s->wire, s->selfs[0].port);
+    return err;
 }
 
 static int start_web(struct sip *s, const struct sip_conf *conf)
@@ -247,17 +234,12 @@ static int nest(struct sip *s)
 
 static int copy_conf(struct sip *s, const struct sip_conf *conf)
 {
-    char host[ADDR_STRLEN], text[ADDR_STRLEN + 2];
-
-    addr_host(&conf->listen, host);
-    snprintf(text, sizeof text, addr_is_v6(&conf->listen) ? "[%s]" : "%s", host);
-    s->host = strdup(conf->host && *conf->host ? conf->host : text);
     s->name = strdup(conf->name);
     s->next_hop = strdup(conf->next_hop);
     s->agent_name = strdup(conf->agent ? conf->agent : "openiq-alg/" OPENIQ_VERSION);
     s->resolve_routes = conf->resolve_routes;
     s->trace = conf->trace;
-    return s->host && s->name && s->next_hop && s->agent_name ? 0 : -ENOMEM;
+    return s->name && s->next_hop && s->agent_name ? 0 : -ENOMEM;
 }
 
 /* Sofia runs its timers by the wall clock: an hour forward and every transaction times out, an hour back and none does.
@@ -320,7 +302,7 @@ void sip_free(struct sip *s)
         su_root_destroy(s->root);
     su_deinit();
     wire_free(s->wire);
-    free(s->host);
+    self_close(s);
     free(s->name);
     free(s->next_hop);
     free(s->agent_name);
@@ -354,7 +336,7 @@ void sip_turn(struct sip *s, unsigned max_ms)
 
 uint16_t sip_port(const struct sip *s)
 {
-    return s->port;
+    return s->selfs[0].port;
 }
 
 uint16_t sip_ws_port(const struct sip *s, unsigned listen)

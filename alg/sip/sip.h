@@ -52,8 +52,24 @@ struct sip_h {
 
 struct ws_conf;
 
+#define SIP_NEXT_MAX 8 /* next hops that are named in the configuration */
+
+struct sip_tls_conf { /* towards the core */
+    struct addr listen[2];
+    unsigned n_listen;
+    const char *cert, *key, *ca; /* PEM files: chain, its key, CAs of the core */
+    bool verify;                 /* the core's certificate and name, when we connect */
+    bool mutual;                 /* the core has to show one, when it connects */
+    const char *const *peers;    /* and one of these names */
+    unsigned n_peers;
+    const char *dir;             /* where files may be made for a moment: state_dir */
+};
+
 struct sip_conf { /* only read by sip_new */
     struct addr listen;        /* Mw, UDP and TCP; port 0: any */
+    struct addr more;          /* and of the other family */
+    bool n_more;
+    const struct sip_tls_conf *tls; /* NULL: none */
     const char *host;          /* name or address put into Via and Contact on Mw; NULL = that of listen */
     const char *next_hop;      /* "sip:127.0.0.1:5070;transport=udp" */
     bool resolve_routes;       /* Route by a name: look it up instead of sending to next_hop */

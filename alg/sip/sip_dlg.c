@@ -10,19 +10,19 @@
 #include "common/rnd.h"
 
 /* Our Contact: on W2 the name alone (RFC 7118: transport=ws), on Mw the address the core reaches us at. */
-static char *make_contact(const struct sip *s, enum sip_side side)
+static char *make_contact(const struct sip *s, enum sip_side side, struct self_how how)
 {
-    char user[17], text[400];
+    char user[17], uri[SELF_URI_MAX], text[SELF_URI_MAX + 2];
 
     rnd_text(user, sizeof user - 1);
     if (side == SIP_W2)
         snprintf(text, sizeof text, "<sip:%s@%s;transport=ws>", user, s->name);
     else
-        snprintf(text, sizeof text, "<sip:%s@%s:%u>", user, s->host, s->port);
+        snprintf(text, sizeof text, "<%s>", self_uri(uri, s, user, how));
     return strdup(text);
 }
 
-static struct sip_dlg *dlg_new(struct sip *s, enum sip_side side, sip_flow flow, const struct sip_dlg_h *h)
+static struct sip_dlg *dlg_new(struct sip *s, enum sip_side side, sip_flow flow, struct self_how how, const struct sip_dlg_h *h)
 {
     struct sip_dlg *d = calloc(1, sizeof *d);
     const struct reg_binding *b = side == SIP_W2 && s->reg ? reg_by_flow(s->reg, flow) : NULL;
@@ -33,7 +33,7 @@ static struct sip_dlg *dlg_new(struct sip *s, enum sip_side side, sip_flow flow,
     d->side = side;
     d->flow = flow;
     d->h = *h;
-    d->contact = make_contact(s, side);
+    d->contact = make_contact(s, side, how);
     d->aor = b ? strdup(b->aor) : NULL;
     DL_APPEND(s->dlgs, d);
     if (!d->contact) {
@@ -64,7 +64,7 @@ void sip_dlg_free(struct sip_dlg *d)
 int sip_dlg_accept(struct sip_dlg **dp, struct sip *s, struct sip_in *in, const struct sip_msg *m, const struct sip_dlg_h *h)
 {
     const sip_t *sip = m->in;
-    struct sip_dlg *d = dlg_new(s, m->side, m->flow, h);
+    struct sip_dlg *d = dlg_new(s, m->side, m->flow, in_how(in), h);
     const char *tag;
 
     if (!d)
@@ -229,7 +229,7 @@ int sip_invite(struct sip_dlg **dp, struct sip_out **op, struct sip *s, const st
                struct sv sdp, const struct sip_dlg_h *h, sip_response_h *cb, void *cb_arg)
 {
     struct shape q = {"INVITE", hdrs, sdp, NULL, to->uri, to->route};
-    struct sip_dlg *d = dlg_new(s, to->side, to->flow, h);
+    struct sip_dlg *d = dlg_new(s, to->side, to->flow, out_how(s), h);
     int err = -ENOMEM;
 
     if (!d)

@@ -84,6 +84,20 @@ struct sip_in *in_new(struct agent *a, sip_flow flow, nta_incoming_t *irq, const
     return in;
 }
 
+struct self_how in_how(const struct sip_in *in)
+{
+    tport_t *tp = nta_incoming_transport(in->sip->agents[in->side].nta, in->irq, NULL);
+    const tp_name_t *name = tp ? tport_name(tp) : NULL;
+    struct self_how how = {SELF_UDP, false};
+
+    if (name) {
+        how.proto = tport_has_tls(tp) ? SELF_TLS : tport_is_stream(tp) ? SELF_TCP : SELF_UDP;
+        how.v6 = strchr(name->tpn_host, ':') != NULL;
+    }
+    tport_unref(tp);
+    return how;
+}
+
 void sip_in_on_cancel(struct sip_in *in, void (*cancelled)(void *arg, const char *reason_header), void *arg)
 {
     in->cancelled = cancelled;

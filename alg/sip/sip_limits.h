@@ -2,6 +2,7 @@
 #pragma once
 
 #define SIP_MSG_MAX (64 * 1024)       /* bytes of one SIP message, W2 and Mw */
+#define SIP_LISTEN_MAX 4              /* addresses of ours towards the core: two families, with and without TLS */
 #define SIP_LINES_MAX 200             /* header lines of one message from a browser */
 #define SIP_VALUE_MAX 4096            /* bytes of one header value that is kept beyond its message */
 #define SIP_EARLY_MAX 8               /* early dialogs of one INVITE; answers of more forks are not taken */

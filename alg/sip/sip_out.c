@@ -23,6 +23,16 @@ url_string_t const *out_hop(const struct sip *s, const url_t *url)
     return (url_string_t const *)s->next_hop;
 }
 
+struct self_how out_how(const struct sip *s)
+{
+    const char *hop = s->next_hop;
+
+    return (struct self_how){!strncmp(hop, "sips:", 5) || strcasestr(hop, "transport=tls") ? SELF_TLS
+                             : strcasestr(hop, "transport=tcp")                           ? SELF_TCP
+                                                                                          : SELF_UDP,
+                             strchr(hop, '[') != NULL};
+}
+
 int out_start(struct sip_out **op, struct sip *s, struct sip_dlg *d, enum sip_side side, sip_flow flow, sip_response_h *cb,
               void *arg, struct sip_out **made)
 {

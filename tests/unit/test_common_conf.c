@@ -22,7 +22,7 @@ struct sample {
     char *mid;
     int64_t workers, offset;
     bool ice;
-    struct conf_strs mgcs;
+    struct conf_strs mgcs, hops;
     struct conf_rows realms;
 };
 
@@ -52,6 +52,7 @@ static const struct conf_key keys[] = {
      .help = "whether"},
     {.name = "mgcs", .type = CONF_STRS, .offset = offsetof(struct sample, mgcs),
      .def = "[\"udp:127.0.0.1:2944\"]", .check = check_mgc, .help = "where"},
+    {.name = "hops", .type = CONF_STRS, .offset = offsetof(struct sample, hops), .def = "[]", .max = CONF_OR_ONE, .help = "through"},
     {.name = "realms", .type = CONF_TABLE, .offset = offsetof(struct sample, realms),
      .def = "[{name: access}, {name: core, low: 50000}]", .row = realm_keys,
      .row_size = sizeof(struct realm), .help = "realms"},
@@ -109,13 +110,15 @@ static void test_file(void **state)
     char err[200];
 
     (void)state;
-    write_file("mid: gw.example\nworkers: 64\nice: no\nmgcs: []\nrealms:\n  - name: one\n"
+    write_file("mid: gw.example\nworkers: 64\nice: no\nmgcs: []\nhops: sip:one\nrealms:\n  - name: one\n"
                "  - {low: 1024, name: two}\n");
     assert_int_equal(conf_load(keys, path, &s, err, sizeof err), 0);
     assert_string_equal(s.mid, "gw.example");
     assert_int_equal(s.workers, 64);
     assert_false(s.ice);
     assert_int_equal(s.mgcs.n, 0); /* an empty list is said, not left out */
+    assert_int_equal(s.hops.n, 1); /* one needs no brackets */
+    assert_string_equal(s.hops.v[0], "sip:one");
     assert_int_equal(s.realms.n, 2);
     r = s.realms.v;
     assert_int_equal(r[0].low, 40000);
