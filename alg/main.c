@@ -277,6 +277,7 @@ static void on_metrics(void *arg, struct buf *out)
 
     count_print(call_counters, calls_counts(v->alg.calls), CALL_C_N, out);
     count_print(mgc_counters, mgc_counts(v->alg.mgc), MGC_C_N, out);
+    mgc_print_told(v->alg.mgc, out);
     count_print(trans_counters, trans_counts(mgc_trans(v->alg.mgc)), TRANS_C_N, out);
     count_print(sip_counters, sip_counts(v->alg.sip), SIP_C_N, out);
     count_print(ws_counters, sip_ws_counts(v->alg.sip), WS_C_N, out);

@@ -85,7 +85,7 @@ void call_free_later(struct call *call)
     leg_fini(&call->near);
     for (unsigned i = 0; i < call->n_br; i++) {
         leg_fini(&call->br[i].leg);
-        media_close(&call->br[i].media);
+        media_close(&call->br[i].media, NULL);
     }
     exch_free(call->x);
     arena_free(call->keep);

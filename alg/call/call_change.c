@@ -52,6 +52,7 @@ static void finish(struct call *call)
         return;
     }
     media_forget(m, x, CHAN_GONE);
+    call->rtp = call->rtp || call->lay->n_rtp > 0;
     call->lock = x->lock && !x->quiet; /* once is enough */
     if (exch_renews(x))
         call->renewed = uv_now(&call->calls->alg->loop) + 1;

@@ -144,7 +144,7 @@ void call_end(struct call *call, const struct leg_why *why)
     snprintf(call->end_text, sizeof call->end_text, "%s", why->reason ? why->reason : "");
     end_legs(call, why);
     for (unsigned i = 0; i < call->n_br; i++)
-        media_close(&call->br[i].media);
+        media_close(&call->br[i].media, call->rtp && call->won == &call->br[i] ? call->fsm.tag : NULL);
     exch_free(call->x);
     call->x = NULL;
     fsm_to(&call->fsm, is_quiet(call) ? CALL_DEAD : CALL_DYING);

@@ -106,7 +106,7 @@ struct call {
     struct layout *lay;
     char tls_id[48]; /* ours: 120 bits or more (RFC 8842 4) */
     char end_text[80];
-    bool established;
+    bool established, rtp;   /* rtp: it had audio or video */
     uint64_t renewed;        /* ms of the loop: a DTLS association took another's place; 0: never */
     bool lock;               /* the core is asked again once the call settles */
     bool asked;              /* a 200 of ours inside the call made an offer to the core, whose answer the ACK brings */

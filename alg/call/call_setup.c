@@ -120,7 +120,7 @@ static bool branch_fail(struct branch *br, int status, unsigned retry_after)
         br->retry_after = retry_after;
     }
     leg_end(&br->leg, &(struct leg_why){.status = 487});
-    media_close(&br->media);
+    media_close(&br->media, NULL);
     for (unsigned i = 0; i < call->n_br; i++)
         alive += !call->br[i].failed;
     return alive == 0;
@@ -218,7 +218,7 @@ static void drop_others(struct call *call)
             continue;
         leg_end(&br->leg, &(struct leg_why){.status = 487,
                                             .reason = "SIP;cause=200;text=\"Call completed elsewhere\""});
-        media_close(&br->media);
+        media_close(&br->media, NULL);
     }
 }
 
@@ -346,6 +346,7 @@ bool call_commit(struct call *call)
     exch_free(call->x);
     call->x = NULL;
     call->established = true;
+    call->rtp = call->lay->n_rtp > 0;
     count_add(&call->calls->counts[CALL_C_ESTABLISHED], 1);
     log_info("call", "%s msg=\"established\" ctx=%u channels=%u rtp=%u", call->fsm.tag, iq_ctx_id(m->ctx), call->lay->n,
              call->lay->n_rtp);

@@ -261,9 +261,12 @@ bool media_full_ice(const struct media *m)
     return m->conf->full_ice && iq_ctx_has(m->ctx, "ostuncc");
 }
 
-void media_close(struct media *m)
+void media_close(struct media *m, const char *tag)
 {
-    iq_ctx_release(m->ctx);
+    if (tag)
+        iq_ctx_release_told(m->ctx, tag);
+    else
+        iq_ctx_release(m->ctx);
     m->ctx = NULL;
     for (unsigned i = 0; i < m->n_ends; i++)
         arena_free(m->ends[i].arena);

@@ -52,7 +52,8 @@ struct media {
 
 int media_open(struct media *m, struct mgc *mgc, const struct calls_conf *conf, const struct iq_ctx_h *h);
 bool media_full_ice(const struct media *m); /* configured, and this gateway can */
-void media_close(struct media *m); /* releases the context; may be called twice */
+/* Releases the context; may be called twice. tag: the gateway is asked what was counted, for the log; NULL: it is not. */
+void media_close(struct media *m, const char *tag);
 
 /* Each sends one command; done is called as iq_add, iq_mod do. 0, MEDIA_NOTHING, -errno. */
 int media_reserve_core(struct media *m, const struct exch *x, iq_done_h *done, void *arg);      /* message 2; MOD later */

@@ -5,6 +5,7 @@
 #include <utlist.h>
 
 #include "alg/iq/mgc.h"
+#include "alg/iq/told.h"
 
 #define GW_PACKAGES_MAX 64
 #define GW_NAME 24 /* longer names are of no package that we know */
@@ -32,6 +33,7 @@ struct iq_ctx {
     bool released;    /* the owner is gone: subtract, then free */
     bool lost;        /* the gateway has no such context any more */
     unsigned tries;   /* SUBs that timed out */
+    char told[24];    /* the release asks for statistics, for this line of the log; empty: it does not */
     UT_hash_handle hh;
     struct iq_ctx *prev, *next; /* mgc->ctxs */
 };
@@ -44,6 +46,7 @@ struct mgc {
     struct gw *gws;
     struct iq_ctx *ctxs;
     count_t counts[MGC_C_N];
+    struct told told;
     uv_timer_t timer; /* stop: at the latest */
     void (*stop_done)(void *arg);
     void *stop_arg;

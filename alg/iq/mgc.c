@@ -216,6 +216,11 @@ void mgc_free(struct mgc *m)
     uv_close((uv_handle_t *)&m->timer, on_timer_closed);
 }
 
+void mgc_print_told(const struct mgc *m, struct buf *out)
+{
+    told_print(&m->told, out);
+}
+
 bool mgc_ready(const struct mgc *m)
 {
     struct gw *gw;

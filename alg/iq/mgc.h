@@ -34,6 +34,7 @@ void mgc_free(struct mgc *m);
 bool mgc_ready(const struct mgc *m); /* at least one gateway is registered */
 const count_t *mgc_counts(const struct mgc *m);
 const struct trans *mgc_trans(const struct mgc *m);
+void mgc_print_told(const struct mgc *m, struct buf *out); /* metrics of what gateways told */
 uint16_t mgc_port(const struct mgc *m); /* the UDP port bound */
 
 /* The result of a procedure. Exactly one of: ok; code != 0 (H.248 error of the reply); timeout. */
@@ -65,6 +66,9 @@ int iq_mod(struct iq_ctx *c, const struct iq_term *t, iq_done_h *done, void *arg
 /* Release: W-Subtract * of the context (8.5), whatever state it is in: a running ADD is waited for and then subtracted, so
  * nothing stays at the gateway. Forgets the owner at once (no callback any more) and frees itself in the end. NULL is fine. */
 void iq_ctx_release(struct iq_ctx *c);
+/* The same, but the gateway is asked what its terminations counted, where it can tell (package rtp): one line in the log, with
+ * `tag` in front, and the metrics. */
+void iq_ctx_release_told(struct iq_ctx *c, const char *tag);
 /* SUB of one termination. */
 int iq_sub(struct iq_ctx *c, struct sv termid, iq_done_h *done, void *arg);
 /* Has the context's gateway this package (AuditValue of Packages on ROOT, sent at its registration)? Optional packages of

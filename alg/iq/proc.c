@@ -7,6 +7,7 @@
 #include "alg/iq/gw.h"
 #include "common/log.h"
 
+#define TOLD_LINE_MAX 2048         /* characters of the log about one context; the rest is left out */
 #define OP_ARENA_MAX (256u << 10) /* bytes of one request of ours */
 
 struct iq_op {
@@ -132,6 +133,27 @@ static void learn_id(struct iq_ctx *c, uint32_t id)
     HASH_ADD(hh, c->gw->by_id, id, sizeof c->id, c);
 }
 
+/* The terminations of a Subtract that asked for statistics. */
+static void read_told(struct iq_ctx *c, const struct h248_txn *reply)
+{
+    char text[TOLD_LINE_MAX];
+    struct buf line = buf_over(text, sizeof text);
+    const struct h248_cmd *cmd;
+
+    DL_FOREACH(reply->actions->cmds, cmd)
+    {
+        struct arena *a = arena_new(H248_ARENA_MAX);
+        struct iq_term *term = a ? ARENA_NEW(a, struct iq_term) : NULL;
+        struct iq_fault fault;
+
+        if (term && cmd->verb == H248_SUBTRACT && cmd->terms && !iq_get(a, cmd, term, &fault))
+            told_add(&c->gw->mgc->told, cmd->terms->text, term, &line);
+        arena_free(a);
+    }
+    if (line.len)
+        log_info("iq", "%s ctx=%u msg=\"media\" %.*s", c->told, c->id, (int)line.len, text);
+}
+
 static void read_reply(struct iq_ctx *c, struct iq_op *op, const struct h248_txn *reply,
                        struct arena *a, struct iq_term *term, struct iq_result *r)
 {
@@ -150,6 +172,8 @@ static void read_reply(struct iq_ctx *c, struct iq_op *op, const struct h248_txn
     learn_id(c, ac->context);
     r->termid = ac->cmds->terms->text;
     r->ok = true;
+    if (op->release && c->told[0])
+        read_told(c, reply);
     if (op->verb != H248_ADD && op->verb != H248_MODIFY)
         return;
     if (iq_get(a, ac->cmds, term, &fault)) {
@@ -172,6 +196,11 @@ static void count_result(struct mgc *m, const struct iq_ctx *c, const struct iq_
 /* After our W-Subtract *: done, unless the gateway could not be reached; then its return takes it up again. */
 static void release_result(struct iq_ctx *c, const struct iq_result *r)
 {
+    if (!r->ok && !r->timeout && c->told[0] && !c->lost) { /* it does not like to be asked */
+        c->told[0] = '\0';
+        ctx_run(c);
+        return;
+    }
     if (r->timeout && !c->lost && ++c->tries <= c->gw->mgc->conf.release_tries) {
         if (assoc_peer_up(c->gw->peer))
             ctx_run(c);
@@ -242,6 +271,19 @@ static void op_fail_later(struct iq_op *op)
     uv_timer_start(t, on_fail_later, 0, 0);
 }
 
+/* An empty Audit asks for no statistics (TS 29.334 5.8.3). */
+static int put_audit(struct iq_op *op, bool statistics)
+{
+    struct h248_desc *d = h248_desc_new(op->arena, &op->cmd->descs, H248_D_AUDIT);
+    struct h248_audit_item *item = d && statistics ? ARENA_NEW(op->arena, struct h248_audit_item) : NULL;
+
+    if (item) {
+        item->token = SV("Statistics");
+        DL_APPEND(d->u.audit, item);
+    }
+    return d && (item || !statistics) ? 0 : -ENOMEM;
+}
+
 static int push_release(struct iq_ctx *c)
 {
     struct iq_op *op;
@@ -250,9 +292,8 @@ static int push_release(struct iq_ctx *c)
     if (err)
         return err;
     op->release = true;
-    op->cmd->wildcard_return = true;
-    /* empty Audit: no statistics asked (TS 29.334 5.8.3) */
-    if (!h248_desc_new(op->arena, &op->cmd->descs, H248_D_AUDIT)) {
+    op->cmd->wildcard_return = !c->told[0]; /* one answer for all says nothing of each */
+    if (put_audit(op, c->told[0])) {
         op_free(op);
         return -ENOMEM;
     }
@@ -360,6 +401,13 @@ void iq_ctx_release(struct iq_ctx *c)
         op_free(op);
     }
     ctx_run(c);
+}
+
+void iq_ctx_release_told(struct iq_ctx *c, const char *tag)
+{
+    if (c && !c->released && gw_has(c->gw, "rtp"))
+        snprintf(c->told, sizeof c->told, "%s", tag);
+    iq_ctx_release(c);
 }
 
 bool iq_ctx_has(const struct iq_ctx *c, const char *package)
