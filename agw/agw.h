@@ -7,6 +7,7 @@
 #include "agw/ctl/cert.h"
 #include "agw/ctl/mg.h"
 #include "agw/data/data.h"
+#include "agw/listen.h"
 #include "agw/media/worker.h"
 #include "agw/shared.h"
 #include "common/ops.h"
@@ -26,6 +27,8 @@ struct agw {
     struct realm_conf realms[CTL_REALMS];
     struct reach reach[CTL_REALMS]; /* of these */
     struct shared_set shared[CTL_WORKERS]; /* until the workers have them */
+    struct listen_set listeners;           /* until the door has them */
+    struct door *door;                     /* NULL: no ICE-TCP */
     struct mg *mg;
     struct ops *ops;
     struct trace *trace;

@@ -81,6 +81,16 @@ static int check_interface(const char *value, char *why, size_t size)
     return -EINVAL;
 }
 
+static int check_port(const char *value, char *why, size_t size)
+{
+    uint32_t port;
+
+    if (sv_u32(sv_from(value), UINT16_MAX, &port) == 0 && port > 0)
+        return 0;
+    snprintf(why, size, "a port, for example 80");
+    return -EINVAL;
+}
+
 static int check_name(const char *value, char *why, size_t size)
 {
     size_t n = strlen(value);
@@ -147,6 +157,19 @@ static const struct conf_key realm_keys[] = {
      .offset = offsetof(struct agw_realm_row, shared_port),
      .def = "true",
      .help = "ICE streams of a worker share one UDP port; false: each has its own"},
+    {.name = "ice_tcp",
+     .type = CONF_STRS,
+     .offset = offsetof(struct agw_realm_row, ice_tcp),
+     .def = "[]",
+     .check = check_port,
+     .help = "ports that all ICE streams take TCP on, too, for browsers behind firewalls: [80], [443, 80]; at most 7"},
+    {.name = "ice_tcp_port",
+     .type = CONF_BOOL,
+     .offset = offsetof(struct agw_realm_row, ice_tcp_port),
+     .def = "false",
+     .help = "and one of `ports`, tried by browsers before those"},
+    ROW(ice_tcp_web, "\"\"", conf_check_hostport_or_none,
+        "web server that HTTP requests on them are handed to, HOST:PORT; empty: they get a 400"),
     {.name = NULL},
 };
 
@@ -264,6 +287,11 @@ static int check_all(const struct agw_conf *c, char *err, size_t size)
         if (r[i].peers_allow.n > REACH_NETS || r[i].peers_deny.n > REACH_NETS) {
             snprintf(err, size, "realms: %s has more than %d networks in peers_allow or peers_deny; write fewer, wider ones",
                      r[i].name, REACH_NETS);
+            return -EINVAL;
+        }
+        if (r[i].ice_tcp.n > AGW_CONF_ICE_TCP) {
+            snprintf(err, size, "realms: %s has %u ports in ice_tcp; write at most %d", r[i].name, r[i].ice_tcp.n,
+                     AGW_CONF_ICE_TCP);
             return -EINVAL;
         }
         for (unsigned k = 0; k < i; k++) {

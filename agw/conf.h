@@ -7,10 +7,14 @@
 #include "common/net.h"
 #include "common/reach.h"
 
+#define AGW_CONF_ICE_TCP 7 /* ports: with one of `ports`, two families: CTL_ICE_TCP */
+
 struct agw_realm_row {
     char *name, *interface, *address, *address6, *ports, *peer;
     struct conf_strs peers_allow, peers_deny;
-    bool any_source, shared_port;
+    struct conf_strs ice_tcp; /* ports */
+    char *ice_tcp_web;
+    bool any_source, shared_port, ice_tcp_port;
 };
 
 struct agw_conf {

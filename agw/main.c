@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/cli.h"
@@ -24,6 +25,17 @@ static const char usage[] =
     "  --help, --version\n";
 
 /* --- what the configuration means --- */
+
+/* Each TCP connection takes a descriptor, each stream with a port of its own, too: whatever the system lets us have. */
+static void descriptors(void)
+{
+    struct rlimit many;
+
+    if (getrlimit(RLIMIT_NOFILE, &many))
+        return;
+    many.rlim_cur = many.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &many);
+}
 
 static int realms_set(struct agw *g)
 {
@@ -45,6 +57,7 @@ static int realms_set(struct agw *g)
             return -EINVAL;
         if (rows[i].shared_port)
             shared_open(r, g->shared, agw_conf_workers(&g->conf));
+        listen_open(r, i, &rows[i], &g->listeners);
     }
     return 0;
 }
@@ -102,10 +115,23 @@ static int mg_open(struct agw *g)
                  .pending_limit = (uint32_t)c->pending_limit},
         .cert = g->cert,
         .data = data_inbox(g->data),
+        .door = g->door ? door_inbox(g->door) : NULL,
         .workers = g->inboxes,
         .n_workers = g->n_workers,
     };
     return mg_new(&g->mg, &g->loop, &m);
+}
+
+static int door_open(struct agw *g)
+{
+    const struct door_conf c = {.listeners = g->listeners.v, .n_listeners = g->listeners.n, .workers = g->inboxes};
+    int err;
+
+    if (!g->listeners.n)
+        return 0;
+    err = door_new(&g->door, &c);
+    g->listeners.n = 0; /* the door's now, whatever became of it */
+    return err;
 }
 
 static int threads_open(struct agw *g)
@@ -146,7 +172,7 @@ static int threads_open(struct agw *g)
         g->inboxes[i] = worker_inbox(g->workers[i]);
         g->n_workers++;
     }
-    return err;
+    return err ? err : door_open(g);
 }
 
 /* --- certificate --- */
@@ -229,6 +255,8 @@ static void on_metrics(void *arg, struct buf *out)
     mg_metrics(g->mg, out);
     count_print(worker_counters, sum, WORKER_C_N, out);
     count_print(data_counters, data_counts(g->data), DATA_C_N, out);
+    if (g->door)
+        count_print(door_counters, door_counts(g->door), DOOR_C_N, out);
 }
 
 static int ops_open(struct agw *g)
@@ -288,6 +316,8 @@ static void agw_close(struct agw *g)
     }
     uv_run(&g->loop, UV_RUN_DEFAULT);
     uv_loop_close(&g->loop);
+    door_free(g->door); /* it posts to workers */
+    listen_close(&g->listeners);
     /* Every endpoint is closed: workers and data have nothing to say to each other any more. */
     for (unsigned i = 0; i < g->n_workers; i++)
         worker_free(g->workers[i]);
@@ -306,6 +336,7 @@ static int serve(struct agw *g, const char *trace_dir)
     const char *what = "trace", *at = "";
     int err = trace_dir ? trace_open(&g->trace, trace_dir, "agw") : 0;
 
+    descriptors();
     uv_loop_init(&g->loop);
     if (!err)
         what = "memory", err = inbox_new(&g->inbox, BUS_QUEUE);

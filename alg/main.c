@@ -245,6 +245,7 @@ static int calls_open(struct service *v)
         .access_interface = c->access_interface, .access_realm = c->access_realm,
         .core_interface = c->core_interface, .core_realm = c->core_realm, .home_domain = c->home_domain,
         .full_ice = !strcmp(c->ice, "full"),
+        .ice_tcp = c->ice_tcp,
         .dtls_active = c->dtls_active, .max_calls = (unsigned)c->max_calls, .no_answer_ms = (unsigned)c->no_answer * 1000,
         .reopen_ms = (unsigned)c->reopen * 1000, .orphan_ms = c->orphan ? (unsigned)c->orphan * 1000 : 1,
         .access_v6 = c->access_ipv6, .core_v6 = c->core_ipv6,

@@ -11,6 +11,7 @@
 #include "agw/bus.h"
 #include "agw/ctl/cert.h"
 #include "agw/ctl/limits.h"
+#include "agw/ctl/local.h"
 #include "agw/ctl/port.h"
 #include "common/count.h"
 #include "h248/iq.h"
@@ -50,6 +51,8 @@ struct realm_conf {        /* text lives as long as the ctl */
      * main.c opened them; they are bound, so no pool can hand them out. bus_sep: fd -1, local = this. */
     struct addr shared[CTL_WORKERS][2];
     const struct reach *reach; /* who may be a peer; NULL: no rule */
+    struct local_tcp tcp[CTL_ICE_TCP]; /* where the door listens for its streams, best first */
+    unsigned n_tcp;
     bool any_source; /* accept TCP from other hosts than Remote's, unless gm/saf is ON */
 };
 
@@ -67,6 +70,7 @@ struct ctl_conf {
     struct ctl_times root;
     const struct cert *cert;
     struct inbox *data;
+    struct inbox *door; /* NULL: no ICE-TCP */
     struct inbox *const *workers;
     unsigned n_workers;
 };

@@ -88,7 +88,51 @@ static int candidate_given(struct fill *f, const struct sdp_attr *at)
 
     if (sdp_candidate_parse(at->value, &c) || addr_parse(&a, c.addr, c.port))
         return bad(f, at);
-    return addr_eq(&a, f->l->addr) ? 0 : bad(f, at);
+    for (unsigned i = 0; sv_iis(c.transport, "TCP") && i < f->l->n_tcp; i++) {
+        f->l->takes_tcp = f->l->takes_tcp || addr_eq(&a, &f->l->tcp[i].at);
+        if (addr_eq(&a, &f->l->tcp[i].at))
+            return 0;
+    }
+    return sv_iis(c.transport, "UDP") && addr_eq(&a, f->l->addr) ? 0 : bad(f, at);
+}
+
+/* "$ 1 TCP $ $ $ typ host tcptype passive": the carrier of ICE-TCP is not known by the standard's text; each field of RFC 6544 4.5
+ * that the gateway chooses is open. */
+static bool is_open_tcp(const struct sdp_attr *at)
+{
+    static const char *const words[] = {"$", "1", "TCP", "$", "$", "$", "typ", "host", "tcptype", "passive"};
+    struct sv rest = at->value;
+
+    if (!sv_is(at->name, "candidate"))
+        return false;
+    for (unsigned i = 0; i < ARRAY_LEN(words); i++)
+        if (!sv_iis(sv_word(&rest), words[i]))
+            return false;
+    return sv_trim(rest).n == 0;
+}
+
+/* One line for each port that the realm listens on, in place of the open one; none, when it has none: nothing is refused, UDP is
+ * there. */
+static int fill_tcp(struct fill *f, struct sdp_attr **list, struct sdp_attr *open, struct sdp_attr **answer)
+{
+    char host[ADDR_STRLEN];
+    int err = 0;
+
+    for (unsigned i = 0; i < f->l->n_tcp && !err; i++) {
+        const struct local_tcp *t = &f->l->tcp[i];
+        const char *text;
+
+        if (addr_is_v6(&t->at) != addr_is_v6(f->l->addr))
+            continue;
+        text = arena_printf(f->a, "2 1 TCP %u %s %u typ host tcptype passive", t->priority, addr_host(&t->at, host),
+                            addr_port(&t->at));
+        err = !text ? -ENOMEM : sdp_attr_add(f->a, list, "candidate", sv_from(text));
+        if (!err)
+            err = sdp_attr_add(f->a, answer, "candidate", sv_from(text));
+        f->l->takes_tcp = true;
+    }
+    DL_DELETE(*list, open);
+    return err;
 }
 
 static char *fingerprint_text(struct fill *f, const struct sdp_attr *at)
@@ -241,16 +285,19 @@ static int fill_attr(struct fill *f, struct sdp_attr *at, struct sdp_attr **answ
     return sdp_attr_add(f->a, answer, r->name, at->value);
 }
 
-static int fill_attrs(struct fill *f, struct sdp_attr *list, struct sdp_attr **answer, bool *open)
+static int fill_attrs(struct fill *f, struct sdp_attr **list, struct sdp_attr **answer, bool *open)
 {
-    struct sdp_attr *at;
+    struct sdp_attr *at, *next;
     int err = 0;
 
-    DL_FOREACH(list, at)
-    {
-        err = fill_attr(f, at, answer, open);
-        if (err)
-            break;
+    for (at = *list; at && !err; at = next) {
+        next = at->next;
+        if (!is_open_tcp(at)) {
+            err = fill_attr(f, at, answer, open);
+            continue;
+        }
+        *open = true;
+        err = fill_tcp(f, list, at, answer);
     }
     return err;
 }
@@ -316,9 +363,9 @@ int local_fill(struct arena *a, struct sdp *sdp, uint16_t stream, struct local *
                       sdp->media->fmts);
     if (!m)
         return -ENOMEM;
-    err = fill_attrs(&f, sdp->attrs, &m->attrs, &open);
+    err = fill_attrs(&f, &sdp->attrs, &m->attrs, &open);
     if (!err)
-        err = fill_attrs(&f, sdp->media->attrs, &m->attrs, &open);
+        err = fill_attrs(&f, &sdp->media->attrs, &m->attrs, &open);
     if (!err && l->ice && (!l->ufrag[0] || !l->pwd[0]))
         err = iq_refuse(fault, 472, "Local of stream %u: ice-ufrag without ice-pwd or the reverse",
                         stream);

@@ -10,12 +10,20 @@
 #define LOCAL_UFRAG_CHARS 8  /* 47 bits of 62^8; RFC 8839 5.4 asks for 24 */
 #define LOCAL_PWD_CHARS   24 /* 142 bits; it asks for 128 */
 
+struct local_tcp { /* where the realm listens for ICE-TCP (RFC 6544), passive */
+    struct addr at;
+    uint32_t priority;
+};
+
 struct local { /* in: what we have to offer; ufrag and pwd, sctp_port and max_message also out: what
                   was given instead */
     const struct addr *addr;
     const struct addr *rtcp; /* where RTCP comes in: of its own port, or that of RTP; NULL: no RTCP */
     const struct sdp *remote; /* whose a=crypto decides for ours; NULL: none yet */
     const char *fingerprint; /* sha-256 */
+    const struct local_tcp *tcp; /* best first; those of addr's family are told */
+    unsigned n_tcp;
+    bool takes_tcp;          /* out: Local has candidates of TCP */
     bool ice;                /* out: Local has ICE credentials */
     bool fresh;              /* out: credentials were chosen (`$`) */
     bool settled;            /* in: ufrag and pwd stand already: another stream of the bundle has them */

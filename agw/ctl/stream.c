@@ -213,6 +213,8 @@ int stream_fill(struct stream *s, struct arena *a, struct iq_stream *m, struct l
     l->remote = m->remote;
     if (s->tp) {
         transport_local(s->tp, l);
+        if (m->ice_check.set || m->notify_ice) /* a full agent is one of UDP */
+            l->n_tcp = 0;
     } else {
         l->addr = &s->local_addr;
     }

@@ -117,11 +117,34 @@ static void forget_ufrag(struct transport *tp)
     tp->ufrag[0] = '\0';
 }
 
+/* Whoever gets the candidate knocks after the worker and the door have heard of its ufrag. */
+static void tell_door(struct transport *tp)
+{
+    struct ctl *c = ctl_of(tp);
+    struct bus_msg *m;
+
+    if (!tp->takes_tcp || tp->full || !c->conf.door || strcmp(tp->door, tp->ufrag) == 0)
+        return;
+    m = bus_new(BUS_DOOR_NAME);
+    if (!m) {
+        log_error("ctl", "ctx=%u term=%s msg=\"no memory for an order\"", tp->term->ctx->id, tp->term->id);
+        return;
+    }
+    memcpy(tp->door, tp->ufrag, sizeof tp->door);
+    m->u.door.id = tp->ep->id;
+    m->u.door.worker = tp->term->ctx->worker;
+    m->u.door.realm = (unsigned)(tp->term->realm->conf - c->conf.realms);
+    memcpy(m->u.door.ufrag, tp->ufrag, sizeof m->u.door.ufrag);
+    inbox_post(c->conf.door, &m->item);
+}
+
 void transport_free(struct transport *tp)
 {
     if (!tp)
         return;
     forget_ufrag(tp);
+    if (tp->door[0])
+        bus_post_id(ctl_of(tp)->conf.door, BUS_DOOR_FORGET, tp->ep->id);
     if (tp->opened)
         bus_post_id(worker_of(tp), BUS_SEP_CLOSE, tp->ep->id);
     if (tp->fd >= 0)
@@ -170,6 +193,9 @@ void transport_local(const struct transport *tp, struct local *l)
     l->ice = tp->ice;
     memcpy(l->ufrag, tp->ufrag, sizeof l->ufrag);
     memcpy(l->pwd, tp->pwd, sizeof l->pwd);
+    l->tcp = tp->term->realm->conf->tcp;
+    l->n_tcp = tp->full ? 0 : tp->term->realm->conf->n_tcp;
+    l->takes_tcp = tp->takes_tcp;
     next_credentials(ctl_of(tp), l);
 }
 
@@ -185,6 +211,7 @@ bool transport_may(const struct transport *tp, const char *ufrag)
 void transport_settle(struct transport *tp, const struct local *l)
 {
     tp->ice = l->ice;
+    tp->takes_tcp = tp->takes_tcp || (l->ice && l->takes_tcp);
     if (strcmp(tp->ufrag, l->ufrag) == 0 && strcmp(tp->pwd, l->pwd) == 0)
         return;
     tp->fresh = tp->opened;
@@ -359,6 +386,7 @@ void transport_open(struct transport *tp)
     tp->ep->waits++;
     tp->opened = true;
     inbox_post(worker_of(tp), &m->item);
+    tell_door(tp);
     if (tp->latch == BUS_LATCH_AGAIN)
         tp->latch = BUS_LATCH_ON;
 }
@@ -373,6 +401,7 @@ void transport_update(struct transport *tp)
         if (tp->fresh) /* new credentials of ours: ICE restart (RFC 8445 9) */
             credentials_set(tp, &m->u.sep);
         inbox_post(worker_of(tp), &m->item);
+        tell_door(tp);
         if (tp->latch == BUS_LATCH_AGAIN)
             tp->latch = BUS_LATCH_ON;
     }

@@ -20,6 +20,8 @@ struct transport {
     bool establish;      /* tlsbsc/EstBNC was given: DTLS client */
     bool full, controlling; /* ostuncc/scc was given: checks of its own; not undone */
     bool consent;        /* stnconfres/test was given */
+    bool takes_tcp;      /* its Local has candidates of TCP */
+    char door[LOCAL_UFRAG]; /* the ufrag that the door knows */
     enum bus_latch latch;
     struct transport *prev, *next;
     UT_hash_handle hh;   /* of ctl->ufrags, when ufrag is not empty */

@@ -80,8 +80,10 @@
 #define MEDIA_DOOR_BACKLOG 1024
 #define MEDIA_DOOR_ACCEPTS 64  /* connections accepted by a listener per wake-up */
 #define MEDIA_DOOR_WAITING 4096 /* connections that have not said whose they are; one more: the oldest is closed */
+#define MEDIA_DOOR_EMPTY 16    /* empty frames before the first one */
 #define MEDIA_DOOR_REST_MS 200 /* without descriptors a listener rests: the connection stays in the backlog */
 #define MEDIA_DOOR_HTTP 256    /* HTTP connections that are being answered or handed on */
 #define MEDIA_DOOR_HTTP_BUF 16384 /* octets on their way, each direction */
+#define MEDIA_DOOR_HTTP_ROUNDS 4 /* such portions moved per wake-up */
 #define MEDIA_DOOR_HTTP_IDLE_MS 60000
 #define MEDIA_DOOR_LINGER_MS 1000 /* after the 400, until its reader has closed */

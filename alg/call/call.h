@@ -13,6 +13,7 @@ struct calls_conf {
     const char *home_domain;
     bool access_v6, core_v6; /* IPv6 where we describe ourselves first; else the family of the one who did */
     bool full_ice;           /* towards WICs: the gateway checks, too (TS 23.334 6.2.17.2); else it is ICE-lite */
+    bool ice_tcp;            /* towards WICs: candidates of TCP are asked for, too (RFC 6544; TS 33.203 W.3); not of a full agent */
     bool dtls_active;        /* answer a=setup:actpass with active (the chart) or passive */
     unsigned max_calls;      /* over it: 503 with Retry-After */
     unsigned no_answer_ms;   /* 180000 */

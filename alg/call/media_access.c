@@ -18,15 +18,16 @@ static int put_mid(struct make *mk, const struct exch *x, struct sdp_attr **list
     return 0;
 }
 
-static int open_attrs(struct make *mk, const struct exch *x, struct sdp_attr **list)
+static int open_attrs(struct make *mk, const struct media *m, const struct exch *x, struct sdp_attr **list)
 {
-    static const char *const open[] = {"sctp-port", "max-message-size", "ice-ufrag", "ice-pwd",
-                                       "candidate"};
+    static const char *const open[] = {"sctp-port", "max-message-size", "ice-ufrag", "ice-pwd"};
     unsigned n = is_member(x) ? 2 : ARRAY_LEN(open);
     int err = 0;
 
     for (unsigned i = 0; !err && i < n; i++)
         err = sdp_attr_add(mk->a, list, open[i], SV("$"));
+    if (!err && !is_member(x))
+        err = make_candidates(mk, m, list);
     if (!err && !is_member(x))
         err = sdp_attr_add(mk->a, list, "fingerprint", SV("sha-256 $"));
     return err ? err : put_mid(mk, x, list);
@@ -44,7 +45,7 @@ static struct sdp *access_local(struct make *mk, const struct media *m, const st
     struct sdp_media *md;
     struct sdp *s = access_sdp(mk, make_family(m->conf->access_v6, said), SV("$"), SDP_PORT_CHOOSE, &md);
 
-    return s && !open_attrs(mk, x, &md->attrs) ? s : NULL;
+    return s && !open_attrs(mk, m, x, &md->attrs) ? s : NULL;
 }
 
 static struct sdp *access_remote(struct make *mk, const struct exch *x)

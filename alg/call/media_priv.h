@@ -15,6 +15,7 @@ int make_open(struct make *mk, const char *termid, const char *interface);
 int make_send(struct make *mk, struct media *m, int err, iq_done_h *done, void *arg); /* MEDIA_NOTHING: it says nothing */
 struct sdp *make_sdp(struct make *mk, struct sv media, struct sv addrtype, struct sv addr, int port, struct sv proto,
                      struct sv fmts, struct sdp_media **md);
+int make_candidates(struct make *mk, const struct media *m, struct sdp_attr **list); /* to be chosen by the gateway */
 int make_copy(struct make *mk, struct sdp_attr **list, const struct sdp_attr *from);
 struct sv make_family(bool v6, struct sv said); /* theirs when they said one, else by v6 */
 struct sv make_numeric(struct sv addrtype, struct sv addr);

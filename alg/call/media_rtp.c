@@ -220,7 +220,7 @@ static int put_bundle(struct make *mk, const struct exch *x, const struct rline 
 }
 
 /* fresh: everything is asked for; else what the gateway said, with the credentials open when ICE starts anew. */
-static int put_local_trans(struct make *mk, const struct rline *r, const struct web_local *l, struct sdp_attr **list)
+static int put_local_trans(struct make *mk, const struct media *m, const struct rline *r, const struct web_local *l, struct sdp_attr **list)
 {
     bool dtls = r->sec[SIP_W2] == RTP_DTLS, ice = dtls || r->tp.ufrag.n > 0, open = !l || r->tp.restart;
     int err = 0;
@@ -232,7 +232,7 @@ static int put_local_trans(struct make *mk, const struct rline *r, const struct 
     if (!err && l)
         return make_copy(mk, list, l->candidates) | make_copy(mk, list, l->fingerprints);
     if (!err && ice)
-        err = sdp_attr_add(mk->a, list, "candidate", SV("$"));
+        err = make_candidates(mk, m, list);
     if (!err && dtls)
         err = sdp_attr_add(mk->a, list, "fingerprint", SV("sha-256 $"));
     return err;
@@ -252,7 +252,7 @@ static struct sdp *access_local(struct make *mk, const struct media *m, const st
     if (!err && r->mux)
         err = sdp_attr_add(mk->a, &md->attrs, "rtcp-mux", SV_NONE);
     if (!err && !is_member(x, r))
-        err = put_local_trans(mk, r, l, &md->attrs);
+        err = put_local_trans(mk, m, r, l, &md->attrs);
     if (!err)
         err = put_text(mk, &md->attrs, "crypto", r->key[SIP_W2]);
     if (!err)

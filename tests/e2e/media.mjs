@@ -12,11 +12,11 @@ export const fakeMedia = (tone) => ['--use-fake-device-for-media-stream', '--use
 
 // An address that is not loopback: baresip puts no loopback address in its SDP, Firefox pairs none with its own.
 export const host = Object.values(networkInterfaces()).flat().find((i) => i.family === 'IPv4' && !i.internal)?.address ?? '127.0.0.1';
-export function agwConf(dir, { core = '127.0.0.1', access = '127.0.0.1', more = '' }) {
+export function agwConf(dir, { core = '127.0.0.1', access = '127.0.0.1', realm = '', more = '' }) {
   const file = join(dir, 'agw.yaml');
   writeFileSync(file, `realms:
   - {name: core.example.net, interface: core, address: ${core}, ports: 24000-31999, peer: core, any_source: true}
-  - {name: access.example.net, interface: access, address: ${access}, ports: 16384-23999, peer: wic}
+  - {name: access.example.net, interface: access, address: ${access}, ports: 16384-23999, peer: wic${realm && `, ${realm}`}}
 ${more}`);
   return file;
 }

@@ -42,6 +42,15 @@ export class Nat {
     nft(`table ip lossy\ndelete table ip lossy\ntable ip lossy { chain forward { type filter hook forward priority filter;
       ip protocol udp ${percent < 100 ? `numgen random mod 100 < ${percent}` : ''} counter drop\n }\n}\n`);
   }
+  // A firewall before the browser: out goes TCP to these ports alone, in what answers it. Empty: no firewall.
+  firewall(ports) {
+    nft('table ip firewall\ndelete table ip firewall\n');
+    if (ports.length) nft(`table ip firewall { chain forward { type filter hook forward priority filter - 1; policy accept;
+      iifname "in0" tcp dport { ${ports.join(', ')} } accept
+      iifname "in0" counter reject
+      iifname "out0" ip protocol tcp accept
+      iifname "out0" counter drop\n }\n}\n`);
+  }
   // Chromium starts in the browser's namespace.
   chromium(dir) {
     const file = join(dir, 'chromium');
