@@ -124,7 +124,8 @@ static int one_of(const char *value, const char *const *all, char *why, size_t s
 
 static int check_way(const char *value, char *why, size_t size)
 {
-    return one_of(value, (const char *const[]){"relay", "pbx", "third-party", NULL}, why, size, "relay, pbx or third-party");
+    return one_of(value, (const char *const[]){"relay", "pbx", "third-party", "trusted-node", NULL}, why, size,
+                  "relay, pbx, third-party or trusted-node");
 }
 
 static int check_login(const char *value, char *why, size_t size)
@@ -193,7 +194,8 @@ static const struct conf_key gateway_keys[] = {
 
 static const struct conf_key domain_keys[] = {
     COLUMN(domain, "*", check_domain, "host of the browser's own address (To of REGISTER); \"*\" = any"),
-    COLUMN(way, "relay", check_way, "relay: the browser has IMS credentials; pbx: alg registers once for all; third-party: alg for each"),
+    COLUMN(way, "relay", check_way, "relay: the browser has IMS credentials; pbx: alg registers once for all; third-party: alg for each; trusted-node: the same"
+           " without credentials, for a core that believes alg (auth-done), by web token only"),
     COLUMN(login, "password", check_login, "pbx, third-party: password (digest), token (JWT) or both"),
     COLUMN(token_server, "", check_value, "where a browser gets its token, told in the challenge"),
     COLUMN(pilot, "", check_pilot, "pbx: public identity that alg registers, sip:pbx@home.example.net"),
@@ -250,7 +252,7 @@ static const struct conf_key keys[] = {
     LIST("sip_tls_peers", sip_tls_peers, "[]", check_host_or_none, "names, one of which that certificate has to have; [] = any"),
     LIST1("next_hop", next_hop, "[\"sip:127.0.0.1:5070;transport=udp\"]", check_hop,
           "registrar and first proxy of the core; more than one: in order of preference"),
-    YES_NO("reg_event", reg_event, false, "subscribe to the core's registration state (RFC 3680): what it ends, ends here"),
+    YES_NO("reg_event", reg_event, true, "subscribe to the core's registration state (RFC 3680, TS 24.229 5.2.3): what it ends, ends here"),
     YES_NO("resolve_routes", resolve_routes, false, "look up Routes given by name instead of sending to next_hop"),
     LIST("ws_listen", ws_listen, "[\"127.0.0.1:8080\"]", conf_check_hostport, "WebSocket without TLS (laboratory); [] = none"),
     LIST("wss_listen", wss_listen, "[\"127.0.0.1:8443\"]", conf_check_hostport, "WebSocket with TLS; [] = none"),

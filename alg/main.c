@@ -84,6 +84,17 @@ static int listens(const struct alg_conf *c, struct ws_conf *ws)
     return err;
 }
 
+static enum reg_way_kind way_of(const char *name)
+{
+    static const char *const names[] = {[REG_WAY_RELAY] = "relay", [REG_WAY_PBX] = "pbx", [REG_WAY_THIRD] = "third-party",
+                                        [REG_WAY_TRUSTED] = "trusted-node"};
+    unsigned i = 0;
+
+    while (i + 1 < ARRAY_LEN(names) && strcmp(names[i], name) != 0)
+        i++;
+    return (enum reg_way_kind)i;
+}
+
 static unsigned ways_read(const struct alg_conf *c, struct reg_way ways[REG_WAYS_MAX])
 {
     const struct alg_domain_row *row = c->web_domains.v;
@@ -92,8 +103,8 @@ static unsigned ways_read(const struct alg_conf *c, struct reg_way ways[REG_WAYS
     for (; n < c->web_domains.n && n < REG_WAYS_MAX; n++, row++)
         ways[n] = (struct reg_way){
             .domain = row->domain,
-            .kind = !strcmp(row->way, "pbx") ? REG_WAY_PBX : !strcmp(row->way, "relay") ? REG_WAY_RELAY : REG_WAY_THIRD,
-            .password = strcmp(row->login, "token") != 0, .token = strcmp(row->login, "password") != 0,
+            .kind = way_of(row->way), .password = way_of(row->way) != REG_WAY_TRUSTED && strcmp(row->login, "token") != 0,
+            .token = way_of(row->way) == REG_WAY_TRUSTED || strcmp(row->login, "password") != 0,
             .token_server = row->token_server, .pilot = row->pilot, .impi = *row->impi || !*row->pilot ? row->impi : row->pilot + 4,
             .password_file = row->password_file, .bulk = !strcmp(row->contact, "bulk"), .expires = (unsigned)atoi(row->expires),
         };

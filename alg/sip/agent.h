@@ -77,6 +77,7 @@ struct sip_in {
     nta_incoming_t *irq;
     bool invite, final;
     bool target;                   /* INVITE, UPDATE: our Contact is in the answer */
+    uint64_t merge;                /* INVITE of the core outside of dialogs: see in_is_merged() */
     bool supports_100rel, requires_100rel;
     bool answering, expired;       /* see sip_early.c */
     bool overdue;                  /* no PRACK came: Sofia tells once more, when the refusal has its ACK */
@@ -115,6 +116,7 @@ struct sip_dlg {
     struct sip_dlg_h h;
     char *contact;          /* value of our Contact */
     char *aor;              /* W2: whose connection it began on; NULL: nobody's */
+    bool token;             /* who logged in with a web token: its requests bring one */
     char *call_id;
     uint32_t inv_cseq;      /* of the INVITE that the next ACK is for */
     char inv_branch[160];
@@ -144,6 +146,9 @@ void sip_wire_flush(struct sip *s); /* what Sofia has put on the wire goes into 
 
 /* sip_in.c */
 struct sip_in *in_new(struct agent *a, sip_flow flow, nta_incoming_t *irq, const sip_t *sip, struct sip_dlg *dlg);
+/* RFC 3261 8.2.2.2: has this INVITE come already, on another way? A fork of the core's to another Contact, Path or flow of ours
+ * is none: there are as many UAs here as bindings. */
+bool in_is_merged(const struct sip *s, const sip_t *sip);
 void in_forget(struct sip *s, const struct sip_dlg *d); /* the dialog goes: no callback any more */
 void in_free_all(struct sip *s);
 /* Max-Forwards, Require, scheme: 0 = go on, else it was answered. */
@@ -226,6 +231,10 @@ bool wturn_page(struct reg *r, const struct ws_request *q, const struct ws_asker
 void reg_register(struct reg *r, nta_incoming_t *irq, const sip_t *sip, sip_flow flow);
 /* A registered WIC's request outside of dialogs: 0, or a status with header lines for it. */
 int reg_admit(struct reg *r, const sip_t *sip, sip_flow flow, char *lines, size_t size);
+/* The same inside a dialog that this user began with a web token. */
+int reg_admit_dialog(struct reg *r, const sip_t *sip, sip_flow flow, const char *aor, char *lines, size_t size);
+bool reg_is_by_token(const struct reg_binding *b);
+#define REG_LINES_MAX 2048
 void reg_flow_closed(struct reg *r, sip_flow flow);
 /* Is the topmost Route one of our Path URIs? 0 = no or good; 403: forged; 430, 480: its flow is gone. */
 int reg_route_status(const struct reg *r, const sip_t *sip);

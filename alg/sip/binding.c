@@ -70,6 +70,32 @@ bool uri_same(const char *a, const char *b)
     return ha.n && sv_ieq(sa, sb) && sv_eq(ua, ub) && sv_ieq(ha, hb);
 }
 
+struct sv uri_param(const char *uri, const char *name)
+{
+    struct sv rest = sv_from(uri), part;
+
+    rest.n = strcspn(uri, "?>");
+    sv_cut(&rest, ';');
+    while (rest.n) {
+        part = sv_cut(&rest, ';');
+        if (sv_iis(sv_cut(&part, '='), name))
+            return part.p ? part : SV("");
+    }
+    return SV_NONE;
+}
+
+/* RFC 5627 3.1: sip:USER@HOST;gr=INSTANCE of its identity, or one that was given to it. RFC 6140 7.1.1: sg, where bg was. */
+bool binding_has_gruu(const struct binding *b, const char *uri, bool owned)
+{
+    struct sv gr = uri_param(uri, "gr");
+
+    if (!gr.p)
+        gr = uri_param(uri, "sg");
+    if (!gr.n)
+        return gr.p && b->temp_gruu && uri_same(b->temp_gruu, uri);
+    return b->instance && sv_iis(gr, b->instance) && (owned || (b->pub_gruu && uri_same(b->pub_gruu, uri)));
+}
+
 static void clear_texts(struct binding *b)
 {
     for (unsigned i = 0; i < b->n_impus; i++)
@@ -80,7 +106,10 @@ static void clear_texts(struct binding *b)
     free(b->contact);
     free(b->service_route);
     free(b->impi);
-    b->impu = b->aor = b->contact = b->service_route = b->impi = NULL;
+    free(b->instance);
+    free(b->pub_gruu);
+    free(b->temp_gruu);
+    b->impu = b->aor = b->contact = b->service_route = b->impi = b->instance = b->pub_gruu = b->temp_gruu = NULL;
 }
 
 static int set_texts(struct binding *b, const struct binding_text *t)
@@ -96,6 +125,9 @@ static int set_texts(struct binding *b, const struct binding_text *t)
     b->contact = strdup(t->contact);
     b->service_route = t->service_route ? strdup(t->service_route) : NULL;
     b->impi = t->impi ? strdup(t->impi) : NULL;
+    b->instance = t->instance ? strdup(t->instance) : NULL;
+    b->pub_gruu = t->pub_gruu ? strdup(t->pub_gruu) : NULL;
+    b->temp_gruu = t->temp_gruu ? strdup(t->temp_gruu) : NULL;
     b->way = t->way;
     b->impu = strdup(b->n_impus ? b->impus[0] : t->aor);
     b->pub = (struct reg_binding){b->impu, b->aor, b->contact, b->service_route, b->pub.flow};
@@ -163,6 +195,13 @@ static struct store_aor *aor_find(const struct store *s, const char *aor)
 
     HASH_FIND(hh, s->aors, name, n, a);
     return a;
+}
+
+unsigned store_count(const struct store *s, const char *aor)
+{
+    const struct store_aor *a = aor_find(s, aor);
+
+    return a ? a->n : 0;
 }
 
 static struct store_aor *aor_add(struct store *s, const char *aor)
@@ -251,6 +290,7 @@ int store_put(struct store *s, const struct binding_text *t, struct binding **bp
     b->expires = t->expires;
     b->orphan_until = t->flow ? MSEC_NEVER : t->orphan_until;
     b->outbound = t->outbound;
+    b->token = t->token;
     *bp = b;
     return 0;
 }

@@ -35,6 +35,7 @@ struct enrol *enrol_new(struct reg *r, const sip_t *sip, sip_flow flow)
     p->contacts = sip->sip_contact ? sip_contact_dup(p->home, sip->sip_contact) : NULL;
     p->star = p->contacts && p->contacts->m_url->url_type == url_any;
     p->expires = sip->sip_expires ? (unsigned)sip->sip_expires->ex_delta : 3600;
+    p->gruu = sip->sip_supported && sip_has_feature(sip->sip_supported, "gruu");
     p->outbound = p->contacts && !p->star && is_outbound(p->contacts);
     return p;
 }
@@ -140,7 +141,7 @@ static void bound(struct enrol *p, struct binding *b, unsigned expires, sip_flow
         msg_destroy(b->request);
     b->request = p->sent ? msg_ref_create(p->sent) : NULL;
     if (p->way != REG_WAY_PBX)
-        regsub_need(r, b->impu, b->service_route);
+        regsub_need(r, b->aor, b->impu, b->service_route, false);
     log_info("reg", "flow=%llu aor=%s msg=\"registered\" expires=%u impu=%s", (unsigned long long)p->flow, p->aor, expires, b->impu);
     if (!old)
         return;
@@ -150,14 +151,47 @@ static void bound(struct enrol *p, struct binding *b, unsigned expires, sip_flow
         r->sip->h.flow_moved(r->sip->h.arg, old, p->flow);
 }
 
-static void bind_one(struct enrol *p, const sip_contact_t *mine, unsigned expires, const struct grant *g)
+/* "<urn:uuid:...>" in quotes -> urn:uuid:...; NULL: none, or nothing that can stand in a URI. */
+static char *instance_of(struct enrol *p, const sip_contact_t *mine)
+{
+    struct sv v = sv_from(contact_param(mine, "+sip.instance="));
+    size_t ok;
+
+    if (v.n > 4 && v.p[0] == '"' && v.p[1] == '<')
+        v = (struct sv){v.p + 2, v.n - 4};
+    ok = v.n ? strspn(v.p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-._") : 0;
+    return v.n && ok >= v.n && v.n < REG_INSTANCE_MAX ? su_sprintf(p->home, "%.*s", (int)v.n, v.p) : NULL;
+}
+
+static char *unquoted(struct enrol *p, const char *value)
+{
+    size_t n = value ? strlen(value) : 0;
+
+    return n > 2 && n < SIP_VALUE_MAX && value[0] == '"' ? su_sprintf(p->home, "%.*s", (int)n - 2, value + 1) : NULL;
+}
+
+/* Of the registrar; where that is us: one made of the number (RFC 5627 3.1, with a core's bg= RFC 6140 7.1.1). */
+static char *pub_gruu(struct enrol *p, const sip_contact_t *mine, const sip_contact_t *core, const struct grant *g)
+{
+    char *instance = g->gruu_user && p->gruu ? instance_of(p, mine) : NULL;
+
+    if (!g->ours)
+        return unquoted(p, contact_param(core, "pub-gruu="));
+    return instance ? su_sprintf(p->home, "sip:%s@%s;%s=%s", g->gruu_user, g->gruu_base, strstr(g->gruu_base, ";bg=") ? "sg" : "gr", instance)
+                    : NULL;
+}
+
+/* false: there is no room for it, so the WIC must not think that it is registered. */
+static bool bind_one(struct enrol *p, const sip_contact_t *mine, const sip_contact_t *core, unsigned expires, const struct grant *g)
 {
     struct reg *r = p->reg;
     char *uri = url_as_string(p->home, mine->m_url);
     struct binding_text t = {
         .key = key_of(p, mine, uri), .aor = p->aor, .contact = uri, .service_route = g->service_route,
         .associated = g->associated, .impi = p->impi, .way = p->way, .flow = p->flow,
-        .expires = net_now_ms() + (msec_t)expires * 1000, .outbound = is_outbound(mine),
+        .expires = net_now_ms() + (msec_t)expires * 1000, .outbound = is_outbound(mine), .token = p->token,
+        .instance = instance_of(p, mine), .pub_gruu = core ? pub_gruu(p, mine, core, g) : NULL,
+        .temp_gruu = core && !g->ours ? unquoted(p, contact_param(core, "temp-gruu=")) : NULL,
     };
     struct binding *b = store_by_key(&r->store, t.key);
     struct binding *stale = b || !expires ? NULL : store_stale(&r->store, p->aor);
@@ -169,7 +203,7 @@ static void bind_one(struct enrol *p, const sip_contact_t *mine, unsigned expire
         if (b)
             store_del(&r->store, b);
         log_info("reg", "flow=%llu aor=%s msg=\"deregistered\"", (unsigned long long)p->flow, p->aor);
-        return;
+        return true;
     }
     if (stale) /* a page that was loaded again and again need not wait for its earlier connections to be given up */
         reg_drop(r, stale, "connection lost, and room is needed");
@@ -177,30 +211,39 @@ static void bind_one(struct enrol *p, const sip_contact_t *mine, unsigned expire
     err = store_put(&r->store, &t, &b, &old);
     if (err) {
         log_warn("reg", "flow=%llu aor=%s msg=\"binding not kept\" err=%d", (unsigned long long)p->flow, p->aor, err);
-        return;
+        return false;
     }
     count_add(&r->counts[REG_C_BINDINGS], r->store.n - had);
     save(p, &t, expires);
     bound(p, b, expires, old);
     if (bridge_is_open(r->sip->bridge, p->flow))
-        return;
+        return true;
     /* The browser went while the core thought: nobody would tell of this connection again. */
     reg_flow_closed(r, p->flow);
     if (old && r->sip->h.flow_closed) /* what moved to it */
         r->sip->h.flow_closed(r->sip->h.arg, p->flow);
+    return true;
+}
+
+static bool is_gruu(const char *param) /* from a WIC: nobody gave it one */
+{
+    return !strncasecmp(param, "pub-gruu=", 9) || !strncasecmp(param, "temp-gruu=", 10);
 }
 
 /* The WIC must find its own Contact again, or it never counts itself as registered. */
-static char *restored(struct enrol *p, const sip_contact_t *mine, const sip_contact_t *core, unsigned expires)
+static char *restored(struct enrol *p, const sip_contact_t *mine, const sip_contact_t *core, unsigned expires, const struct grant *g)
 {
     char *text = su_sprintf(p->home, "<%s>", url_as_string(p->home, mine->m_url));
+    char *made = g->ours ? pub_gruu(p, mine, core, g) : NULL;
 
     for (unsigned i = 0; core->m_params && core->m_params[i]; i++) {
         const char *param = core->m_params[i];
 
-        if (strncasecmp(param, "expires=", 8) != 0 && strncasecmp(param, "q=", 2) != 0)
+        if (strncasecmp(param, "expires=", 8) != 0 && strncasecmp(param, "q=", 2) != 0 && (!g->ours || !is_gruu(param)))
             text = su_sprintf(p->home, "%s;%s", text, param);
     }
+    if (made)
+        text = su_sprintf(p->home, "%s;pub-gruu=\"%s\"", text, made);
     return su_sprintf(p->home, "%s;expires=%u", text, expires);
 }
 
@@ -235,11 +278,11 @@ char *enrol_ok(struct enrol *p, const struct grant *g)
             expires = g->general;
         if (g->most && expires > g->most)
             expires = g->most;
-        bind_one(p, mine, expires, g);
+        if (!bind_one(p, mine, core, expires, g) || !core || !expires)
+            continue;
         if (expires > longest)
             longest = expires;
-        if (core && expires)
-            list = list ? su_sprintf(p->home, "%s, %s", list, restored(p, mine, core, expires)) : restored(p, mine, core, expires);
+        list = su_sprintf(p->home, "%s%s%s", list ? list : "", list ? ", " : "", restored(p, mine, core, expires, g));
     }
     if (!bridge_peer(p->reg->sip->bridge, p->flow, &peer, &tls)) /* it did not wait for the answer */
         reg_flow_closed(p->reg, p->flow);

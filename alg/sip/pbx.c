@@ -21,6 +21,7 @@ struct pbx {
     struct digest_secret secret;
     struct regc *regc; /* under way */
     char *call_id, *contact, *path, *service_route, *realm;
+    char *gruu; /* what GRUUs of its numbers end in: "home.example.net;bg=urn:..." of the core, or our own "host:port" */
     msec_t next, until, pause; /* when to ask again; registered until */
 };
 
@@ -60,14 +61,16 @@ int pbx_new(struct pbx **pp, struct reg *r, const struct reg_way *way)
     digest_seal(hash, r->key.k, sizeof r->key.k, way->pilot);
     snprintf(text, sizeof text, "pbx-%.24s", hash);
     p->call_id = strdup(text);
-    if (way->bulk) /* RFC 6140 5.1: no user part, all numbers behind it */
-        snprintf(text, sizeof text, "<%s;bnc>", self_uri(uri, s, NULL, out_how(s)));
+    if (way->bulk) /* RFC 6140 5.1: no user part, all numbers behind it; 7.1.1: the instance, of which GRUUs are made */
+        snprintf(text, sizeof text, "<%s;bnc>;+sip.instance=\"<urn:uuid:%.8s-%.4s-4%.3s-8%.3s-%.12s>\"", self_uri(uri, s, NULL, out_how(s)),
+                 hash, hash + 8, hash + 12, hash + 15, hash + 18);
     else
         snprintf(text, sizeof text, "<%s>", self_uri(uri, s, name, out_how(s)));
     p->contact = strdup(text);
     snprintf(text, sizeof text, "<%s;lr>", self_uri(uri, s, "pbx", out_how(s)));
     p->path = strdup(text);
-    if (!err && (!p->call_id || !p->contact || !p->path || !p->realm))
+    p->gruu = strdup(self_uri(uri, s, NULL, out_how(s)) + 4); /* without its scheme */
+    if (!err && (!p->call_id || !p->contact || !p->path || !p->realm || !p->gruu))
         err = -ENOMEM;
     if (err)
         pbx_free(p);
@@ -87,6 +90,7 @@ void pbx_free(struct pbx *p)
     free(p->path);
     free(p->service_route);
     free(p->realm);
+    free(p->gruu);
     free(p);
 }
 
@@ -112,6 +116,20 @@ static void set_service_route(struct pbx *p, const sip_t *in)
         b->pub.service_route = b->service_route;
     }
     su_home_deinit(home);
+}
+
+/* RFC 6140 7.1.1: "sip:home.example.net;bg=urn:uuid:..." */
+static void set_gruu(struct pbx *p, const sip_t *in)
+{
+    const char *value;
+
+    for (const sip_contact_t *m = in->sip_contact; m; m = m->m_next) {
+        value = m->m_params ? msg_params_find(m->m_params, "pub-gruu=") : NULL;
+        if (!value || strncmp(value, "\"sip:", 5) || strchr(value, '@') || !strstr(value, ";bg=") || strlen(value) > 512)
+            continue;
+        free(p->gruu);
+        p->gruu = strndup(value + 5, strlen(value) - 6);
+    }
 }
 
 static unsigned granted(const struct pbx *p, const sip_t *in)
@@ -140,9 +158,10 @@ static void on_registered(void *arg, int status, const sip_t *in)
         p->next = now + (msec_t)expires * 500; /* TS 24.229 5.1.1.4: half of it */
         p->pause = 0;
         set_service_route(p, in);
+        set_gruu(p, in);
         if (!was_up)
             count_add(&r->counts[REG_C_PILOTS], 1);
-        regsub_need(r, p->way->pilot, p->service_route);
+        regsub_need(r, p->way->pilot, p->way->pilot, p->service_route, false);
         log_info("reg", "pilot=%s msg=\"registered\" expires=%u", p->way->pilot, expires);
         return;
     }
@@ -169,6 +188,7 @@ void pbx_tick(struct pbx *p, msec_t now)
     struct regc_conf c = {
         .aor = p->way->pilot, .impi = p->way->impi, .realm = p->realm, .secret = &p->secret, .call_id = p->call_id,
         .contact = p->contact, .path = p->path, .require = p->way->bulk ? "gin" : NULL, .expires = p->way->expires,
+        .bound = p->until != 0,
     };
 
     if (p->until && now >= p->until) {
@@ -182,15 +202,39 @@ void pbx_tick(struct pbx *p, msec_t now)
         on_registered(p, 503, NULL);
 }
 
+/* RFC 3261 10.3: the answer lists every binding of the user. */
+static char *others(const struct enrol *e, char *list)
+{
+    const struct reg *r = e->reg;
+    const struct binding *b;
+    msec_t now = net_now_ms();
+    su_home_t *home = (su_home_t *)e->home;
+
+    if (!store_count(&r->store, e->aor))
+        return list;
+    DL_FOREACH(r->store.list, b) {
+        bool mine = false;
+
+        for (const sip_contact_t *m = e->contacts; m && !e->star; m = m->m_next)
+            mine = mine || uri_same(url_as_string(home, m->m_url), b->contact);
+        if (!mine && uri_same(b->aor, e->aor) && b->expires > now)
+            list = su_sprintf(home, "%s%s<%s>;expires=%u", list ? list : "", list ? ", " : "", b->contact, (unsigned)((b->expires - now) / 1000));
+    }
+    return list;
+}
+
 void pbx_register(struct pbx *p, struct enrol *e, nta_incoming_t *irq, const struct user *user, unsigned left)
 {
     struct reg *r = p->reg;
+    const char *number = strchr(user->impu, ':');
     struct grant g = {.ours = true, .general = left && left < p->way->expires ? left : p->way->expires,
-                      .service_route = p->service_route, .associated = su_sprintf(e->home, "<%s>", user->impu)};
+                      .service_route = p->service_route, .associated = su_sprintf(e->home, "<%s>", user->impu), .gruu_base = p->gruu};
     char *list, *lines;
 
     e->way = REG_WAY_PBX;
-    list = enrol_ok(e, &g);
+    if (number)
+        g.gruu_user = su_sprintf(e->home, "%.*s", (int)strcspn(number + 1, "@;"), number + 1);
+    list = others(e, enrol_ok(e, &g));
     lines = su_sprintf(e->home, "P-Associated-URI: %s", g.associated);
     if (list)
         lines = su_sprintf(e->home, "%s\r\nContact: %s", lines, list);

@@ -24,7 +24,7 @@ const struct count_def reg_counters[REG_C_N] = {
     [REG_C_LOGIN_WAIT] = {"alg_login_slowed_total", "logins that were not looked at: too many wrong ones before", false},
     [REG_C_PILOTS] = {"alg_pbx_registered", "domains of the IP-PBX kind that are registered at the core", true},
     [REG_C_PILOT_FAILED] = {"alg_pbx_register_failed_total", "registrations of those that the core did not take", false},
-    [REG_C_CORE_ENDED] = {"alg_register_core_ended_total", "bindings that the core ended (reg event)", false},
+    [REG_C_CORE_ENDED] = {"alg_register_core_ended_total", "bindings that the core ended (reg event), or who keeps the users", false},
 };
 
 static void drop_request(void *arg, struct binding *b)
@@ -35,6 +35,8 @@ static void drop_request(void *arg, struct binding *b)
         msg_destroy(b->request);
     b->request = NULL;
     count_add(&r->counts[REG_C_BINDINGS], -1);
+    if (!r->closing && store_count(&r->store, b->aor) == 1)
+        regsub_leave(r, b->aor);
     if (r->state && !r->closing)
         state_del(r->state, b->key);
 }
@@ -116,13 +118,31 @@ int reg_admit(struct reg *r, const sip_t *sip, sip_flow flow, char *lines, size_
         snprintf(lines, size, "Retry-After: 10");
         return 503;
     }
-    return way->kind != REG_WAY_RELAY && way->token ? wauth_again(r, way, sip, b, lines, size) : 0;
+    return way->kind != REG_WAY_RELAY && way->token
+               ? wauth_again(r, way, sip, &(struct wauth_who){b->aor, b->token, flow}, lines, size) : 0;
+}
+
+/* In a dialog the same, but nobody is kept from ending it; what an ACK has to say is said. */
+int reg_admit_dialog(struct reg *r, const sip_t *sip, sip_flow flow, const char *aor, char *lines, size_t size)
+{
+    const char *at = strchr(aor, '@');
+    const struct reg_way *way = reg_way_of(r, at ? at + 1 : aor);
+    sip_method_t method = sip->sip_request->rq_method;
+
+    lines[0] = 0;
+    if (!way || way->kind == REG_WAY_RELAY || !way->token || method == sip_method_bye || method == sip_method_ack || method == sip_method_cancel)
+        return 0;
+    return wauth_again(r, way, sip, &(struct wauth_who){aor, true, flow}, lines, size);
+}
+
+bool reg_is_by_token(const struct reg_binding *pub)
+{
+    return ((const struct binding *)pub)->token;
 }
 
 void reg_register(struct reg *r, nta_incoming_t *irq, const sip_t *sip, sip_flow flow)
 {
     struct enrol *p = enrol_new(r, sip, flow);
-
     const char *host = sip->sip_to->a_url->url_host;
     const struct reg_way *way = reg_way_of(r, host ? host : "");
     struct user user;
@@ -133,6 +153,9 @@ void reg_register(struct reg *r, nta_incoming_t *irq, const sip_t *sip, sip_flow
         enrol_free(p);
     } else if (way->kind == REG_WAY_RELAY) {
         relay_register(p, irq);
+    } else if (p->star && (p->expires || p->contacts->m_next)) { /* RFC 3261 10.3: all or nothing */
+        reg_reply(r, irq, 400, NULL);
+        enrol_free(p);
     } else if (wauth_check(r, way, irq, sip, flow, &user, &left)) {
         enrol_free(p);
     } else if (!may_be(p, &user, way)) {
@@ -141,9 +164,11 @@ void reg_register(struct reg *r, nta_incoming_t *irq, const sip_t *sip, sip_flow
         reg_reply(r, irq, 403, NULL);
         enrol_free(p);
     } else if (way->kind == REG_WAY_PBX) {
+        p->token = left != 0;
         pbx_register(r->pbxs[way - r->ways], p, irq, &user, left);
     } else {
-        third_register(p, irq, &user, left);
+        p->token = left != 0;
+        third_register(p, irq, &user, left, way->kind);
     }
     digest_forget(&user, sizeof user);
 }
@@ -155,11 +180,22 @@ void reg_drop(struct reg *r, struct binding *b, const char *why)
 {
     log_info("reg", "aor=%s msg=\"%s\"", b->aor, why);
     count_add(&r->counts[REG_C_EXPIRED], 1);
-    if (b->way == REG_WAY_THIRD)
+    if (b->way == REG_WAY_THIRD || b->way == REG_WAY_TRUSTED)
         third_take_back(r, b); /* a token may have ended it earlier than the core would */
     else if (b->way == REG_WAY_RELAY && net_now_ms() < b->expires)
         relay_take_back(r, b);
     store_del(&r->store, b);
+}
+
+void reg_end(struct reg *r, struct binding *b, unsigned code, const char *why)
+{
+    sip_flow flow = b->pub.flow;
+
+    log_info("reg", "aor=%s msg=\"%s\" code=%u", b->aor, why, code);
+    count_add(&r->counts[REG_C_CORE_ENDED], 1);
+    store_del(&r->store, b);
+    if (flow)
+        bridge_close(r->sip->bridge, flow, code, why);
 }
 
 void reg_flow_closed(struct reg *r, sip_flow flow)
@@ -173,6 +209,29 @@ void reg_flow_closed(struct reg *r, sip_flow flow)
     }
 }
 
+/* Who keeps the users took some away: their registrations end now. */
+static void revoke_gone(struct reg *r)
+{
+    struct binding *b, *tmp;
+    struct user user;
+
+    DL_FOREACH_SAFE(r->store.list, b, tmp) {
+        char name[USER_TEXT_MAX] = "";
+        const char *p = strchr(b->aor, ':'), *at = p ? strchr(p, '@') : NULL;
+        int err = -ENOENT;
+
+        if (b->way != REG_WAY_PBX && b->way != REG_WAY_THIRD)
+            continue;
+        if (at && (size_t)(at - p) < sizeof name) {
+            snprintf(name, sizeof name, "%.*s", (int)(at - p - 1), p + 1);
+            err = users_get(r->users, name, at + 1, &user);
+        }
+        if (err == -ENOENT && users_by_impu(r->users, b->aor, &user) == -ENOENT)
+            reg_end(r, b, 1000, "not in the store of users any more");
+    }
+    digest_forget(&user, sizeof user);
+}
+
 static void on_second(uv_timer_t *timer)
 {
     struct reg *r = timer->data;
@@ -184,6 +243,8 @@ static void on_second(uv_timer_t *timer)
             continue;
         reg_drop(r, b, now < b->expires ? "connection lost for good" : "registration expired");
     }
+    if (r->users && users_changed(r->users))
+        revoke_gone(r);
     regsub_tick(r, now);
     for (unsigned i = 0; i < r->n_ways; i++)
         if (r->pbxs[i])
@@ -233,6 +294,8 @@ static void take_up(void *arg, const struct state_binding *row)
     if (store_put(&r->store, &t, &b, &old))
         return;
     count_add(&r->counts[REG_C_BINDINGS], 1);
+    if (b->way != REG_WAY_PBX)
+        regsub_need(r, b->aor, b->impu, b->service_route, true);
     if (row->request)
         b->request = msg_make(sip_default_mclass(), 0, row->request, (ssize_t)strlen(row->request));
 }

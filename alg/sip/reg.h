@@ -21,6 +21,7 @@ enum reg_way_kind { /* stored: do not renumber */
     REG_WAY_RELAY, /* the WIC itself, with its own IMS credentials (R1) */
     REG_WAY_PBX,   /* alg once for all of them, as an IP-PBX; they log in at alg (R2) */
     REG_WAY_THIRD, /* alg for each of them with the IMS credentials of its store; they log in at alg (R3) */
+    REG_WAY_TRUSTED, /* alg for each of them without any: the core trusts it; web tokens only (R4, R5) */
 };
 
 #define REG_WAYS_MAX 16 /* rows of web_domains */

@@ -16,6 +16,11 @@ static bool owns(const struct binding *b, const char *uri)
     return uri_same(b->aor, uri);
 }
 
+static bool is_gruu(const char *uri)
+{
+    return uri_param(uri, "gr").p || uri_param(uri, "sg").p;
+}
+
 /* Is this Route our own Path URI? Only host and port of ours count. */
 static int token_of(const struct reg *r, const sip_t *sip, sip_flow *flow)
 {
@@ -78,6 +83,21 @@ static bool is_away(const struct reg *r, const sip_t *sip)
     return known;
 }
 
+/* RFC 5627 6.1: a GRUU of somebody we know whose instance is not there. */
+static bool is_away_instance(const struct reg *r, const sip_t *sip)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    const char *uri = url_as_string(home, sip->sip_request->rq_url);
+    const struct binding *b;
+    bool known = false;
+
+    if (uri && is_gruu(uri))
+        DL_FOREACH(r->store.list, b)
+            known = known || owns(b, uri);
+    su_home_deinit(home);
+    return known;
+}
+
 /* Is there anybody for it at all? The same search as for the call itself. */
 static bool is_unknown(const struct reg *r, const sip_t *sip)
 {
@@ -102,7 +122,7 @@ int reg_route_status(const struct reg *r, const sip_t *sip)
         return 403;
     }
     if (err)
-        return r->users && is_unknown(r, sip) && is_away(r, sip) ? 480 : 0;
+        return (is_away(r, sip) || is_away_instance(r, sip)) && is_unknown(r, sip) ? 480 : 0;
     if (store_by_token(&r->store, flow))
         return 0;
     DL_FOREACH(r->store.list, b)
@@ -123,6 +143,12 @@ unsigned reg_by_request(const struct reg *r, const struct sip_msg *m, const stru
         b = store_by_token(&r->store, flow);
         if (b && max)
             out[n++] = &b->pub;
+        return n;
+    }
+    if (is_gruu(uri)) { /* RFC 5627 5.1: that instance and no other */
+        DL_FOREACH(r->store.list, b)
+            if (n < max && binding_has_gruu(b, uri, owns(b, uri)))
+                out[n++] = &b->pub;
         return n;
     }
     DL_FOREACH(r->store.list, b)

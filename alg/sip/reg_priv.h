@@ -21,6 +21,7 @@ struct reg {
     struct enrol *enrols; /* all that are under way */
     struct regsub *subs;
     bool reg_event;
+    msec_t no_reg_event; /* until then the core is not asked: it said that it knows no such thing */
     struct reg_turn turn;
     struct slow *turn_slow; /* who brings wrong keys to its endpoint */
     struct third *thirds; /* WICs that wait for the core */
@@ -42,7 +43,8 @@ struct enrol {
     su_home_t home[1];
     char *aor;
     sip_contact_t *contacts; /* as the WIC wrote them */
-    bool star, outbound;
+    bool star, outbound, gruu; /* gruu: it asks for one (RFC 5627 4.1) */
+    bool token;              /* it logged in with a web token */
     unsigned expires;        /* Expires header or 3600 (RFC 3261 10.2.1.1) */
     int way;                 /* enum reg_way_kind */
     const char *impi, *impu; /* whose IMS credentials are used; NULL: the WIC's own */
@@ -53,6 +55,7 @@ struct enrol {
 struct grant { /* what a registrar gave */
     const sip_contact_t *contacts; /* all of this user's, as the core lists them */
     bool ours;                     /* we are the registrar: every contact as asked, at most `general` seconds */
+    const char *gruu_user, *gruu_base; /* ours: "2001", "home.example.net;bg=..." or "host:port"; NULL = none is made */
     unsigned general;              /* of a contact without expires of its own */
     unsigned most;                 /* seconds, whatever was granted; 0 = no such limit */
     const char *service_route, *associated; /* NULL = none */
@@ -75,6 +78,9 @@ const struct reg_way *reg_way_of(const struct reg *r, const char *host); /* NULL
 void reg_reply(struct reg *r, nta_incoming_t *irq, int status, const char *lines);
 void reg_drop(struct reg *r, struct binding *b, const char *why); /* forgotten; the core is told when it does not know */
 
+/* Ended by the core or by who keeps the store: the WIC's connection is closed, its calls with it. */
+void reg_end(struct reg *r, struct binding *b, unsigned code, const char *why);
+
 /* A failure of the core: counted, one line. 0 = it goes on as it is, else the status (with *lines) for the WIC. status 0:
  * none came. */
 int reg_failed(struct reg *r, sip_flow flow, const char *aor, int status, const char **lines);
@@ -93,10 +99,12 @@ struct regc_conf { /* copied */
     const char *impi, *realm;
     const struct digest_secret *secret;
     const char *call_id; /* the same for each REGISTER of one binding */
-    const char *contact; /* Contact value */
+    const char *contact; /* Contact value; NULL = none */
     const char *path;    /* NULL = none */
     const char *require; /* option tags besides path; NULL = none */
     unsigned expires;
+    bool bound;          /* the core has a binding of it already */
+    bool trusted;        /* nothing is answered: the WIC was authenticated by us (TS 33.203 annex U) */
 };
 
 /* Once, with the final answer (NULL: none came; status says why); the regc is gone then. */
@@ -110,9 +118,13 @@ void regc_free_all(struct reg *r);
 /* 0: *user is who. Else the WIC was answered and irq is gone. *left: seconds its token is good, 0 = a password. */
 int wauth_check(struct reg *r, const struct reg_way *way, nta_incoming_t *irq, const sip_t *sip, sip_flow flow, struct user *user,
                 unsigned *left);
-/* The same for a request of a registered WIC: 0, or a status with the lines for it. */
-int wauth_again(struct reg *r, const struct reg_way *way, const sip_t *sip, const struct binding *b, char *lines, size_t size);
-#define WAUTH_LINES_MAX 2048
+struct wauth_who { /* whose registration or dialog a request belongs to */
+    const char *aor;
+    bool token;    /* it logged in with one */
+    sip_flow flow; /* that the request came on */
+};
+/* The same for a request of a WIC that is in: 0, or a status with the lines for it. */
+int wauth_again(struct reg *r, const struct reg_way *way, const sip_t *sip, const struct wauth_who *who, char *lines, size_t size);
 
 void wauth_peer(const struct addr *peer, char out[ADDR_STRLEN]); /* customers as they are slowed down: IPv6 by their /64 */
 
@@ -135,12 +147,15 @@ void pbx_ended(struct pbx *p, bool at_once); /* by the core; at_once: it may reg
 
 /* --- regsub.c: the core's view of our registrations (RFC 3680) --- */
 
-void regsub_need(struct reg *r, const char *impu, const char *service_route); /* once for each identity */
+/* Once for each aor (a user or a pilot); impu: the identity that the core knows. restored: known from before a restart. */
+void regsub_need(struct reg *r, const char *aor, const char *impu, const char *service_route, bool restored);
+void regsub_leave(struct reg *r, const char *aor); /* its last binding goes */
 void regsub_tick(struct reg *r, msec_t now);
 void regsub_free_all(struct reg *r);
 
 /* --- third.c: alg in the name of a WIC --- */
 
-void third_register(struct enrol *e, nta_incoming_t *irq, const struct user *user, unsigned left);
+/* way: REG_WAY_THIRD or REG_WAY_TRUSTED */
+void third_register(struct enrol *e, nta_incoming_t *irq, const struct user *user, unsigned left, enum reg_way_kind way);
 void third_free_all(struct reg *r);
 void third_take_back(struct reg *r, const struct binding *b);

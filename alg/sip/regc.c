@@ -13,7 +13,7 @@
 #include "common/log.h"
 #include "common/rnd.h"
 
-#define CHALLENGES_MAX 3 /* stale nonces and a 423 among them; then it is over */
+#define TRIES_MAX 5 /* a challenge, a stale nonce, a 423 and the challenge after it; then it is over */
 
 struct regc {
     struct regc *prev, *next;
@@ -24,7 +24,8 @@ struct regc {
     su_home_t home[1];
     char *uri, *aor, *impi, *realm, *call_id, *contact, *path, *require, *from;
     struct digest_secret secret;
-    unsigned expires, tries;
+    unsigned expires, least, tries, answered; /* answered: challenges since the last 423 */
+    bool bound, trusted;
     char *authorization;
 };
 
@@ -130,8 +131,8 @@ static int answer_challenge(struct regc *c, const sip_t *sip)
 
     if (!choose(c, sip, &d, &algo) || (d.qop[0] && !offers_auth(d.qop)))
         return -EACCES;
-    if (c->tries > 1 && strcasecmp(d.stale, "true") != 0)
-        return -EACCES; /* the same answer would be as wrong */
+    if (c->trusted || (c->answered++ && strcasecmp(d.stale, "true") != 0))
+        return -EACCES; /* we have none; or the same answer would be as wrong */
     snprintf(d.uri, sizeof d.uri, "%s", c->uri);
     if (d.qop[0]) {
         snprintf(d.qop, sizeof d.qop, "auth");
@@ -146,8 +147,39 @@ static int answer_challenge(struct regc *c, const sip_t *sip)
         c->authorization = su_sprintf(c->home, "%s, qop=auth, nc=%s, cnonce=\"%s\"", c->authorization, d.nc, d.cnonce);
     if (d.opaque[0])
         c->authorization = su_sprintf(c->home, "%s, opaque=\"%s\"", c->authorization, d.opaque);
-    c->authorization = su_sprintf(c->home, "%s, integrity-protected=\"ip-assoc-pending\"", c->authorization);
+    c->authorization = su_sprintf(c->home, "%s, integrity-protected=\"ip-assoc-%s\"", c->authorization, c->bound ? "yes" : "pending");
     return 0;
+}
+
+/* TS 24.229 5.1.1.2: the private identity goes with the first one already. 33.203 annex U: a trusted node has looked itself. */
+static void first_authorization(struct regc *c)
+{
+    c->answered = 0;
+    c->authorization = su_sprintf(c->home, "Digest username=\"%s\", realm=\"%s\", nonce=\"\", uri=\"%s\", response=\"\"%s", c->impi, c->realm,
+                                  c->uri, c->trusted ? ", integrity-protected=\"auth-done\"" : "");
+}
+
+/* 423 is about each contact (RFC 3261 10.2.8); one that is taken away stays so. */
+static void raise_expires(struct regc *c, unsigned least)
+{
+    sip_contact_t *list = c->contact ? sip_contact_make(c->home, c->contact) : NULL;
+    uint32_t v;
+
+    if (c->expires < least)
+        c->expires = least;
+    for (sip_contact_t *m = list; m; m = m->m_next)
+        if (m->m_expires && !sv_u32(sv_from(m->m_expires), UINT32_MAX, &v) && v && v < least)
+            msg_header_replace_param(c->home, m->m_common, su_sprintf(c->home, "expires=%u", least));
+    if (list)
+        c->contact = sip_header_as_string(c->home, (sip_header_t *)list);
+    first_authorization(c); /* its nonce was used */
+}
+
+/* Is there anything to be raised? */
+static bool is_too_brief(const struct regc *c, const sip_t *in)
+{
+    return in->sip_min_expires && in->sip_min_expires->me_delta > c->least && in->sip_min_expires->me_delta <= REG_EXPIRES_MAX &&
+           c->expires;
 }
 
 static int on_answer(void *magic, nta_outgoing_t *orq, const sip_t *sip)
@@ -163,12 +195,13 @@ static int on_answer(void *magic, nta_outgoing_t *orq, const sip_t *sip)
     sip_wire_flush(s);
     if (status < 200)
         return 0;
-    if (in && ++c->tries <= CHALLENGES_MAX) {
-        if (status == 401)
+    if (in && ++c->tries <= TRIES_MAX) {
+        if (status == 401) {
             again = !answer_challenge(c, in);
-        else if (status == 423 && in->sip_min_expires && in->sip_min_expires->me_delta > c->expires && c->expires) {
-            c->expires = (unsigned)in->sip_min_expires->me_delta;
-            again = c->expires <= REG_EXPIRES_MAX;
+        } else if (status == 423 && is_too_brief(c, in)) {
+            c->least = (unsigned)in->sip_min_expires->me_delta;
+            raise_expires(c, c->least);
+            again = c->contact != NULL;
         }
     }
     if (again && !send_it(c))
@@ -200,15 +233,15 @@ int regc_start(struct regc **cp, struct reg *r, const struct regc_conf *conf, re
     c->impi = su_strdup(c->home, conf->impi);
     c->realm = su_strdup(c->home, conf->realm);
     c->call_id = su_strdup(c->home, conf->call_id);
-    c->contact = su_strdup(c->home, conf->contact);
+    c->contact = conf->contact ? su_strdup(c->home, conf->contact) : NULL;
     c->path = conf->path ? su_strdup(c->home, conf->path) : NULL;
     c->require = conf->require ? su_strdup(c->home, conf->require) : NULL;
     c->from = su_sprintf(c->home, "<%s>;tag=%s", conf->aor, tag);
     c->secret = *conf->secret;
     c->expires = conf->expires;
-    /* TS 24.229 5.1.1.2: the private identity goes with the first one already */
-    c->authorization = su_sprintf(c->home, "Digest username=\"%s\", realm=\"%s\", nonce=\"\", uri=\"%s\", response=\"\"", c->impi, c->realm,
-                                  c->uri);
+    c->bound = conf->bound;
+    c->trusted = conf->trusted;
+    first_authorization(c);
     err = send_it(c);
     if (err)
         regc_free(c);

@@ -1,5 +1,5 @@
 /* Subscriptions to the registration state of our users (RFC 3680, TS 24.229 5.2.3): when the core ends a registration, the
- * WIC's binding ends, too. One for each public identity that has bindings or is a pilot. */
+ * WIC's binding ends, too. One for each user that has bindings, one for each pilot; it goes when the last of them does. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,17 +12,26 @@
 #include "alg/sip/route.h"
 #include "common/log.h"
 
-#define EXPIRES_S 600000 /* longer than any registration; the core says how long it is */
-#define AGAIN_MS 60000   /* after a refusal */
+#define EXPIRES_S 600000        /* longer than any registration; the core says how long it is */
+#define AGAIN_MIN_MS 60000      /* after a refusal, doubled each time */
+#define AGAIN_MAX_MS 3600000
+#define LOST_MS 1000            /* the core forgot it: at once, but not in a circle */
+#define LEAVE_MS 10000          /* a user without bindings may be one whose page is loaded again */
+#define UNKNOWN_MS 3600000      /* a core that knows no reg event is not asked again so soon */
+#define AFTER_RESTART_MS 1000   /* then one every ... */
+#define PACE_MS 5
 
 struct regsub {
-    UT_hash_handle hh; /* by impu */
+    UT_hash_handle hh; /* by aor */
     struct reg *reg;
-    char *impu, *route; /* route: Service-Route of the first binding, NULL = none */
+    char *aor, *impu, *route; /* impu: who is asked about; route: Service-Route of the first binding, NULL = none */
     nta_leg_t *leg;
     nta_outgoing_t *orq;
     msec_t next_at;     /* to refresh or to try again */
+    msec_t leave_at;    /* when its user may be gone; MSEC_NEVER */
+    msec_t pause;
     bool up, versioned;
+    bool leaving;       /* SUBSCRIBE with Expires: 0 is under way */
     uint32_t version;
 };
 
@@ -34,13 +43,14 @@ static void leg_free(struct regsub *u)
         nta_leg_destroy(u->leg); /* a NOTIFY from now on gets 481, which ends it over there (RFC 6665 4.1.3) */
     u->orq = NULL;
     u->leg = NULL;
-    u->up = u->versioned = false;
+    u->up = u->versioned = u->leaving = false;
 }
 
 static void regsub_free(struct regsub *u)
 {
     HASH_DEL(u->reg->subs, u);
     leg_free(u);
+    free(u->aor);
     free(u->impu);
     free(u->route);
     free(u);
@@ -53,18 +63,6 @@ void regsub_free_all(struct reg *r)
 }
 
 /* --- what the core says --- */
-
-static void end_binding(struct reg *r, struct binding *b, const struct reginfo_contact *c)
-{
-    sip_flow flow = b->pub.flow;
-
-    log_info("reg", "aor=%s msg=\"ended by the core\" event=%d", b->aor, c->event);
-    count_add(&r->counts[REG_C_CORE_ENDED], 1);
-    store_del(&r->store, b);
-    /* Its calls end with the connection. deactivated: it may register again at once (RFC 3680 4.3); else its user has to. */
-    if (flow)
-        bridge_close(r->sip->bridge, flow, c->event == REGINFO_DEACTIVATED ? 1012 : 1000, "registration ended by the core");
-}
 
 /* What a WIC does itself its own answer settles; the NOTIFY may come before that. */
 static bool is_busy(const struct reg *r, const struct binding *b)
@@ -95,8 +93,8 @@ static void apply(struct regsub *u, const struct reginfo_contact *c)
         if (b->way == REG_WAY_PBX || !(uri_same(b->impu, c->aor) || uri_same(b->aor, c->aor)) || !is_meant(b, c) || is_busy(r, b))
             continue;
         until = net_now_ms() + (msec_t)c->expires * 1000;
-        if (c->terminated)
-            end_binding(r, b, c);
+        if (c->terminated) /* deactivated: it may register again at once (RFC 3680 4.3); else its user has to */
+            reg_end(r, b, c->event == REGINFO_DEACTIVATED ? 1012 : 1000, "registration ended by the core");
         else if (c->event == REGINFO_SHORTENED && until < b->expires)
             b->expires = until;
     }
@@ -122,8 +120,10 @@ static void notified(struct regsub *u, const sip_t *sip)
         apply(u, &info->contacts[i]);
     free(info);
     if (state && state->ss_substate && !strcasecmp(state->ss_substate, "terminated")) {
-        leg_free(u);
-        u->next_at = net_now_ms() + AGAIN_MS;
+        bool at_once = state->ss_reason && (!strcasecmp(state->ss_reason, "deactivated") || !strcasecmp(state->ss_reason, "timeout"));
+
+        leg_free(u); /* RFC 6665 4.1.3: why tells when to come back */
+        u->next_at = net_now_ms() + (at_once ? LOST_MS : AGAIN_MIN_MS);
     }
 }
 
@@ -147,6 +147,26 @@ static int on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const si
 
 /* --- asking --- */
 
+/* A core without the event package (RFC 6665 4.2.1: 489; others: 405, 501) is a core all the same. */
+static void refused(struct regsub *u, int status)
+{
+    struct reg *r = u->reg;
+    msec_t now = net_now_ms();
+    bool was_up = u->up;
+
+    if (status == 489 || status == 405 || status == 501) {
+        if (now >= r->no_reg_event)
+            log_info("reg", "msg=\"the core tells nothing of registrations: not asked for an hour\" status=%d", status);
+        r->no_reg_event = now + UNKNOWN_MS;
+        regsub_free(u);
+        return;
+    }
+    log_info("reg", "impu=%s msg=\"no reg event subscription\" status=%d", u->impu, status);
+    leg_free(u);
+    u->pause = !u->pause ? AGAIN_MIN_MS : u->pause < AGAIN_MAX_MS / 2 ? u->pause * 2 : AGAIN_MAX_MS;
+    u->next_at = now + (was_up ? LOST_MS : u->pause);
+}
+
 static int on_answer(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 {
     struct regsub *u = magic;
@@ -158,18 +178,21 @@ static int on_answer(void *magic, nta_outgoing_t *orq, const sip_t *sip)
         return 0;
     nta_outgoing_destroy(u->orq);
     u->orq = NULL;
+    if (u->leaving) {
+        regsub_free(u);
+        return 0;
+    }
     if (status / 100 == 2 && sip) {
         expires = sip->sip_expires ? (unsigned)sip->sip_expires->ex_delta : 3600;
         if (sip->sip_to->a_tag && !nta_leg_get_rtag(u->leg))
             nta_leg_rtag(u->leg, sip->sip_to->a_tag);
         nta_leg_client_route(u->leg, sip->sip_record_route, sip->sip_contact);
         u->up = true;
+        u->pause = 0;
         u->next_at = net_now_ms() + (expires > 1200 ? (msec_t)(expires - 600) * 1000 : (msec_t)expires * 500); /* TS 24.229 5.1.1.3 */
         return 0;
     }
-    log_info("reg", "impu=%s msg=\"no reg event subscription\" status=%d", u->impu, status);
-    leg_free(u);
-    u->next_at = net_now_ms() + AGAIN_MS;
+    refused(u, status);
     return 0;
 }
 
@@ -200,7 +223,7 @@ static void subscribe(struct regsub *u)
     char *lines = su_sprintf(home, "P-Asserted-Identity: %s\r\nP-Charging-Vector: %s", self_name(s, home),
                              route_charging(home, self_host(s), r->domain));
 
-    u->next_at = net_now_ms() + AGAIN_MS;
+    u->next_at = net_now_ms() + AGAIN_MIN_MS;
     if (!u->leg && leg_open(u)) {
         leg_free(u);
     } else {
@@ -208,7 +231,7 @@ static void subscribe(struct regsub *u)
                                       SIP_METHOD_SUBSCRIBE, u->up ? NULL : (url_string_t *)u->impu, TAG_IF(route, SIPTAG_ROUTE(route)),
                                       SIPTAG_CONTACT_STR(self_name(s, home)), SIPTAG_EVENT_STR("reg"),
                                       SIPTAG_ACCEPT_STR("application/reginfo+xml"),
-                                      SIPTAG_EXPIRES_STR(su_sprintf(home, "%u", EXPIRES_S)), SIPTAG_USER_AGENT_STR(s->agent_name),
+                                      SIPTAG_EXPIRES_STR(su_sprintf(home, "%u", u->leaving ? 0 : EXPIRES_S)), SIPTAG_USER_AGENT_STR(s->agent_name),
                                       SIPTAG_HEADER_STR(lines), TAG_END());
         if (u->orq)
             sip_wire_sent(s, SIP_MW, u->orq, NULL);
@@ -217,41 +240,64 @@ static void subscribe(struct regsub *u)
     sip_wire_flush(s);
 }
 
-void regsub_need(struct reg *r, const char *impu, const char *service_route)
+static struct regsub *add(struct reg *r, const char *aor, const char *impu, const char *service_route)
 {
-    struct regsub *u;
+    struct regsub *u = calloc(1, sizeof *u);
 
-    if (!r->reg_event)
-        return;
-    HASH_FIND_STR(r->subs, impu, u);
-    u = u ? NULL : calloc(1, sizeof *u);
     if (!u)
-        return;
+        return NULL;
     u->reg = r;
+    u->aor = strdup(aor);
     u->impu = strdup(impu);
     u->route = service_route ? strdup(service_route) : NULL;
-    if (!u->impu || (service_route && !u->route)) {
+    u->leave_at = MSEC_NEVER;
+    if (!u->aor || !u->impu || (service_route && !u->route)) {
+        free(u->aor);
         free(u->impu);
         free(u->route);
         free(u);
+        return NULL;
+    }
+    HASH_ADD_KEYPTR(hh, r->subs, u->aor, strlen(u->aor), u);
+    return u;
+}
+
+void regsub_need(struct reg *r, const char *aor, const char *impu, const char *service_route, bool restored)
+{
+    struct regsub *u;
+    msec_t now = net_now_ms();
+
+    if (!r->reg_event || now < r->no_reg_event)
+        return;
+    HASH_FIND_STR(r->subs, aor, u);
+    if (u) {
+        u->leave_at = MSEC_NEVER;
         return;
     }
-    HASH_ADD_KEYPTR(hh, r->subs, u->impu, strlen(u->impu), u);
-    subscribe(u);
+    u = add(r, aor, impu, service_route);
+    if (u && restored) /* one after the other, whoever was there before the restart */
+        u->next_at = now + AFTER_RESTART_MS + HASH_COUNT(r->subs) * PACE_MS;
+    else if (u)
+        subscribe(u);
+}
+
+void regsub_leave(struct reg *r, const char *aor)
+{
+    struct regsub *u;
+
+    HASH_FIND_STR(r->subs, aor, u);
+    if (u)
+        u->leave_at = net_now_ms() + LEAVE_MS;
 }
 
 static bool is_needed(const struct regsub *u)
 {
     const struct reg *r = u->reg;
-    const struct binding *b;
 
     for (unsigned i = 0; i < r->n_ways; i++)
-        if (r->pbxs[i] && uri_same(r->ways[i].pilot, u->impu))
+        if (r->pbxs[i] && uri_same(r->ways[i].pilot, u->aor))
             return true;
-    DL_FOREACH(r->store.list, b)
-        if (uri_same(b->impu, u->impu))
-            return true;
-    return false;
+    return store_count(&r->store, u->aor) > 0;
 }
 
 void regsub_tick(struct reg *r, msec_t now)
@@ -259,11 +305,17 @@ void regsub_tick(struct reg *r, msec_t now)
     struct regsub *u, *tmp;
 
     HASH_ITER(hh, r->subs, u, tmp) {
-        if (now < u->next_at || u->orq)
+        if (u->orq || (now < u->next_at && now < u->leave_at))
             continue;
-        if (is_needed(u))
+        if (is_needed(u)) {
+            u->leave_at = MSEC_NEVER;
+            if (now >= u->next_at)
+                subscribe(u);
+        } else if (u->up && !u->leaving) {
+            u->leaving = true; /* RFC 6665 4.1.2.3 */
             subscribe(u);
-        else
+        } else {
             regsub_free(u);
+        }
     }
 }

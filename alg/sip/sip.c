@@ -99,7 +99,7 @@ static int judge(struct agent *a, nta_incoming_t *irq, const sip_t *sip, sip_flo
 {
     sip_method_t method = sip->sip_request->rq_method;
     struct sip *s = a->sip;
-    char lines[2048];
+    char lines[REG_LINES_MAX];
     int status;
 
     if (sip->sip_to->a_tag || method == sip_method_cancel || method == sip_method_bye)
@@ -119,6 +119,8 @@ static int judge(struct agent *a, nta_incoming_t *irq, const sip_t *sip, sip_flo
     status = a->side == SIP_W2 ? reg_admit(s->reg, sip, flow, lines, sizeof lines) : reg_route_status(s->reg, sip);
     if (status == 403 && a->side == SIP_W2)
         count_add(&s->counts[SIP_C_UNREGISTERED], 1);
+    if (!status && a->side == SIP_MW && method == sip_method_invite && in_is_merged(s, sip))
+        status = 482;
     if (status)
         return answer(a, irq, status, a->side == SIP_W2 && lines[0] ? lines : NULL);
     if (method == sip_method_message) {
@@ -178,7 +180,7 @@ int agent_start(struct agent *a, struct sip *s, enum sip_side side, const char *
     a->sip = s;
     a->side = side;
     a->nta = nta_agent_create(s->root, (url_string_t *)url, NULL, NULL, NTATAG_UA(1), NTATAG_SERVER_RPORT(side == SIP_MW),
-                              NTATAG_MAXSIZE(SIP_MSG_MAX + SIP_FRAME_ROOM), NTATAG_MERGE_482(side == SIP_MW),
+                              NTATAG_MAXSIZE(SIP_MSG_MAX + SIP_FRAME_ROOM), NTATAG_MERGE_482(0),
                               NTATAG_USE_NAPTR(0), NTATAG_EXTRA_100(0), TAG_IF(conf->t1_ms, NTATAG_SIP_T1(conf->t1_ms)),
                               TAG_IF(conf->t1_ms, NTATAG_SIP_T1X64(conf->t1_ms * 64)),
                               TAG_IF(dump, TPTAG_DUMP(dump)),

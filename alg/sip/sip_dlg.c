@@ -35,6 +35,7 @@ static struct sip_dlg *dlg_new(struct sip *s, enum sip_side side, sip_flow flow,
     d->h = *h;
     d->contact = make_contact(s, side, how);
     d->aor = b ? strdup(b->aor) : NULL;
+    d->token = b && reg_is_by_token(b);
     DL_APPEND(s->dlgs, d);
     if (!d->contact) {
         sip_dlg_free(d);
@@ -100,6 +101,22 @@ static bool flow_ok(struct sip_dlg *d, sip_flow flow)
     return true;
 }
 
+/* TS 24.371 7.2.1. 0: it may come in; else it was answered. */
+static int screen_token(struct sip_dlg *d, nta_incoming_t *irq, const sip_t *sip, sip_flow flow)
+{
+    char lines[REG_LINES_MAX];
+    int status = d->token && d->aor && d->sip->reg ? reg_admit_dialog(d->sip->reg, sip, flow, d->aor, lines, sizeof lines) : 0;
+
+    if (!status)
+        return 0;
+    log_info("sip", "side=w2 flow=%llu msg=\"no good token in a dialog\" method=%s status=%d", (unsigned long long)flow,
+             sip->sip_request->rq_method_name, status);
+    nta_incoming_treply(irq, status, msg_phrase(status), TAG_IF(lines[0], SIPTAG_HEADER_STR(lines)),
+                        SIPTAG_SERVER_STR(d->sip->agent_name), TAG_END());
+    nta_incoming_destroy(irq);
+    return status;
+}
+
 int dlg_on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip)
 {
     struct sip_dlg *d = magic;
@@ -121,7 +138,7 @@ int dlg_on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const sip_t
         flow = bridge_flow(s->bridge, irq, NULL);
     if (!flow_ok(d, flow))
         return 403;
-    if (in_screen(a, irq, sip))
+    if (in_screen(a, irq, sip) || screen_token(d, irq, sip, flow))
         return 0;
     if ((sip->sip_request->rq_method == sip_method_invite || sip->sip_request->rq_method == sip_method_update) && sip->sip_contact)
         nta_leg_server_route(leg, NULL, sip->sip_contact); /* RFC 3261 12.2.2: target refresh */

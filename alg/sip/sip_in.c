@@ -1,5 +1,6 @@
 /* Server transactions: requests that wait for an answer (RFC 3261 8.2, 17.2). */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -64,6 +65,37 @@ static int on_ack_cancel(void *magic, nta_incoming_t *irq, const sip_t *sip)
     return 0;
 }
 
+static uint64_t mix(uint64_t h, const char *text)
+{
+    for (; text && *text; text++)
+        h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3); /* FNV-1a */
+    return (h ^ 0xff) * UINT64_C(0x100000001b3);
+}
+
+/* Call-ID, From tag and CSeq, and whom of ours it is for. */
+static uint64_t merge_of(const sip_t *sip)
+{
+    const url_t *uri = sip->sip_request->rq_url, *route = sip->sip_route ? sip->sip_route->r_url : NULL;
+    uint64_t h = mix(UINT64_C(0xcbf29ce484222325), sip->sip_call_id ? sip->sip_call_id->i_id : NULL);
+    char cseq[16];
+
+    snprintf(cseq, sizeof cseq, "%u", (unsigned)sip->sip_cseq->cs_seq);
+    h = mix(mix(h, sip->sip_from->a_tag), cseq);
+    h = mix(mix(mix(h, uri->url_user), uri->url_host), uri->url_params);
+    return mix(h, route ? route->url_user : NULL);
+}
+
+bool in_is_merged(const struct sip *s, const sip_t *sip)
+{
+    const struct sip_in *in;
+    uint64_t h = merge_of(sip);
+
+    DL_FOREACH(s->ins, in)
+        if (in->merge == h && in->side == SIP_MW)
+            return true;
+    return false;
+}
+
 struct sip_in *in_new(struct agent *a, sip_flow flow, nta_incoming_t *irq, const sip_t *sip, struct sip_dlg *dlg)
 {
     struct sip_in *in = calloc(1, sizeof *in);
@@ -79,6 +111,7 @@ struct sip_in *in_new(struct agent *a, sip_flow flow, nta_incoming_t *irq, const
     in->requires_100rel = sip_has_feature(sip->sip_require, "100rel");
     in->supports_100rel = in->requires_100rel || sip_has_feature(sip->sip_supported, "100rel");
     in->dlg = dlg;
+    in->merge = in->invite && !dlg && a->side == SIP_MW ? merge_of(sip) : 0;
     DL_APPEND(a->sip->ins, in);
     nta_incoming_bind(irq, on_ack_cancel, in);
     return in;

@@ -19,4 +19,5 @@
 #define REG_BINDINGS_MAX 20000        /* bindings in all */
 #define REG_PER_AOR_MAX 10            /* flows of one user */
 #define REG_IMPUS_MAX 32              /* identities kept of one P-Associated-URI */
+#define REG_INSTANCE_MAX 128          /* characters of an instance id (a URN, RFC 5626 4.1) that GRUUs are made of */
 #define REG_EXPIRES_MAX 600000        /* seconds, TS 24.229 5.1.1.2 */

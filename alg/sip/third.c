@@ -1,4 +1,5 @@
-/* alg registers a WIC with the IMS credentials of its store (TR 23.701 6.1.2.1.2 option 2). The WIC has logged in already. */
+/* alg registers a WIC with the IMS credentials of its store (TR 23.701 6.1.2.1.2 option 2), or without any as a node that the
+ * core trusts (TS 24.371 6.1 scenarios 2 and 3, TS 33.203 annex U). The WIC has logged in already. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,11 @@ static void on_answer(void *arg, int status, const sip_t *in)
         if (e->turn)
             text = su_sprintf(e->home, "%s\r\n%s", text, e->turn);
         lines = text;
+    } else if (status == 401 && e->way == REG_WAY_TRUSTED) {
+        log_error("reg", "aor=%s msg=\"the core does not trust this node: it asks for credentials\"", e->aor);
+        count_add(&r->counts[REG_C_FAILED], 1);
+        status = 503;
+        lines = "Retry-After: 30";
     } else if (status == 401 || status == 403 || status == 407) {
         log_error("reg", "aor=%s msg=\"the core does not take the IMS credentials in the store\" status=%d", e->aor, status);
         count_add(&r->counts[REG_C_FAILED], 1);
@@ -88,13 +94,13 @@ static unsigned waiting(const struct reg *r, sip_flow flow)
     return n;
 }
 
-void third_register(struct enrol *e, nta_incoming_t *irq, const struct user *user, unsigned left)
+void third_register(struct enrol *e, nta_incoming_t *irq, const struct user *user, unsigned left, enum reg_way_kind way)
 {
     struct reg *r = e->reg;
     struct third *t = waiting(r, e->flow) < REGC_PER_FLOW_MAX ? calloc(1, sizeof *t) : NULL;
     struct regc_conf c = {
         .aor = user->impu, .impi = user->impi, .realm = user->ims_realm, .secret = &user->ims, .path = enrol_path(e, e->home),
-        .expires = e->expires,
+        .expires = e->expires, .bound = enrol_is_bound(e), .trusted = way == REG_WAY_TRUSTED,
     };
     char *contact = e->contacts ? sip_header_as_string(e->home, (sip_header_t *)e->contacts) : NULL;
 
@@ -104,7 +110,7 @@ void third_register(struct enrol *e, nta_incoming_t *irq, const struct user *use
         enrol_free(e);
         return;
     }
-    e->way = REG_WAY_THIRD;
+    e->way = way;
     e->impi = su_strdup(e->home, user->impi);
     e->impu = su_strdup(e->home, user->impu);
     c.contact = contact;
@@ -138,16 +144,22 @@ static char *contact_of(const struct binding *b, su_home_t *home)
 void third_take_back(struct reg *r, const struct binding *b)
 {
     su_home_t home[1] = {SU_HOME_INIT(home)};
-    struct user user;
-    struct regc_conf c = {.secret = &user.ims, .expires = 0};
+    const char *host = strchr(b->impu, '@');
+    struct user user = {0};
+    struct regc_conf c = {.aor = user.impu, .impi = user.impi, .realm = user.ims_realm, .secret = &user.ims,
+                          .trusted = b->way == REG_WAY_TRUSTED, .bound = true};
+    bool known = b->impi && r->users && !c.trusted && !users_by_impi(r->users, b->impi, &user);
 
-    if (r->users && b->impi && !users_by_impi(r->users, b->impi, &user)) {
-        c.aor = user.impu;
-        c.impi = user.impi;
-        c.realm = user.ims_realm;
+    if (c.trusted && b->impi) {
+        c.aor = b->impu;
+        c.impi = b->impi;
+        c.realm = host ? host + 1 : r->domain;
+    }
+    if (known || (c.trusted && b->impi)) {
         c.contact = contact_of(b, home);
         c.call_id = call_id_of(r, home, b->key);
         regc_start(NULL, r, &c, on_taken_back, NULL);
     }
+    digest_forget(&user, sizeof user);
     su_home_deinit(home);
 }

@@ -65,7 +65,8 @@ static enum login_verdict judge(struct reg *r, const struct reg_way *way, const 
     const sip_authorization_t *au = sip->sip_authorization;
     char peer[ADDR_STRLEN];
     struct login_try t = {
-        .domain = domain, .password = way->password, .token = way->token, .method = "REGISTER",
+        .domain = domain, .password = way->password, .token = way->token,
+        .claimed = way->kind == REG_WAY_TRUSTED, .method = "REGISTER",
         .uri = url_as_string(home, sip->sip_request->rq_url), .peer = peer, .now = net_now_ms(), .wall = (int64_t)time(NULL),
     };
     size_t n = strlen(domain);
@@ -115,7 +116,7 @@ int wauth_check(struct reg *r, const struct reg_way *way, nta_incoming_t *irq, c
     static const char *const why[] = {[LOGIN_WRONG] = "wrong name or password", [LOGIN_INVALID] = "token not good",
                                       [LOGIN_WAIT] = "too many wrong passwords", [LOGIN_BAD] = "malformed Authorization",
                                       [LOGIN_BROKEN] = "the store of users does not answer"};
-    char lines[WAUTH_LINES_MAX], peer[ADDR_STRLEN], domain[USER_TEXT_MAX];
+    char lines[REG_LINES_MAX], peer[ADDR_STRLEN], domain[USER_TEXT_MAX];
     enum login_verdict v;
     int status;
 
@@ -132,23 +133,26 @@ int wauth_check(struct reg *r, const struct reg_way *way, nta_incoming_t *irq, c
 }
 
 /* TS 24.371 7.2.1: the token comes in every request; RFC 8898: an invalid one is refused with a challenge. */
-int wauth_again(struct reg *r, const struct reg_way *way, const sip_t *sip, const struct binding *b, char *lines, size_t size)
+int wauth_again(struct reg *r, const struct reg_way *way, const sip_t *sip, const struct wauth_who *who, char *lines, size_t size)
 {
     const sip_authorization_t *au = sip->sip_authorization;
-    const char *at = strchr(b->aor, '@');
+    const char *at = strchr(who->aor, '@');
     char name[USER_TEXT_MAX * 2 + 8], domain[USER_TEXT_MAX];
     struct reg_way only = *way;
     struct user user;
     unsigned left = 0;
     int status;
 
-    domain_of(at ? at + 1 : b->aor, domain, sizeof domain);
+    domain_of(at ? at + 1 : who->aor, domain, sizeof domain);
     if (!au || !au->au_scheme || strcasecmp(au->au_scheme, "Bearer") != 0)
-        return way->password ? 0 : challenge(r, way, domain, LOGIN_ASK, lines, size);
+        return way->password && !who->token ? 0 : challenge(r, way, domain, LOGIN_ASK, lines, size);
     only.password = false;
-    status = lines_of(r, &only, domain, judge(r, &only, sip, b->pub.flow, domain, &user, &left), left, lines, size);
-    if (status)
-        return status;
-    snprintf(name, sizeof name, "sip:%s@%s", user.name, user.domain);
-    return uri_same(name, b->aor) || uri_same(user.impu, b->aor) ? 0 : 403; /* somebody else's token */
+    status = lines_of(r, &only, domain, judge(r, &only, sip, who->flow, domain, &user, &left), left, lines, size);
+    if (!status) {
+        snprintf(name, sizeof name, "sip:%s@%s", user.name, user.domain);
+        if (!uri_same(name, who->aor) && !uri_same(user.impu, who->aor))
+            status = 403; /* somebody else's token */
+    }
+    digest_forget(&user, sizeof user);
+    return status;
 }

@@ -185,6 +185,18 @@ static bool audience_has(const json_t *aud, const char *want)
     return found;
 }
 
+/* "": absent, or nothing that may stand in a header. */
+static void identity(const json_t *o, const char *name, char *out, size_t size)
+{
+    const json_t *v = json_object_get(o, name);
+    const char *text = json_string_value(v);
+
+    if (text && json_string_length(v) == strlen(text) && strlen(text) < size && !text[strcspn(text, " <>\",;\\\r\n\t")])
+        snprintf(out, size, "%s", text);
+    else
+        out[0] = 0;
+}
+
 static int claims(const struct key *k, const json_t *o, const char *domain, int64_t now, struct jwt_claims *out)
 {
     const json_t *exp = json_object_get(o, "exp"), *nbf = json_object_get(o, "nbf"), *sub = json_object_get(o, "sub");
@@ -199,6 +211,8 @@ static int claims(const struct key *k, const json_t *o, const char *domain, int6
         (k->issuer[0] && (!iss || strcmp(iss, k->issuer) != 0)))
         return -EPERM;
     snprintf(out->sub, sizeof out->sub, "%s", json_string_value(sub));
+    identity(o, "impu", out->impu, sizeof out->impu);
+    identity(o, "impi", out->impi, sizeof out->impi);
     out->exp = json_number_value(exp) < 4e12 ? (int64_t)json_number_value(exp) : INT64_C(4000000000000);
     return 0;
 }

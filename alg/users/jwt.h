@@ -21,6 +21,7 @@ struct jwt_key_conf {
 
 struct jwt_claims {
     char sub[256];
+    char impu[256], impi[256]; /* claims of these names (TS 24.371 6.1: who gave the token chose them); "" = none */
     int64_t exp; /* seconds of CLOCK_REALTIME */
 };
 

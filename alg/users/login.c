@@ -202,6 +202,32 @@ const char *login_token(const char *const *params, char *out, size_t size)
     return out;
 }
 
+/* What the token says of its identities goes before what the store does; without either there is nobody. */
+static int by_claims(const struct jwt_claims *c, const char *name, const char *domain, int err, struct user *out)
+{
+    const char *host;
+    char text[2 * USER_TEXT_MAX];
+
+    if (err) {
+        memset(out, 0, sizeof *out);
+        snprintf(text, sizeof text, "%s@%s", name, domain);
+        if (user_name(out, text))
+            return -ENOENT;
+    }
+    if (c->impu[0]) {
+        if ((strncmp(c->impu, "sip:", 4) != 0 || !strchr(c->impu, '@')) && strncmp(c->impu, "tel:", 4) != 0)
+            return -ENOENT;
+        snprintf(out->impu, sizeof out->impu, "%s", c->impu);
+        host = strchr(c->impu, '@');
+        snprintf(out->ims_realm, sizeof out->ims_realm, "%s", host ? host + 1 : domain);
+        if (!c->impi[0] && err) /* TS 23.003 13.3: as it is derived from the public one */
+            snprintf(out->impi, sizeof out->impi, "%s", c->impu + 4);
+    }
+    if (c->impi[0])
+        snprintf(out->impi, sizeof out->impi, "%s", c->impi);
+    return out->impu[0] && out->impi[0] ? 0 : -ENOENT;
+}
+
 static enum login_verdict check_token(struct login *l, const struct login_try *t, struct user *out, unsigned *left)
 {
     char text[JWT_MAX + 1], name[USER_TEXT_MAX];
@@ -217,6 +243,8 @@ static enum login_verdict check_token(struct login *l, const struct login_try *t
     if (strchr(c.sub, '@') && strcasecmp(strchr(c.sub, '@') + 1, t->domain) != 0)
         return LOGIN_INVALID;
     err = users_get(l->users, name, t->domain, out);
+    if (t->claimed && (!err || err == -ENOENT))
+        err = by_claims(&c, name, t->domain, err, out);
     if (err)
         return err == -ENOENT ? LOGIN_INVALID : LOGIN_BROKEN;
     *left = c.exp > t->wall ? (unsigned)(c.exp - t->wall < 1000000 ? c.exp - t->wall : 1000000) : 1;

@@ -16,6 +16,7 @@ struct login;
 struct login_try {
     const char *domain;         /* realm */
     bool password, token;       /* what the domain takes */
+    bool claimed;               /* a token may name the IMS identities itself; its user need not be in the store */
     const char *scheme;         /* "Digest", "Bearer"; NULL = no Authorization */
     const char *const *params;  /* "name=value", NULL at the end */
     const char *method, *uri;   /* of the request */

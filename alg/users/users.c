@@ -18,6 +18,7 @@ static const char schema[] =
 
 struct users {
     struct db *db;
+    int64_t version; /* of the file as others left it; 0: not asked yet */
 };
 
 int users_open(struct users **up, const char *path)
@@ -122,6 +123,22 @@ int users_each(struct users *u, int (*each)(void *arg, const struct user *user),
     struct reading g = {&user, each, arg};
 
     return db_each(u->db, "SELECT " COLUMNS " FROM user ORDER BY domain, name", on_row, &g, "");
+}
+
+static int take_version(void *arg, const struct db_row *r)
+{
+    *(int64_t *)arg = db_int(r, 0);
+    return 1;
+}
+
+bool users_changed(struct users *u)
+{
+    int64_t now = 0, had = u->version;
+
+    if (db_each(u->db, "PRAGMA data_version", take_version, &now, "") <= 0)
+        return false;
+    u->version = now;
+    return had && had != now;
 }
 
 int users_begin(struct users *u)

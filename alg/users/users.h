@@ -26,6 +26,7 @@ int users_by_impi(struct users *u, const char *impi, struct user *out);
 int users_put(struct users *u, const struct user *user);   /* adds or replaces */
 int users_remove(struct users *u, const char *name, const char *domain); /* 0, -ENOENT */
 int users_each(struct users *u, int (*each)(void *arg, const struct user *user), void *arg);
+bool users_changed(struct users *u); /* by another process, since this was asked last; the first time: no */
 int users_begin(struct users *u), users_commit(struct users *u), users_rollback(struct users *u);
 
 /* "alice@office.example.net", IMPU and the like made from it. What cannot stand in a SIP URI is refused: -EINVAL. */

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tests/flow/play.h"
 
@@ -85,6 +86,34 @@ static bool wic_reset(struct play *p, const struct chart_step *s, char *why, siz
     return say(why, size, browser_reset(p->trans[p->dc].b, (uint16_t)id));
 }
 
+/* "wic refused origin=http://evil.example status=403": what another page gets that would like to connect. */
+static bool wic_refused(struct play *p, const struct chart_step *s, char *why, size_t size)
+{
+    struct sv origin = chart_arg(s, "origin"), status = chart_arg(s, "status");
+    struct timeval limit = {PLAY_WAIT_MS / 1000, 0};
+    char text[1024];
+    struct addr a;
+    ssize_t n = 0;
+    int fd;
+
+    if (!p->real_alg)
+        return true;
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    addr_parse(&a, SV("127.0.0.1"), p->ws_alg);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n"
+             "Origin: %.*s\r\n\r\n", SV_ARG(origin));
+    if (!connect(fd, &a.u.sa, addr_len(&a)) && send(fd, text, strlen(text), MSG_NOSIGNAL) > 0)
+        n = recv(fd, text, sizeof text - 1, 0);
+    close(fd);
+    text[n > 0 ? n : 0] = 0;
+    if (n > 12 && sv_eq(status, (struct sv){text + 9, 3}))
+        return true;
+    snprintf(why, size, "got \"%.*s\"", (int)strcspn(text, "\r\n"), text);
+    return false;
+}
+
 /* --- alg, agw --- */
 
 /* Silent: a real one is stopped (SIGSTOP), a played one has no socket any more. */
@@ -147,7 +176,7 @@ static const struct action {
 } actions[] = {
     {"wic", "vanish", wic_vanish, false}, {"wic", "mute", wic_mute, false},   {"wic", "drop", wic_drop, false},
     {"wic", "return", wic_return, false},  {"wic", "forge", wic_forge, false}, {"wic", "reset", wic_reset, false},
-    {"", "mute", any_mute, false},        {"", "back", any_back, false},      {"", "metric", any_metric, true},
+    {"wic", "refused", wic_refused, true}, {"", "mute", any_mute, false},        {"", "back", any_back, false},      {"", "metric", any_metric, true},
 };
 
 static const struct action *find(const struct chart_step *s)
@@ -165,7 +194,7 @@ bool action_judges(const struct play *p, const struct chart_step *s)
 {
     const struct action *a = find(s);
 
-    return a && a->verdict && play_is_real(p, s->from);
+    return a && a->verdict && play_is_real(p, a->actor[0] ? "alg" : s->from);
 }
 
 bool action_run(struct play *p, const struct chart_step *s, char *why, size_t size)

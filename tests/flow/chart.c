@@ -105,6 +105,12 @@ static int header_line(struct chart *c, struct sv key, struct sv rest)
         if (c->n_lets == VARS_MAX || !name.n)
             return -EBADMSG;
         c->lets[c->n_lets++] = (struct chart_let){owner, name, sv_trim(rest)};
+    } else if (sv_is(key, "file")) {
+        struct sv left = sv_cut(&rest, '='), owner = sv_word(&left), name = sv_word(&left);
+
+        if (c->n_files == CHART_FILES_MAX || !name.n || memchr(name.p, '/', name.n))
+            return -EBADMSG;
+        c->files[c->n_files++] = (struct chart_let){owner, name, sv_trim(rest)};
     } else if (sv_is(key, "conf")) {
         struct sv owner = sv_word(&rest), name = sv_trim(sv_cut(&rest, ':'));
 

@@ -5,6 +5,7 @@
 #include "tests/flow/vars.h"
 
 #define CHART_STEPS_MAX 256
+#define CHART_FILES_MAX 16
 
 enum chart_kind {
     CHART_MESSAGE, /* "4 agw -> alg h248" with a body */
@@ -38,6 +39,8 @@ struct chart {
     unsigned n_lets;
     struct chart_let confs[VARS_MAX]; /* conf OWNER KEY: VALUE, for the real one's configuration */
     unsigned n_confs;
+    struct chart_let files[CHART_FILES_MAX]; /* file OWNER NAME = LINE: in the folder of the real one */
+    unsigned n_files;
     char only[32];          /* "real alg,agw": this chart makes sense for these only; empty = all */
     struct chart_step steps[CHART_STEPS_MAX];
     unsigned n_steps;

@@ -111,6 +111,17 @@ static bool match_sdp(struct vars *vs, struct sv want, bool absent, struct sv se
     return line_in(vs, want, *cur, false) || line_in(vs, want, session, false);
 }
 
+/* "MESSAGE <uri>": the Request-URI, too */
+static bool fits_uri(struct vars *vs, const struct chart_step *s, struct sv first)
+{
+    struct sv rest = s->body, line = sv_line(&rest), want;
+
+    sv_word(&line);
+    want = sv_word(&line);
+    sv_word(&first);
+    return !want.n || vars_match(vs, want, sv_word(&first), false);
+}
+
 bool judge_sip(struct vars *vs, const struct chart_step *s, struct sv text, char *why, size_t size)
 {
     struct sv rest = s->body, method, start = text, first, session, cur, sdp = sdp_of(text);
@@ -120,6 +131,9 @@ bool judge_sip(struct vars *vs, const struct chart_step *s, struct sv text, char
     if (status) {
         sv_word(&first);
         method = SV_NONE;
+    } else if (!fits_uri(vs, s, first)) {
+        snprintf(why, size, "got \"%.*s\"", SV_ARG(first));
+        return false;
     }
     session = cur = section(&sdp);
     if (status ? atoi(sv_word(&first).p) != status : !sv_eq(sv_word(&first), method)) {
@@ -140,7 +154,10 @@ bool judge_sip(struct vars *vs, const struct chart_step *s, struct sv text, char
             l.p++;
             l.n--;
         }
-        ok = is_sdp(l) ? match_sdp(vs, l, absent, session, &cur, &sdp) : match_header(vs, l, absent, text);
+        if (l.p[0] == '|')
+            ok = line_in(vs, (struct sv){l.p + 1, l.n - 1}, sdp_of(text), false);
+        else
+            ok = is_sdp(l) ? match_sdp(vs, l, absent, session, &cur, &sdp) : match_header(vs, l, absent, text);
         if (!ok) {
             snprintf(why, size, "%s \"%.*s\"", absent ? "there is" : "no match for", SV_ARG(l));
             return false;

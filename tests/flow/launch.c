@@ -39,12 +39,53 @@ static uint16_t free_port(struct play *p)
     return 0;
 }
 
+/* <dir> is the folder of its files. */
+static void write_value(const struct play *p, struct sv value, FILE *f)
+{
+    const char *at;
+
+    while (value.n && (at = memmem(value.p, value.n, "<dir>", 5))) {
+        fprintf(f, "%.*s%s", (int)(at - value.p), value.p, p->dir);
+        value = (struct sv){at + 5, value.n - (size_t)(at + 5 - value.p)};
+    }
+    fprintf(f, "%.*s\n", SV_ARG(value));
+}
+
 static void write_confs(const struct play *p, const char *owner, FILE *f)
 {
     for (unsigned i = 0; i < p->c->n_confs; i++) {
-        if (sv_is(p->c->confs[i].owner, owner))
-            fprintf(f, "%.*s: %.*s\n", SV_ARG(p->c->confs[i].name), SV_ARG(p->c->confs[i].value));
+        if (!sv_is(p->c->confs[i].owner, owner))
+            continue;
+        fprintf(f, "%.*s: ", SV_ARG(p->c->confs[i].name));
+        write_value(p, p->c->confs[i].value, f);
     }
+}
+
+/* Lines of one name make one file; users.jsonl goes into the store of users. */
+static int write_files(const struct play *p, const char *owner)
+{
+    char path[256], command[800];
+    bool users = false;
+
+    for (unsigned i = 0; i < p->c->n_files; i++) {
+        const struct chart_let *l = &p->c->files[i];
+        FILE *f;
+
+        if (!sv_is(l->owner, owner))
+            continue;
+        snprintf(path, sizeof path, "%s/%.*s", p->dir, SV_ARG(l->name));
+        f = fopen(path, "a");
+        if (!f)
+            return -errno;
+        fprintf(f, "%.*s\n", SV_ARG(l->value));
+        if (fclose(f))
+            return -errno;
+        users = users || sv_is(l->name, "users.jsonl");
+    }
+    if (!users)
+        return 0;
+    snprintf(command, sizeof command, "%s/alg-users --db %s/users.db import %s/users.jsonl >/dev/null", p->bin, p->dir, p->dir);
+    return system(command) ? -EIO : 0;
 }
 
 static FILE *conf_open(const struct play *p, const char *name, char *path, size_t size)
@@ -114,7 +155,9 @@ int launch(struct play *p)
         p->sip_alg = free_port(p);
         p->ws_alg = free_port(p);
         addr_parse(&p->alg_sip, SV("127.0.0.1"), p->sip_alg);
-        err = conf_alg(p, conf, sizeof conf);
+        err = write_files(p, "alg");
+        if (!err)
+            err = conf_alg(p, conf, sizeof conf);
         p->alg_pid = err ? 0 : spawn(p, "alg", conf);
     }
     if (!err && p->real_agw) {

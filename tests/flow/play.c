@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "tests/flow/login.h"
 #include "tests/flow/retrace.h"
 
 int64_t play_now_us(void)
@@ -403,7 +404,9 @@ static int set_lets(struct play *p)
         if (play_is_real(p, owner))
             continue;
         sv_copy(l->value, copy, sizeof copy);
-        if (vars_set(&p->vs, name, media_value(p, l->value, value) ? value : copy))
+        if (sv_starts(l->value, "jwt ") && login_token(value, sizeof value, (struct sv){l->value.p + 4, l->value.n - 4}))
+            return -EINVAL;
+        if (vars_set(&p->vs, name, sv_starts(l->value, "jwt ") || media_value(p, l->value, value) ? value : copy))
             return -ENOSPC;
     }
     return 0;

@@ -6,6 +6,7 @@
 #include "common/buf.h"
 #include "common/rnd.h"
 #include "tests/flow/judge.h"
+#include "tests/flow/login.h"
 
 struct sv ua_header(struct sv text, const char *name)
 {
@@ -132,13 +133,32 @@ void ua_answer(struct ua *u, int status, const char *reason)
         u->n_pending--;
 }
 
-/* What a registrar's 200 says beside the copied lines: the Contact echoed (the WIC needs its own back). */
-static void put_registered(const struct ua *u, struct sv req, struct buf *b)
+/* The value of a header line that the chart gives. */
+static struct sv line_of(struct sv lines, const char *name)
 {
-    struct sv contact = ua_header(req, "Contact"), path = ua_header(req, "Path");
+    sv_line(&lines);
+    while (lines.n) {
+        struct sv v = sv_line(&lines);
 
-    buf_printf(b, "Contact: %.*s\r\n%s%.*s%sService-Route: <sip:orig@%s;lr>\r\n", SV_ARG(contact),
-               path.n ? "Path: " : "", SV_ARG(path), path.n ? "\r\n" : "", u->host);
+        if (sv_iis(sv_trim(sv_cut(&v, ':')), name))
+            return sv_trim(v);
+    }
+    return SV_NONE;
+}
+
+static bool has_line(struct sv lines, const char *name)
+{
+    return line_of(lines, name).p != NULL;
+}
+
+/* What a registrar's 200 says beside the copied lines: the Contact echoed (the WIC needs its own back). */
+static void put_registered(const struct ua *u, struct sv req, struct sv lines, struct buf *b)
+{
+    struct sv contact = has_line(lines, "Contact") ? SV_NONE : ua_header(req, "Contact"), path = ua_header(req, "Path");
+
+    if (contact.n)
+        buf_printf(b, "Contact: %.*s\r\n", SV_ARG(contact));
+    buf_printf(b, "%s%.*s%sService-Route: <sip:orig@%s;lr>\r\n", path.n ? "Path: " : "", SV_ARG(path), path.n ? "\r\n" : "", u->host);
 }
 
 /* The core's registrar without a challenge. */
@@ -149,7 +169,7 @@ static void answer_register(struct ua *u, struct sv req)
 
     buf_str(&b, "SIP/2.0 200 OK\r\n");
     put_copied(u->ltag, req, &b);
-    put_registered(u, req, &b);
+    put_registered(u, req, SV_NONE, &b);
     buf_str(&b, "Content-Length: 0\r\n\r\n");
     send_reply(u, req, buf_sv(&b));
 }
@@ -188,7 +208,11 @@ static enum ua_in take_request(struct ua *u, struct sv text)
         ua_answer(u, 200, "OK");
         return UA_IGNORED;
     }
-    if (sv_is(method, "INVITE")) {
+    if (sv_is(method, "SUBSCRIBE") && !u->notifier) {
+        ua_answer(u, 489, "Bad Event");
+        return UA_IGNORED;
+    }
+    if (sv_is(method, "INVITE") || sv_is(method, "SUBSCRIBE")) {
         tag_of(ua_header(text, "From"), u->rtag, sizeof u->rtag);
         sv_copy(ua_header(text, "Call-ID"), u->call_id, sizeof u->call_id);
         uri_of(ua_header(text, "From"), u->remote_uri, sizeof u->remote_uri);
@@ -212,6 +236,8 @@ enum ua_in ua_input(struct ua *u, struct sv text)
         return UA_IGNORED;
     if (!status)
         return take_request(u, text);
+    if (status == 401)
+        sv_copy(ua_header(text, "WWW-Authenticate"), u->challenge, sizeof u->challenge);
     if (status == 100 || sv_is(ua_method(text), "REGISTER"))
         return status == 100 ? UA_IGNORED : UA_RESPONSE;
     if (sv_is(ua_method(text), "INVITE")) {
@@ -265,7 +291,7 @@ static void put_lines(struct ua *u, struct sv body, bool sdp, struct buf *b)
         struct sv l = sv_trim(sv_line(&body));
         bool is = l.n > 1 && l.p[1] == '=';
 
-        if (!l.n || is != sdp || l.p[0] == '!')
+        if (!l.n || is != sdp || l.p[0] == '!' || l.p[0] == '|' || sv_starts(l, "To:"))
             continue;
         if (sdp && first && !sv_starts(l, "v="))
             buf_printf(b, "v=0\r\no=- 1 %u IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n", ++u->sdp_version);
@@ -274,11 +300,11 @@ static void put_lines(struct ua *u, struct sv body, bool sdp, struct buf *b)
     }
 }
 
-int ua_register(struct ua *u, struct sv lines)
+/* A chart that gives To says who the WIC is from now on. */
+static void put_register_head(struct ua *u, struct sv lines, const char *domain, struct buf *b)
 {
-    char text[UA_TEXT];
-    struct buf b = buf_over(text, sizeof text);
     struct ua r = *u;
+    char uri[160];
 
     if (!u->reg_call_id[0]) {
         rnd_text(u->reg_call_id, 20);
@@ -290,13 +316,37 @@ int ua_register(struct ua *u, struct sv lines)
     snprintf(r.call_id, sizeof r.call_id, "%s", u->reg_call_id);
     snprintf(r.ltag, sizeof r.ltag, "%s", u->reg_tag);
     snprintf(r.remote_uri, sizeof r.remote_uri, "%s", u->local_uri);
-    put_request_head(&r, "REGISTER", ++u->reg_cseq, "sip:" UA_DOMAIN, &b);
-    buf_printf(&b, "Contact: <%s>;reg-id=1;+sip.instance=\"<urn:uuid:%s>\";expires=600\r\nExpires: 600\r\n"
-               "Supported: path, outbound\r\n", u->contact, u->instance);
+    snprintf(uri, sizeof uri, "sip:%s", domain);
+    put_request_head(&r, "REGISTER", ++u->reg_cseq, uri, b);
+    if (!has_line(lines, "Contact"))
+        buf_printf(b, "Contact: <%s>;reg-id=1;+sip.instance=\"<urn:uuid:%s>\"%s\r\n", u->contact, u->instance,
+                   has_line(lines, "Expires") ? "" : ";expires=600");
+    if (!has_line(lines, "Expires"))
+        buf_str(b, "Expires: 600\r\n");
+    if (!has_line(lines, "Supported"))
+        buf_str(b, "Supported: path, outbound\r\n");
+}
+
+int ua_register(struct ua *u, struct sv lines, struct sv login)
+{
+    char text[UA_TEXT], answer[1024], uri[160];
+    struct buf b = buf_over(text, sizeof text);
+    struct sv to = line_of(lines, "To");
+    const char *at;
+    int err = 0;
+
+    if (to.n)
+        uri_of(to, u->local_uri, sizeof u->local_uri);
+    at = strchr(u->local_uri, '@');
+    snprintf(uri, sizeof uri, "sip:%s", at ? at + 1 : UA_DOMAIN);
+    put_register_head(u, lines, uri + 4, &b);
+    if (login.n && !(err = login_digest(answer, sizeof answer, login, sv_from(u->challenge), "REGISTER", uri)))
+        buf_printf(&b, "Authorization: %s\r\n", answer);
     put_lines(u, lines, false, &b);
     buf_str(&b, "Content-Length: 0\r\n\r\n");
-    u->tx(u->arg, buf_sv(&b));
-    return buf_err(&b);
+    if (!err)
+        u->tx(u->arg, buf_sv(&b));
+    return err ? err : buf_err(&b);
 }
 
 void ua_ack(struct ua *u)
@@ -315,6 +365,17 @@ void ua_ack(struct ua *u)
     u->tx(u->arg, buf_sv(&b));
 }
 
+/* "|TEXT": a line of a body of another kind; its Content-Type is the chart's. */
+static void put_raw(struct sv lines, struct buf *b)
+{
+    while (lines.n) {
+        struct sv l = sv_line(&lines);
+
+        if (l.n && l.p[0] == '|')
+            buf_printf(b, "%.*s\r\n", (int)l.n - 1, l.p + 1);
+    }
+}
+
 static void put_body(struct ua *u, struct sv lines, struct buf *b)
 {
     char sdp[UA_TEXT / 2];
@@ -323,6 +384,7 @@ static void put_body(struct ua *u, struct sv lines, struct buf *b)
     put_lines(u, lines, true, &s);
     if (s.len)
         buf_str(b, "Content-Type: application/sdp\r\n");
+    put_raw(lines, &s);
     buf_printf(b, "Content-Length: %zu\r\n\r\n", s.len);
     buf_sv_put(b, buf_sv(&s));
 }
@@ -342,19 +404,40 @@ static void remember_invite(struct ua *u, const char *uri)
     snprintf(u->invite_uri, sizeof u->invite_uri, "%s", uri);
 }
 
-static int send_request(struct ua *u, const char *method, struct sv lines)
+/* A request of no dialog. */
+static void put_head_outside(const struct ua *u, const char *method, const char *uri, struct buf *b)
 {
-    char text[UA_TEXT];
+    struct ua r = *u;
+
+    r.call_id[0] = r.ltag[0] = r.rtag[0] = r.route[0] = 0;
+    fresh(&r);
+    put_request_head(&r, method, r.cseq, uri, b);
+}
+
+/* "MESSAGE sip:2001@example.net": the chart says where to; else the dialog, the WIC that registered, the other party. */
+static const char *uri_for(const struct ua *u, bool cancel, struct sv lines, char *out, size_t size)
+{
+    struct sv first = sv_line(&lines), given;
+
+    sv_word(&first);
+    given = sv_word(&first);
+    if (given.n && sv_copy(given, out, size) < size)
+        return out;
+    return cancel ? u->invite_uri : u->rtag[0] && u->target[0] ? u->target : u->registered[0] ? u->registered : u->remote_uri;
+}
+
+static int send_request(struct ua *u, const char *method, struct sv lines, struct sv login)
+{
+    char text[UA_TEXT], given[512];
     struct buf b = buf_over(text, sizeof text);
     bool ack = !strcmp(method, "ACK"), cancel = !strcmp(method, "CANCEL"), invite = !strcmp(method, "INVITE");
     const char *uri;
 
     if (!strcmp(method, "REGISTER"))
-        return ua_register(u, lines);
+        return ua_register(u, lines, login);
     if (invite && u->over)
         start_over(u);
-    uri = cancel ? u->invite_uri
-                 : u->rtag[0] && u->target[0] ? u->target : u->registered[0] ? u->registered : u->remote_uri;
+    uri = uri_for(u, cancel, lines, given, sizeof given);
     if (!cancel)
         fresh(u);
     if (!ack && !cancel)
@@ -362,7 +445,10 @@ static int send_request(struct ua *u, const char *method, struct sv lines)
     if (invite)
         remember_invite(u, uri);
     u->over = u->over || !strcmp(method, "BYE");
-    put_request_head(u, method, ack || cancel ? u->invite_cseq : u->cseq, uri, &b);
+    if (uri == given && !invite && !cancel)
+        put_head_outside(u, method, uri, &b);
+    else
+        put_request_head(u, method, ack || cancel ? u->invite_cseq : u->cseq, uri, &b);
     if (invite)
         buf_printf(&b, "Contact: <%s>\r\n", u->contact);
     put_lines(u, lines, false, &b);
@@ -395,7 +481,7 @@ static int send_answer(struct ua *u, int status, struct sv lines, struct sv fork
     fork_tag(u, fork, status, tag, sizeof tag);
     put_copied(tag, req, &b);
     if (status < 300 && sv_is(ua_method(req), "REGISTER"))
-        put_registered(u, req, &b);
+        put_registered(u, req, lines, &b);
     else if (status < 300)
         buf_printf(&b, "Contact: <%s>\r\n", u->contact);
     put_lines(u, lines, false, &b);
@@ -408,18 +494,21 @@ static int send_answer(struct ua *u, int status, struct sv lines, struct sv fork
 
 int ua_send(struct ua *u, const struct chart_step *s, const struct vars *vs, char *why, size_t size)
 {
-    char lines[UA_TEXT], missing[VAR_NAME], method[32];
+    char lines[UA_TEXT], login[128] = "", missing[VAR_NAME], method[32];
     struct sv m;
     int status = judge_sip_first(s, &m);
     int err = vars_fill(vs, s->body, lines, sizeof lines, missing);
+
+    if (!err && chart_arg(s, "login").n)
+        err = vars_fill(vs, chart_arg(s, "login"), login, sizeof login, missing);
 
     if (err) {
         snprintf(why, size, "<%s> has no value here: add a `let`", missing);
         return err;
     }
     sv_copy(m, method, sizeof method);
-    err = status ? send_answer(u, status, sv_from(lines), chart_arg(s, "fork")) : send_request(u, method, sv_from(lines));
+    err = status ? send_answer(u, status, sv_from(lines), chart_arg(s, "fork")) : send_request(u, method, sv_from(lines), sv_from(login));
     if (err)
-        snprintf(why, size, "%s", err == -ENOENT ? "there is no request to answer" : strerror(-err));
+        snprintf(why, size, "%s", err == -ENOENT ? "there is no request to answer" : err == -EBADMSG ? "there is no challenge to answer" : strerror(-err));
     return err;
 }

@@ -23,6 +23,8 @@ struct ua {
     unsigned n_pending;
     char registered[256];               /* core: Contact URI of the WIC that registered */
     bool registrar;                     /* core: the chart answers REGISTER itself */
+    bool notifier;                      /* core: the chart answers SUBSCRIBE itself; else 489 */
+    char challenge[1024];               /* wic: WWW-Authenticate of the last 401 */
     char reg_call_id[32], reg_tag[16], instance[33];
     unsigned reg_cseq, sdp_version;
     char last_key[256], last_reply[UA_TEXT]; /* core over UDP: a repeated request gets the same answer again */
@@ -36,7 +38,8 @@ enum ua_in { UA_IGNORED, UA_REQUEST, UA_RESPONSE };
 enum ua_in ua_input(struct ua *u, struct sv text);
 /* Sends what the step says, variables filled. */
 int ua_send(struct ua *u, const struct chart_step *s, const struct vars *vs, char *why, size_t size);
-int ua_register(struct ua *u, struct sv lines);         /* wic: the preamble, or a step with header lines of its own */
+/* wic: the preamble, or a step with header lines of its own; login: "NAME:PASSWORD" answers the last challenge. */
+int ua_register(struct ua *u, struct sv lines, struct sv login);
 void ua_ack(struct ua *u);                              /* ACK of the last final answer to our INVITE */
 void ua_answer(struct ua *u, int status, const char *reason); /* the newest pending request, without a body */
 struct sv ua_method(struct sv text);                    /* method of a request, or CSeq's of a response */

@@ -36,16 +36,16 @@ static bool chart_acks(const struct play *p, const char *actor)
     return false;
 }
 
-/* Does the chart register the WIC itself? */
-static bool chart_registers(const struct play *p)
+/* Does the chart itself have this request between these two? "": anybody */
+static bool chart_has(const struct play *p, const char *from, const char *to, const char *request)
 {
     struct sv method;
 
     for (unsigned i = 0; i < p->c->n_steps; i++) {
         const struct chart_step *s = &p->c->steps[i];
 
-        if (s->kind == CHART_MESSAGE && !strcmp(s->from, "wic") && !judge_sip_first(s, &method) &&
-            sv_is(method, "REGISTER"))
+        if (s->kind == CHART_MESSAGE && (!from[0] || !strcmp(s->from, from)) && (!to[0] || !strcmp(s->to, to)) &&
+            !judge_sip_first(s, &method) && sv_is(method, request))
             return true;
     }
     return false;
@@ -104,7 +104,7 @@ static void on_ws_open(void *arg)
 
     p->ws_open = true;
     if (!p->wic.registrar)
-        ua_register(&p->wic, SV_NONE);
+        ua_register(&p->wic, SV_NONE, SV_NONE);
 }
 
 static void on_ws_message(void *arg, struct sv text)
@@ -333,7 +333,8 @@ int wires_open(struct play *p)
     snprintf(p->wic.contact, sizeof p->wic.contact, "sip:alice@%s;transport=ws", p->wic.host);
     if (p->real_alg)
         err = core_open(p);
-    p->wic.registrar = p->core.registrar = chart_registers(p);
+    p->wic.registrar = p->core.registrar = chart_has(p, "wic", "", "REGISTER");
+    p->core.notifier = chart_has(p, "", "core", "SUBSCRIBE");
     if (!err && !p->real_alg)
         err = link_open(p); /* the MGC's port must be known before agw starts */
     return err;

@@ -92,40 +92,48 @@ static void try_h248(struct one *o, struct arena *a, char *text)
     }
 }
 
-/* The body as a message: what must be absent is left out. */
-static void sip_text(struct one *o, char *text)
+/* The body as a message: what must be absent is left out. Has it SDP? */
+static bool sip_text(struct one *o, char *text)
 {
     char lines[TEXT_SIZE], missing[VAR_NAME];
     struct buf b = buf_over(text, TEXT_SIZE - 1);
-    struct sv rest, method;
-    bool sdp = false;
+    struct sv rest, method, first;
+    bool sdp = false, raw = false;
 
     assert_int_equal(vars_fill(&o->vs, o->step->body, lines, sizeof lines, missing), 0);
     rest = sv_from(lines);
-    (void)sv_line(&rest);
+    first = sv_line(&rest);
+    (void)sv_word(&first);
+    first = sv_trim(first);
     if (judge_sip_first(o->step, &method))
         buf_printf(&b, "SIP/2.0 %d Said\r\n", judge_sip_first(o->step, &method));
     else
-        buf_printf(&b, "%.*s sip:a@home.example.net SIP/2.0\r\n", SV_ARG(method));
-    for (int pass = 0; pass < 2; pass++) { /* headers stand before the description, wherever the chart names them */
+        buf_printf(&b, "%.*s %.*s SIP/2.0\r\n", SV_ARG(method), SV_ARG(first.n ? first : SV("sip:a@home.example.net")));
+    for (int pass = 0; pass < 3; pass++) { /* headers stand before the description, wherever the chart names them */
         struct sv again = rest;
 
         while (again.n) {
             struct sv l = sv_trim(sv_line(&again));
-            bool is = l.n > 1 && l.p[1] == '=';
+            bool is = l.n > 1 && l.p[1] == '=' && l.p[0] != '|';
 
-            if (!l.n || l.p[0] == '!' || is != (pass == 1))
+            if (!l.n || l.p[0] == '!' || pass != (l.p[0] == '|' ? 2 : is))
                 continue;
+            if (pass == 2) {
+                buf_printf(&b, "%s%.*s\r\n", raw ? "" : "\r\n", (int)l.n - 1, l.p + 1);
+                raw = true;
+                continue;
+            }
             if (is && !sdp)
                 buf_str(&b, "\r\nv=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n");
             sdp = sdp || is;
             buf_printf(&b, "%.*s\r\n", SV_ARG(l));
         }
     }
-    if (!sdp)
+    if (!sdp && !raw)
         buf_str(&b, "\r\n");
     assert_int_equal(buf_err(&b), 0);
     text[b.len] = '\0';
+    return sdp;
 }
 
 static void try_sdp(struct one *o, struct arena *a, struct sv text)
@@ -145,14 +153,12 @@ static void try_sdp(struct one *o, struct arena *a, struct sv text)
 
 static void try_sip(struct one *o, struct arena *a, char *text)
 {
-    const char *sdp;
+    bool sdp = sip_text(o, text);
 
-    sip_text(o, text);
-    sdp = strstr(text, "\r\n\r\n");
     if (!judge_sip(&o->vs, o->step, sv_from(text), o->why, sizeof o->why))
         refused(o, "does not fit its own step");
-    if (sdp[4])
-        try_sdp(o, a, sv_from(sdp + 4));
+    if (sdp)
+        try_sdp(o, a, sv_from(strstr(text, "\r\n\r\n") + 4));
 }
 
 static void try_chart(const char *path, char *text)
