@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { get, metric, sleep, until } from './lab.mjs';
+import { get, metric, post, sleep, until } from './lab.mjs';
 import { share } from './tone.mjs';
 
 export const MIC = 1000; // Hz, the browser's microphone
@@ -15,8 +15,13 @@ export const host = Object.values(networkInterfaces()).flat().find((i) => i.fami
 export function agwConf(dir, { core = '127.0.0.1', access = '127.0.0.1', realm = '', more = '' }) {
   const file = join(dir, 'agw.yaml');
   writeFileSync(file, `realms:
+<<<<<<< Updated upstream
   - {name: core.example.net, interface: core, address: ${core}, ports: 24000-31999, peer: core, any_source: true}
   - {name: access.example.net, interface: access, address: ${access}, ports: 16384-23999, peer: wic${realm && `, ${realm}`}}
+=======
+  - {name: core.example.net, interface: core, address: ${core}, ports: 24000-31999, peer: core, any_source: true, peers_allow: [127.0.0.0/8]}
+  - {name: access.example.net, interface: access, address: ${access}, ports: 16384-23999, peer: wic}
+>>>>>>> Stashed changes
 ${more}`);
   return file;
 }
@@ -80,4 +85,46 @@ export async function silent(p, kind) {
 export async function farMedia(kind) {
   const [call] = await get('/api/calls');
   return call?.media.find((m) => m.kind === kind) ?? { rtp: 0, rtcp: 0, octets: 0, strangers: 0 };
+}
+
+// A text on the data channel comes back as an echo.
+export async function says(p, text) {
+  await p.waitForFunction(() => !document.getElementById('send').disabled, null, { timeout: 15000 });
+  await p.fill('#text', text);
+  await p.click('#send');
+  await p.waitForFunction((t) => window.phone.received.some((m) => m.text === t), `echo: ${text}`, { timeout: 10000 });
+}
+
+// --- whole calls, the same in every browser ---
+
+// It calls the echo: its tone comes back, the far end had RTP and RTCP from the gateway alone, nothing stays.
+export async function echoes(p) {
+  await dial(p, { chat: false, audio: true });
+  await hears(p, MIC);
+  await until('RTP and RTCP at the far end', async () => { const audio = await farMedia('audio'); return audio.rtp > 100 && audio.rtcp > 0; });
+  assert((await farMedia('audio')).strangers === 0, 'media from an address that was not signalled');
+  await hangup(p);
+  assert((await get('/api/calls')).length === 0, 'the far end still has a call');
+}
+// The core calls it, and hangs up.
+export async function isCalled(p, media = 'audio') {
+  await clear(p);
+  await post(`/api/call?to=alice&media=${media}`);
+  await established(p);
+  await hears(p, MIC);
+  if (media.includes('video')) await frames(p);
+  await post('/api/hangup');
+  await ended(p);
+  await idle();
+}
+// Hold by the browser stops the media, resume brings it back.
+export async function holds(p, onHold = () => silent(p, 'audio')) {
+  await dial(p, { chat: false, audio: true });
+  await flows(p, 'audio');
+  await p.click('#hold');
+  await until('on hold', () => p.evaluate(() => window.phone.session.isOnHold().local));
+  await onHold();
+  await p.click('#hold');
+  await flows(p, 'audio');
+  await hangup(p);
 }

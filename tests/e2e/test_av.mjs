@@ -3,7 +3,9 @@
 import { join } from 'node:path';
 import { Baresip } from './baresip.mjs';
 import { Lab, get, launch, phone, post, run, until } from './lab.mjs';
-import { MIC, agwConf, assert, dial, ended, fakeMedia, farMedia, flows, frames, hangup, hears, host, idle, silent } from './media.mjs';
+import {
+  MIC, agwConf, assert, dial, echoes, ended, established, fakeMedia, flows, frames, hangup, hears, holds, host, idle, isCalled, says,
+} from './media.mjs';
 import { lastSecond, share, writeTone } from './tone.mjs';
 
 const FAR = 440; // Hz, baresip's
@@ -12,7 +14,6 @@ const tone = join(lab.dir, 'mic.wav');
 writeTone(tone, MIC);
 let baresip = new Baresip(lab.dir, { hz: FAR });
 let browser; let page; let bound;
-const received = (p, text) => p.waitForFunction((t) => window.phone.received.some((m) => m.text === t), text, { timeout: 10000 });
 
 await run([
   ['the pair, the far end and the browser start', async () => {
@@ -20,17 +21,7 @@ await run([
     browser = await launch(fakeMedia(tone));
     page = await phone(browser);
   }],
-  ['audio: the tone comes back from the far end', async () => {
-    await dial(page, { chat: false, audio: true });
-    await hears(page, MIC);
-    await until('RTP and RTCP at the far end', async () => {
-      const audio = await farMedia('audio');
-      return audio.rtp > 100 && audio.rtcp > 0;
-    });
-    assert((await farMedia('audio')).strangers === 0, 'media from an address that was not signalled');
-    await hangup(page);
-    assert((await get('/api/calls')).length === 0, 'the far end still has a call');
-  }],
+  ['audio: the tone comes back from the far end', () => echoes(page)],
   ['audio and video: the tone and the picture come back', async () => {
     await dial(page, { chat: false, audio: true, video: true });
     await hears(page, MIC);
@@ -39,33 +30,13 @@ await run([
   }],
   ['audio, video and a data channel in one call', async () => {
     await dial(page, { chat: true, audio: true, video: true });
-    await page.waitForFunction(() => !document.getElementById('send').disabled, null, { timeout: 15000 });
-    await page.fill('#text', 'beside the sound');
-    await page.click('#send');
-    await received(page, 'echo: beside the sound');
+    await says(page, 'beside the sound');
     await hears(page, MIC);
     await frames(page);
     await hangup(page);
   }],
-  ['the core calls the browser: audio and video', async () => {
-    await post('/api/call?to=alice&media=audio,video');
-    await page.waitForFunction(() => window.phone.session && window.phone.session.isEstablished(), null, { timeout: 15000 });
-    await hears(page, MIC);
-    await frames(page);
-    await post('/api/hangup');
-    await ended(page);
-    await idle();
-  }],
-  ['hold by the browser stops the media, resume brings it back', async () => {
-    await dial(page, { chat: false, audio: true });
-    await flows(page, 'audio');
-    await page.click('#hold');
-    await until('on hold', () => page.evaluate(() => window.phone.session.isOnHold().local));
-    await silent(page, 'audio');
-    await page.click('#hold');
-    await flows(page, 'audio');
-    await hangup(page);
-  }],
+  ['the core calls the browser: audio and video', () => isCalled(page, 'audio,video')],
+  ['hold by the browser stops the media, resume brings it back', () => holds(page)],
   ['hold by the core, and resume', async () => {
     await dial(page, { chat: false, audio: true });
     await flows(page, 'audio');
@@ -106,7 +77,7 @@ await run([
     baresip = new Baresip(lab.dir, { hz: FAR, outbound: bound.path.replace(/^<|>$/g, '') }); // what a proxy does with Path
     await baresip.up();
     baresip.command('dial', bound.contact.replace(/;.*/, ''));
-    await page.waitForFunction(() => window.phone.session && window.phone.session.isEstablished(), null, { timeout: 15000 });
+    await established(page);
     await hears(page, FAR);
     baresip.command('hangup');
     await ended(page);

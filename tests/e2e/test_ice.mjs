@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { Lab, call, metric, phone, post, run, until } from './lab.mjs';
-import { MIC, agwConf, assert, dial, ended, established, fakeMedia, flows, frames, hangup, host, idle } from './media.mjs';
+import { MIC, agwConf, assert, dial, ended, established, fakeMedia, flows, frames, hangup, holds, host, idle, says } from './media.mjs';
 import { writeTone } from './tone.mjs';
 
 const lab = new Lab();
@@ -31,13 +31,6 @@ async function checked(role) {
   assert(now.role === role, `the browser is ${now.role}`);
   assert(!/ice-lite/.test(now.remote) && /a=candidate:\S+ 1 UDP/i.test(now.remote) && /a=ice-options:.*ice2/.test(now.remote), now.remote);
   await until('consent is asked for', async () => (await ice()).asked > now.asked, 8000); // 4 to 6 s (RFC 7675 5.1)
-}
-
-async function says(text) {
-  await page.waitForFunction(() => !document.getElementById('send').disabled, null, { timeout: 15000 });
-  await page.fill('#text', text);
-  await page.click('#send');
-  await page.waitForFunction((t) => window.phone.received.some((m) => m.text === t), `echo: ${text}`, { timeout: 10000 });
 }
 
 // As browsers tell their addresses to pages that may not use the microphone: names that only their own network can resolve.
@@ -86,7 +79,7 @@ await run([
     browser = await launch();
     page = await phone(browser, 'alice', 'wss://127.0.0.1:8443/', hidden);
     await call(page);
-    await says('who are you');
+    await says(page, 'who are you');
     await checked('controlling');
     await hangup(page);
     assert(logged('msg="ICE_PEER"') > 0, 'no peer-reflexive candidate');
@@ -107,16 +100,7 @@ await run([
     await calls();
   }],
   ['Chromium is called, its addresses told', isCalled],
-  ['Chromium on hold goes on answering, and resumes', async () => {
-    await dial(page, { chat: false, audio: true });
-    await flows(page, 'audio');
-    await page.click('#hold');
-    await until('on hold', () => page.evaluate(() => window.phone.session.isOnHold().local));
-    await checked('controlling');
-    await page.click('#hold');
-    await flows(page, 'audio');
-    await hangup(page);
-  }],
+  ['Chromium on hold goes on answering, and resumes', () => holds(page, () => checked('controlling'))],
   ['aiortc calls', async () => {
     const peer = aiortc('call');
     await peer.says('heard');

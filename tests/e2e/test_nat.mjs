@@ -1,8 +1,8 @@
 // Chromium behind a NAT calls through; the NAT gives it another port in the call; and its access network loses packets.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Lab, get, launch, phone, post, run, until } from './lab.mjs';
-import { MIC, agwConf, assert, dial, ended, established, fakeMedia, farMedia, hangup, hears, idle, inbound, packets, report } from './media.mjs';
+import { Lab, get, launch, phone, run, until } from './lab.mjs';
+import { MIC, agwConf, assert, dial, fakeMedia, farMedia, hangup, hears, idle, inbound, isCalled, packets, report } from './media.mjs';
 import { Nat } from './nat.mjs';
 import { writeTone } from './tone.mjs';
 
@@ -27,14 +27,7 @@ await run([
     assert((await farMedia('audio')).strangers === 0, 'media from an address that was not signalled');
     await hangup(page);
   }],
-  ['the core calls the browser behind the NAT', async () => {
-    await post('/api/call?to=alice&media=audio');
-    await established(page);
-    await hears(page, MIC);
-    await post('/api/hangup');
-    await ended(page);
-    await idle();
-  }],
+  ['the core calls the browser behind the NAT', () => isCalled(page)],
   ['the core sees the gateway, not the browser nor its NAT', () => {
     const towards = trace('alg').filter((e) => e.proto === 'sip' && e.from === 'alg' && e.to === 'core' && /^m=audio/m.test(e.body));
     assert(towards.length >= 2, `${towards.length} messages with SDP towards the core`);

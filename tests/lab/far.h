@@ -30,6 +30,7 @@ struct far_conf {
     const char *domain;    /* home.example.net */
     const char *page_dir, *jssip; /* files of the page; NULL = no page */
     const char *ws_url;    /* told to the page: ws://127.0.0.1:8080 */
+    const char *config;    /* file that the page is told instead; NULL = none */
     unsigned ring_ms;      /* pause before 200 */
     const char *route;     /* Service-Route told at registration; NULL: here. Calls of browsers go there */
     size_t chunk;          /* octets of body in one SEND */

@@ -122,12 +122,14 @@ static enum MHD_Result get(struct far *f, struct MHD_Connection *con, const char
         }
         return reply_json(con, 200, j);
     }
+    if (!strcmp(url, "/config.json") && f->conf.config)
+        return reply_file(con, f->conf.config, "application/json");
     if (!strcmp(url, "/config.json"))
         return reply_json(con, 200, json_pack("{s:s,s:s}", "ws", f->conf.ws_url, "domain", f->conf.domain));
     if (!strcmp(url, "/jssip.js"))
         return reply_file(con, f->conf.jssip, "text/javascript");
-    if (f->conf.page_dir && (!strcmp(url, "/") || !strcmp(url, "/phone.js"))) {
-        snprintf(path, sizeof path, "%s/%s", f->conf.page_dir, url[1] ? "phone.js" : "index.html");
+    if (f->conf.page_dir && (!strcmp(url, "/") || !strcmp(url, "/phone.js") || !strcmp(url, "/net.js"))) {
+        snprintf(path, sizeof path, "%s/%s", f->conf.page_dir, url[1] ? url + 1 : "index.html");
         return reply_file(con, path, url[1] ? "text/javascript" : "text/html; charset=utf-8");
     }
     return reply_text(con, 404, "text/plain", "not found\n", 10);

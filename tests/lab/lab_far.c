@@ -19,6 +19,7 @@ static const char usage[] =
     "  --domain NAME    home domain (home.example.net)\n"
     "  --page DIR       folder of index.html and phone.js\n"
     "  --jssip FILE     jssip.min.js\n"
+    "  --config FILE    /config.json of the page (ws, domain, ways, tcp, turn), instead of --ws and --domain told\n"
     "  --ws URL         WebSocket told to the page (ws://127.0.0.1:8080)\n"
     "  --ring MS        pause between 180 and 200 (150)\n"
     "  --chunk N        octets of body in one MSRP chunk (16384)\n"
@@ -28,7 +29,7 @@ static const char usage[] =
 static const struct option options[] = {
     {"host", 1, NULL, 'h'},  {"media", 1, NULL, 'm'},  {"sip", 1, NULL, 's'},  {"web", 1, NULL, 'w'}, {"domain", 1, NULL, 'd'},
     {"page", 1, NULL, 'p'},  {"jssip", 1, NULL, 'j'}, {"ws", 1, NULL, 'u'},  {"ring", 1, NULL, 'r'},
-    {"chunk", 1, NULL, 'c'}, {"route", 1, NULL, 'o'}, {"help", 0, NULL, '?'}, {"version", 0, NULL, 'V'}, {0}};
+    {"config", 1, NULL, 'f'}, {"chunk", 1, NULL, 'c'}, {"route", 1, NULL, 'o'}, {"help", 0, NULL, '?'}, {"version", 0, NULL, 'V'}, {0}};
 
 static int parse(struct far_conf *c, int argc, char **argv)
 {
@@ -43,6 +44,7 @@ static int parse(struct far_conf *c, int argc, char **argv)
         case 'd': c->domain = optarg; break;
         case 'p': c->page_dir = optarg; break;
         case 'j': c->jssip = optarg; break;
+        case 'f': c->config = optarg; break;
         case 'u': c->ws_url = optarg; break;
         case 'r': c->ring_ms = (unsigned)atoi(optarg); break;
         case 'o': c->route = optarg; break;

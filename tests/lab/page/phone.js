@@ -130,10 +130,11 @@ function onTrack(ev) {
 }
 
 function watch(session) {
-  phone.session = session;
+  phone.session = net.session = session;
+  net.hurry(session);
   session.on('sdp', (ev) => {
     if (ev.originator === 'local') ev.sdp = addDcmap(ev.sdp, ev.type === 'offer' ? 'actpass' : 'passive');
-    else phone.msrp ? (phone.msrp.remote = remotePath(ev.sdp)) : (phone.remotePath = remotePath(ev.sdp));
+    else { ev.sdp = net.remote(ev.sdp); phone.msrp ? (phone.msrp.remote = remotePath(ev.sdp)) : (phone.remotePath = remotePath(ev.sdp)); }
     if (phone.msrp && !phone.msrp.remote) phone.msrp.remote = phone.remotePath;
   });
   session.on('progress', () => state('ringing'));
@@ -149,13 +150,29 @@ function watch(session) {
 
 function callable(yes) { $('call').disabled = $('audio').disabled = $('video').disabled = !yes; }
 
+async function configure() {
+  phone.config = await (await fetch('/config.json')).json();
+  const ways = phone.config.ways ?? [];
+  $('way').replaceChildren(...ways.map((way, i) => new Option(way.name, i)));
+  $('ways').hidden = !ways.length;
+  $('turn').hidden = !phone.config.turn;
+  $('tcp').hidden = !phone.config.tcp;
+  if (phone.config.tcp) $('tcp').textContent = `TCP ${phone.config.tcp}`;
+}
+function chooseWay() {
+  const way = phone.config.ways[$('way').value];
+  $('user').value = way.user; $('password').value = way.password ?? '';
+}
+
 async function register() {
-  const config = await (await fetch('/config.json')).json();
+  const { config } = phone;
   const user = $('user').value;
+  const way = config.ways?.[$('way').value];
   const url = new URLSearchParams(location.search).get('ws') || config.ws;
   if (phone.ua) phone.ua.stop();
-  phone.ua = new JsSIP.UA({ sockets: [new JsSIP.WebSocketInterface(url)], uri: `sip:${user}@${config.domain}`,
-    authorization_user: user, password: $('password').value, register: true, session_timers: true });
+  phone.ua = new JsSIP.UA({ sockets: [new TurnSocket(url)], uri: `sip:${user}@${way?.domain ?? config.domain}`,
+    authorization_user: user, password: $('password').value, register: true, session_timers: true,
+    ...(way?.token && { authorization_jwt: `Bearer ${way.token}` }), ...(phone.expires && { register_expires: phone.expires }) });
   phone.domain = config.domain;
   phone.ua.on('connected', () => state('connected'));
   phone.ua.on('disconnected', () => { phone.registered = false; state('no connection'); callable(false); });
@@ -171,7 +188,7 @@ async function register() {
       const has = (kind) => offer.split(/^(?=m=)/m).some((m) => m.startsWith(`m=${kind} `) && (!m.startsWith(`m=${kind} 0 `) || /^a=bundle-only/m.test(m)));
       session.on('peerconnection', (ev) => peer(ev.peerconnection, has('application')));
       log('note', `call from ${session.remote_identity.uri.user}: answered`);
-      session.answer({ mediaConstraints: { audio: has('audio'), video: has('video') }, pcConfig: { iceServers: [] } });
+      net.ready.then(() => session.answer({ mediaConstraints: { audio: has('audio'), video: has('video') }, pcConfig: net.config() }));
     }
   });
   state('connecting');
@@ -180,17 +197,19 @@ async function register() {
 
 function peer(pc, chat) {
   phone.pc = pc;
+  net.watch(pc);
   pc.addEventListener('track', onTrack);
   if (chat) openChannel(pc);
 }
 
 // chat: a data channel with MSRP; audio and video may be beside it in the same call.
-function call({ chat = true, audio = false, video = false, bundle = 'balanced' } = {}) {
+async function call({ chat = true, audio = false, video = false, bundle = 'balanced' } = {}) {
+  await net.ready;
   prepare();
   phone.ua.call(`sip:${$('callee').value}@${phone.domain}`, {
     // JsSIP makes the connection of an outgoing call before it tells of the session
     eventHandlers: { peerconnection: (ev) => peer(ev.peerconnection, chat) }, mediaConstraints: { audio, video },
-    pcConfig: { iceServers: [], bundlePolicy: bundle }, rtcOfferConstraints: { offerToReceiveAudio: audio, offerToReceiveVideo: video } });
+    pcConfig: net.config({ bundlePolicy: bundle }), rtcOfferConstraints: { offerToReceiveAudio: audio, offerToReceiveVideo: video } });
 }
 phone.call = call;
 
@@ -214,7 +233,11 @@ async function sendFile(ev) {
   await phone.msrp.send(file.type || 'application/octet-stream', new Uint8Array(await file.arrayBuffer()));
 }
 
-$('register').onclick = register;
+net.log = log;
+const configured = configure();
+$('way').onchange = chooseWay;
+$('transport').onchange = () => { net.transport = $('transport').value; };
+$('register').onclick = () => configured.then(register);
 $('call').onclick = () => call();
 $('audio').onclick = () => call({ chat: false, audio: true });
 $('video').onclick = () => call({ chat: false, audio: true, video: true });
