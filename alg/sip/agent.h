@@ -29,6 +29,7 @@ extern void (*_su_time)(su_time_t *tv);
 #include "alg/sip/sip_limits.h"
 
 struct bridge;
+struct screen;
 struct wire;
 
 struct agent { /* one nta agent a side: a message of one side can never meet a transaction of the other */
@@ -46,6 +47,7 @@ struct sip {
     struct sip_h h;
     struct agent agents[2];
     struct bridge *bridge;
+    struct screen *screen; /* reads what the core sends, before Sofia's parser */
     struct reg *reg;    /* set by reg_new */
     struct wire *wire;  /* NULL: nothing is traced */
     struct trace *trace;

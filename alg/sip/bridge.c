@@ -278,16 +278,16 @@ static const char *judge(const char *p, size_t n)
     return why;
 }
 
-static void refuse(struct conn *c, struct sv text, const char *why)
+static void refuse(struct conn *c, struct sv text, int status, const char *why)
 {
     struct bridge *b = c->b;
     struct buf out = buf_over(b->scratch, sizeof b->scratch);
     struct sv rest = text, first = sv_line(&rest);
-    bool answer = frame_reply(text, 400, "Bad Request", &out) == 0;
+    bool answer = frame_reply(text, status, msg_phrase(status), &out) == 0;
 
     count_add(&b->sip->counts[SIP_C_W2_BAD], 1);
-    log_warn("w2", "flow=%llu msg=\"malformed SIP\" why=\"%s\" first=\"%.*s\" answer=%s", (unsigned long long)c->id, why,
-             (int)(first.n < 80 ? first.n : 80), first.p ? first.p : "", answer ? "400" : "none");
+    log_warn("w2", "flow=%llu msg=\"malformed SIP\" why=\"%s\" first=\"%.*s\" answer=%d", (unsigned long long)c->id, why,
+             (int)(first.n < 80 ? first.n : 80), first.p ? first.p : "", answer ? status : 0);
     if (!answer)
         return;
     trace_w2(b, true, buf_sv(&out));
@@ -311,12 +311,14 @@ static void on_message(void *arg, sip_flow flow, struct sv text)
     }
     trace_w2(b, false, text);
     if (frame_in(text, &info, &out)) {
-        refuse(c, text, info.why ? info.why : "too big");
+        refuse(c, text, info.status, info.why ? info.why : "too big");
         return;
     }
-    why = judge(b->scratch, out.len);
+    why = frame_mend(b->scratch, out.len);
+    if (!why)
+        why = judge(b->scratch, out.len);
     if (why) {
-        refuse(c, text, why);
+        refuse(c, text, 400, why);
         return;
     }
     if (info.request)

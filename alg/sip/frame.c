@@ -91,7 +91,22 @@ static int start_line(struct sv line, struct frame_info *info)
     info->request = true;
     info->method = method;
     info->why = "bad request line";
-    return is_token(method) && uri.n && sv_iis(version, "SIP/2.0") && !sv_trim(line).n ? 0 : -EBADMSG;
+    if (!is_token(method) || !uri.n || !sv_istarts(version, "SIP/") || sv_trim(line).n)
+        return -EBADMSG;
+    if (sv_iis(version, "SIP/2.0"))
+        return 0;
+    info->why = "SIP of another version";
+    info->status = 505;
+    return -EBADMSG;
+}
+
+/* RFC 3261 25.1: NUL is a character of a quoted string behind a backslash, and nowhere else. */
+static bool bare_nul(struct sv v)
+{
+    for (size_t i = 0; i < v.n; i++)
+        if (!v.p[i] && (!i || v.p[i - 1] != '\\'))
+            return true;
+    return false;
 }
 
 static int via_in(const struct frame_line *h, struct frame_info *info, struct buf *out)
@@ -118,7 +133,7 @@ static int headers_in(struct sv *body, struct frame_info *info, struct buf *out,
 
     while (frame_next(body, &h)) {
         info->why = "bad header line";
-        if (!is_token(h.name) || ++n > SIP_LINES_MAX || memchr(h.raw.p, 0, h.raw.n))
+        if (!is_token(h.name) || ++n > SIP_LINES_MAX || bare_nul(h.raw))
             return -EBADMSG;
         if (frame_is(&h, "Content-Length", 'l')) {
             uint64_t v;
@@ -147,7 +162,7 @@ int frame_in(struct sv msg, struct frame_info *info, struct buf *out)
     size_t length = SIZE_MAX;
     char text[48];
 
-    *info = (struct frame_info){0};
+    *info = (struct frame_info){.status = 400};
     if (start_line(first, info))
         return -EBADMSG;
     put_sv(out, first);
@@ -253,7 +268,109 @@ int frame_reply(struct sv msg, int status, const char *reason, struct buf *out)
         }
     }
     put_str(out, "Content-Length: 0\r\n\r\n");
-    return seen == (1u << ARRAY_LEN(need)) - 1 ? buf_err(out) : -EBADMSG;
+    /* RFC 4475 3.3.1: without From, To or Call-ID it is answered all the same, with those that came */
+    return seen & 1 ? buf_err(out) : -EBADMSG;
+}
+
+/* --- before Sofia's parser --- */
+
+static void mend_nuls(char *p, size_t n)
+{
+    for (char *nul = memchr(p, 0, n); nul; nul = memchr(nul, 0, n - (size_t)(nul - p)))
+        *nul = ' ';
+}
+
+static void mend_method(char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        p[i] = p[i] == '+' ? '(' : p[i] == '`' ? ')' : p[i];
+}
+
+void frame_unmend(char *method)
+{
+    for (char *p = method; *p; p++)
+        *p = *p == '(' ? '+' : *p == ')' ? '`' : *p;
+}
+
+/* Where parameters begin of which one is empty, as in ";;" or ";,"; value.n: none is. */
+static size_t empty_param(struct sv v)
+{
+    size_t begin = v.n;
+    bool quoted = false, after = false;
+
+    for (size_t i = 0; i < v.n; i++) {
+        char c = v.p[i];
+
+        if (c == '"' && (!i || v.p[i - 1] != '\\'))
+            quoted = !quoted;
+        if (quoted || strchr(" \t\r\n", c)) {
+            after = after && !quoted;
+            continue;
+        }
+        if (c == ';' && begin == v.n)
+            begin = i;
+        if (after && (c == ';' || c == ','))
+            return begin;
+        after = c == ';' || c == ',';
+    }
+    return after && begin < v.n ? begin : v.n;
+}
+
+/* p: the topmost Via's value. Sofia would drop the request in silence. */
+static const char *mend_via(char *p, size_t n)
+{
+    struct sv rest = {p, n}, version;
+    size_t from = empty_param(rest);
+
+    for (size_t i = from; i < n; i++)
+        p[i] = p[i] == '\r' || p[i] == '\n' ? p[i] : ' ';
+    sv_cut(&rest, '/');
+    version = sv_cut(&rest, '/');
+    if (version.n >= 3 && !sv_is(sv_trim(version), "2.0")) {
+        p += version.p - p;
+        memset(p, ' ', version.n - 3);
+        memcpy(p + version.n - 3, "2.0", 3);
+        return "a Via of another version";
+    }
+    return from < n ? "an empty parameter in Via" : NULL;
+}
+
+static bool is_other_version(struct sv line)
+{
+    struct sv version = SV_NONE, word;
+
+    while ((word = sv_word(&line)).n)
+        version = word;
+    return sv_istarts(version, "SIP/") && !sv_iis(version, "SIP/2.0");
+}
+
+const char *frame_mend(char *text, size_t n)
+{
+    struct sv rest = {text, n}, line = sv_line(&rest), method = sv_word(&line);
+    bool other = is_other_version(line), via = false;
+    const char *why = NULL;
+    struct frame_line h;
+
+    if (sv_istarts(method, "SIP/"))
+        return NULL;
+    if (!is_token(method))
+        return "bad method";
+    mend_method(text + (method.p - text), method.n);
+    while (frame_next(&rest, &h)) {
+        const char *bad = bare_nul(h.raw) ? "NUL in a header" : NULL;
+
+        mend_nuls(text + (h.raw.p - text), h.raw.n);
+        if (!via && frame_is(&h, "Via", 'v')) {
+            via = true;
+            bad = mend_via(text + (h.value.p - text), h.value.n);
+        } else if (frame_is(&h, "CSeq", 0)) {
+            sv_word(&h.value);
+            mend_method(text + (h.value.p - text), h.value.n);
+        }
+        if (!why && !other) /* another version gets its own answer, 505 */
+            why = bad;
+    }
+    return why;
 }
 
 long frame_length(struct sv stream)

@@ -10,6 +10,7 @@
 #include <sofia-sip/tport_tag.h>
 
 #include "alg/sip/agent.h"
+#include "alg/sip/screen.h"
 #include "alg/sip/core_tls.h"
 #include "alg/sip/ws.h"
 #include "common/log.h"
@@ -137,6 +138,7 @@ static int on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const si
     sip_flow flow = 0;
 
     (void)leg;
+    screen_unmend(sip);
     sip_wire_flush(a->sip);
     count_add(&a->sip->counts[SIP_C_IN], 1);
     if (a->side == SIP_W2 && !(flow = bridge_flow(a->sip->bridge, irq, NULL))) {
@@ -184,6 +186,7 @@ int agent_start(struct agent *a, struct sip *s, enum sip_side side, const char *
                               NTATAG_USE_NAPTR(0), NTATAG_EXTRA_100(0), TAG_IF(conf->t1_ms, NTATAG_SIP_T1(conf->t1_ms)),
                               TAG_IF(conf->t1_ms, NTATAG_SIP_T1X64(conf->t1_ms * 64)),
                               TAG_IF(dump, TPTAG_DUMP(dump)),
+                              TAG_IF(side == SIP_MW, NTATAG_MCLASS(screen_mclass(s->screen))),
                               TAG_IF(side == SIP_MW, TPTAG_IDLE(MW_IDLE_MS)), TAG_END());
     if (!a->nta)
         return -EADDRINUSE;
@@ -271,6 +274,8 @@ int sip_new(struct sip **sp, uv_loop_t *loop, const struct sip_conf *conf, const
     if (!err)
         err = nest(s);
     if (!err)
+        err = screen_new(&s->screen);
+    if (!err)
         err = start_core(s, conf);
     if (!err)
         err = start_web(s, conf);
@@ -297,6 +302,7 @@ void sip_free(struct sip *s)
         if (s->agents[i].nta)
             nta_agent_destroy(s->agents[i].nta);
     }
+    screen_free(s->screen);
     wire_flush(s->wire);
     if (s->wait_index > 0)
         su_root_deregister(s->root, s->wait_index);
@@ -314,12 +320,16 @@ void sip_free(struct sip *s)
 /* Sofia answers malformed messages by itself (RFC 3261 21.4.1); we say so once for each. */
 static void count_bad(struct sip *s)
 {
+    unsigned logged = screen_logged(s->screen);
     usize_t bad = 0;
 
     nta_agent_get_stats(s->agents[SIP_MW].nta, NTATAG_S_BAD_MESSAGE_REF(bad), TAG_END());
     for (; s->bad_seen < (int64_t)bad; s->bad_seen++) {
         count_add(&s->counts[SIP_C_MW_BAD], 1);
-        log_warn("sip", "side=mw msg=\"malformed message from the core\"");
+        if (logged)
+            logged--;
+        else
+            log_warn("sip", "side=mw msg=\"malformed message from the core\"");
     }
 }
 

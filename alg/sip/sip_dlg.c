@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "alg/sip/agent.h"
+#include "alg/sip/screen.h"
 #include "common/log.h"
 #include "common/rnd.h"
 
@@ -126,6 +127,7 @@ int dlg_on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const sip_t
     struct sip_in *in;
     struct sip_msg m;
 
+    screen_unmend(sip);
     sip_wire_flush(s);
     count_add(&s->counts[SIP_C_IN], 1);
     if (sip->sip_request->rq_method == sip_method_ack) {

@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "alg/sip/agent.h"
+#include "alg/sip/screen.h"
 #include "common/log.h"
 
 static void in_free(struct sip_in *in)
@@ -206,6 +207,18 @@ void in_free_all(struct sip *s)
         in_free(s->ins);
 }
 
+/* RFC 3261 20.1: an answer to an INVITE may be given as SDP only. */
+static bool takes_sdp(const sip_t *sip)
+{
+    static const char *const fit[] = {"application/sdp", "application/*", "*/*"};
+
+    for (const sip_accept_t *a = sip->sip_accept; a; a = a->ac_next)
+        for (unsigned i = 0; a->ac_type && i < ARRAY_LEN(fit); i++)
+            if (!strcasecmp(a->ac_type, fit[i]))
+                return true;
+    return !sip->sip_accept;
+}
+
 /* RFC 3261 8.2.2.3. Session timers are served by alg/call (RFC 4028), 100rel and preconditions (RFC 3312) towards the core;
  * REGISTER may also require what is passed on to the registrar. */
 static bool is_understood(enum sip_side side, const char *tag, bool reg)
@@ -241,13 +254,19 @@ int in_screen(struct agent *a, nta_incoming_t *irq, const sip_t *sip)
     char *bad = unsupported(a->side, home, sip);
     int status = 0;
 
-    if (sip->sip_max_forwards && sip->sip_max_forwards->mf_count == 0)
+    if (!strcmp(url->url_scheme ? url->url_scheme : "", SCREEN_OTHER_VERSION))
+        status = 505;
+    else if (url->url_headers) /* 19.1.1: not in a Request-URI, and never passed on */
+        status = 400;
+    else if (sip->sip_max_forwards && sip->sip_max_forwards->mf_count == 0)
         status = 483;
     else if (url->url_type != url_sip && url->url_type != url_sips && url->url_type != url_tel &&
              strcasecmp(url->url_scheme ? url->url_scheme : "", "urn") != 0)
         status = 416;
     else if (bad)
         status = 420;
+    else if (sip->sip_request->rq_method == sip_method_invite && !takes_sdp(sip))
+        status = 406;
     if (status) {
         log_info("sip", "side=%s msg=\"refused\" method=%s status=%d", a->side == SIP_W2 ? "w2" : "mw",
                  sip->sip_request->rq_method_name, status);

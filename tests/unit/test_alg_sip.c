@@ -440,7 +440,7 @@ static void test_refusals(void **state)
         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS\r\nRequire: timer", "SIP/2.0 200"},
         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 INVITE", "SIP/2.0 400"},          {"OPTIONS sip:h SIP/2.0", "CSeq: x OPTIONS", "SIP/2.0 400"},
         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS\r\nContent-Length: 999", "SIP/2.0 400"},
-        {"OPTIONS sip:h SIP/3.0", "CSeq: 1 OPTIONS", "SIP/2.0 400"},         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS", "SIP/2.0 200"},
+        {"OPTIONS sip:h SIP/3.0", "CSeq: 1 OPTIONS", "SIP/2.0 505"},         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS", "SIP/2.0 200"},
     };
     struct rig *r = calloc(1, sizeof *r);
     char text[1024];

@@ -1,0 +1,128 @@
+#include "alg/sip/screen.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include <sofia-sip/msg_addr.h>
+#include <sofia-sip/msg_buffer.h>
+#include <sofia-sip/msg_mclass.h>
+#include <sofia-sip/sip_parser.h>
+
+#include "alg/sip/frame.h"
+#include "common/log.h"
+
+struct screen {
+    struct msg_hclass_s request; /* first: a header's class leads back to us */
+    msg_mclass_t *mclass;
+    unsigned logged;
+};
+
+#define METHOD_MAX 64
+
+static void complain(struct screen *sc, const msg_t *msg, const char *why, const char *method)
+{
+    const su_sockaddr_t *from = msg_addr((msg_t *)msg);
+    struct addr peer = {0};
+    char text[ADDR_STRLEN] = "?";
+
+    if (from->su_family == AF_INET)
+        peer.u.in4 = from->su_sin;
+    else if (from->su_family == AF_INET6)
+        peer.u.in6 = from->su_sin6;
+    if (from->su_family)
+        addr_host(&peer, text);
+    sc->logged++;
+    log_warn("sip", "side=mw peer=%s msg=\"malformed message from the core\" why=\"%s\" method=%s", text, why, method);
+}
+
+/* The request line is read first: what was received is in the message's buffer from there on, and still as it came. The whole of
+ * it when it was a datagram, on a stream as much as has arrived. */
+static const char *mend(msg_t *msg, char *line, size_t n)
+{
+    char *end = (char *)msg_buf_committed_data(msg) + msg_buf_committed(msg);
+    const char *why;
+
+    if (!msg_buf_committed_data(msg) || line + n >= end)
+        return NULL;
+    line[n] = line + n + 1 < end && line[n + 1] == '\n' ? '\r' : '\n'; /* Sofia's terminator */
+    why = frame_mend(line, (size_t)(end - line));
+    line[n] = 0;
+    return why;
+}
+
+static issize_t request_d(su_home_t *home, msg_header_t *h, char *s, isize_t n)
+{
+    struct screen *sc = (struct screen *)(uintptr_t)h->sh_class;
+    msg_t *msg = (msg_t *)home; /* undoes msg_home() */
+    const char *why = mend(msg, s, n);
+    char method[METHOD_MAX], *instead;
+    struct sv rest = {s, n};
+
+    sv_copy(sv_word(&rest), method, sizeof method);
+    if (sip_request_d(home, h, s, n) < 0) {
+        why = why ? why : "bad request line";
+        instead = su_sprintf(home, "%s sip:malformed.invalid SIP/2.0", method);
+        if (!instead || sip_request_d(home, h, instead, strlen(instead)) < 0)
+            return -1;
+    }
+    /* Sofia's own 505 goes to the Via's host by name, not to where the request came from (RFC 3261 18.2.2): ours does not */
+    if (!why && strcasecmp(((sip_header_t *)h)->sh_request->rq_version, "SIP/2.0") != 0) {
+        instead = su_sprintf(home, "%s " SCREEN_OTHER_VERSION ":x SIP/2.0", method);
+        if (!instead || sip_request_d(home, h, instead, strlen(instead)) < 0)
+            return -1;
+    }
+    if (why) {
+        complain(sc, msg, why, method);
+        msg_set_flags(msg, MSG_FLG_ERROR);
+    }
+    return 0;
+}
+
+int screen_new(struct screen **sp)
+{
+    struct screen *sc = calloc(1, sizeof *sc);
+
+    if (!sc)
+        return -ENOMEM;
+    sc->mclass = msg_mclass_clone(sip_default_mclass(), 0, 0);
+    if (!sc->mclass) {
+        screen_free(sc);
+        return -ENOMEM;
+    }
+    sc->request = *sip_request_class;
+    sc->request.hc_parse = request_d;
+    sc->mclass->mc_request[0].hr_class = &sc->request;
+    *sp = sc;
+    return 0;
+}
+
+void screen_free(struct screen *sc)
+{
+    if (!sc)
+        return;
+    free(sc->mclass);
+    free(sc);
+}
+
+const msg_mclass_t *screen_mclass(const struct screen *sc)
+{
+    return sc->mclass;
+}
+
+unsigned screen_logged(struct screen *sc)
+{
+    unsigned n = sc->logged;
+
+    sc->logged = 0;
+    return n;
+}
+
+void screen_unmend(const sip_t *sip)
+{
+    if (sip->sip_request->rq_method != sip_method_unknown)
+        return;
+    frame_unmend((char *)(uintptr_t)sip->sip_request->rq_method_name);
+    if (sip->sip_cseq)
+        frame_unmend((char *)(uintptr_t)sip->sip_cseq->cs_method_name);
+}

@@ -1,0 +1,15 @@
+/* What comes from the core, looked at before Sofia's parser reads it (frame_mend): a message class of our own, which differs from
+ * Sofia's in how a request line is read. What Sofia would drop in silence gets its 400. Owner: struct sip. Main thread. */
+#pragma once
+
+#include "alg/sip/agent.h"
+
+struct screen;
+
+#define SCREEN_OTHER_VERSION "other-version-of-sip" /* scheme that stands for the Request-URI of a request to answer with 505 */
+
+int screen_new(struct screen **sp);
+void screen_free(struct screen *sc); /* behind the agent that uses it; NULL is fine */
+const msg_mclass_t *screen_mclass(const struct screen *sc);
+unsigned screen_logged(struct screen *sc); /* malformed messages logged with their reason since it was asked last */
+void screen_unmend(const sip_t *sip); /* the method of a request, as it came; in each callback for requests */
