@@ -15,13 +15,8 @@ export const host = Object.values(networkInterfaces()).flat().find((i) => i.fami
 export function agwConf(dir, { core = '127.0.0.1', access = '127.0.0.1', realm = '', more = '' }) {
   const file = join(dir, 'agw.yaml');
   writeFileSync(file, `realms:
-<<<<<<< Updated upstream
-  - {name: core.example.net, interface: core, address: ${core}, ports: 24000-31999, peer: core, any_source: true}
-  - {name: access.example.net, interface: access, address: ${access}, ports: 16384-23999, peer: wic${realm && `, ${realm}`}}
-=======
   - {name: core.example.net, interface: core, address: ${core}, ports: 24000-31999, peer: core, any_source: true, peers_allow: [127.0.0.0/8]}
-  - {name: access.example.net, interface: access, address: ${access}, ports: 16384-23999, peer: wic}
->>>>>>> Stashed changes
+  - {name: access.example.net, interface: access, address: ${access}, ports: 16384-23999, peer: wic${realm && `, ${realm}`}}
 ${more}`);
   return file;
 }
