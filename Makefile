@@ -128,6 +128,8 @@ $(B)/bench-%: $(B)/obj/tests/bench/bench_%.o $(LIB_TESTS) $(LIB_AGW) $(LIB_BASE)
 
 # --- fuzz targets: tests/fuzz/fuzz_X.c, libFuzzer with clang in a build directory of its own (scripts/fuzz-smoke) ---
 $(B)/fuzz/fuzz_rtcp: $(B)/obj/tests/fake/relay.o
+$(B)/fuzz/fuzz_sip $(B)/fuzz/fuzz_ws: $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(LIB_ALG) $(LIB_BASE)
+	$(call link,-fsanitize=fuzzer $(LIBS_ALG) $(LIBS_COMMON))
 $(B)/fuzz/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(LIB_AGW) $(LIB_BASE)
 	$(call link,-fsanitize=fuzzer $(LIBS_AGW) $(LIBS_COMMON))
 

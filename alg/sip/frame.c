@@ -57,6 +57,8 @@ static int via_split(struct sv value, struct sv *token, struct sv *rest)
     struct sv tail = sv_trim(value);
     size_t n = 0;
 
+    if (!tail.n)
+        return -EBADMSG;
     while (n < tail.n && !strchr(" \t\r\n", tail.p[n]))
         n++;
     *token = (struct sv){tail.p, n};
@@ -360,12 +362,13 @@ const char *frame_mend(char *text, size_t n)
         const char *bad = bare_nul(h.raw) ? "NUL in a header" : NULL;
 
         mend_nuls(text + (h.raw.p - text), h.raw.n);
-        if (!via && frame_is(&h, "Via", 'v')) {
+        if (h.value.n && !via && frame_is(&h, "Via", 'v')) {
             via = true;
             bad = mend_via(text + (h.value.p - text), h.value.n);
         } else if (frame_is(&h, "CSeq", 0)) {
             sv_word(&h.value);
-            mend_method(text + (h.value.p - text), h.value.n);
+            if (h.value.n)
+                mend_method(text + (h.value.p - text), h.value.n);
         }
         if (!why && !other) /* another version gets its own answer, 505 */
             why = bad;

@@ -123,6 +123,6 @@ void screen_unmend(const sip_t *sip)
     if (sip->sip_request->rq_method != sip_method_unknown)
         return;
     frame_unmend((char *)(uintptr_t)sip->sip_request->rq_method_name);
-    if (sip->sip_cseq)
+    if (sip->sip_cseq && sip->sip_cseq->cs_method == sip_method_unknown) /* the names of the others are constants of Sofia's */
         frame_unmend((char *)(uintptr_t)sip->sip_cseq->cs_method_name);
 }
