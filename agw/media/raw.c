@@ -22,8 +22,15 @@ int raw_open(void)
 /* RFC 1071: the sum of 16-bit words as they stand in memory, in wider steps. */
 static uint64_t add(uint64_t sum, const uint8_t *p, size_t n)
 {
-    uint32_t word = 0;
+    uint32_t four[4], word = 0;
+    uint64_t other = 0;
 
+    for (; n >= sizeof(four); n -= sizeof(four), p += sizeof(four)) {
+        memcpy(four, p, sizeof(four));
+        sum += (uint64_t)four[0] + four[1];
+        other += (uint64_t)four[2] + four[3];
+    }
+    sum += other;
     for (; n >= sizeof(word); n -= sizeof(word), p += sizeof(word)) {
         memcpy(&word, p, sizeof(word));
         sum += word;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agw/media/raw.h"
+#include "agw/media/udp.h"
 
 #define NONE UINT32_MAX
 
@@ -29,8 +30,11 @@ struct out {
 void sock_init(struct sock *s, int fd, enum sock_kind kind, const struct addr *local)
 {
     *s = (struct sock){.fd = fd, .kind = kind, .local = *local, .want = 1};
-    if (fd >= 0)
-        sock_marks(s);
+    if (fd < 0)
+        return;
+    sock_marks(s);
+    if (kind != SOCK_LEG && !addr_is_v6(local))
+        udp_uncut(fd);
 }
 
 void sock_marks(struct sock *s)
@@ -112,19 +116,6 @@ bool out_add(struct out *o, struct sock *s, const struct pkt *pkt)
     return true;
 }
 
-static void send_one(struct out *o, const struct sock *s, struct out_sum *sum)
-{
-    const struct iovec *iov = &o->iov[s->first];
-    const struct addr *to = &o->item[s->first].to;
-
-    if (sendto(s->fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT, &to->u.sa, addr_len(to)) < 0) {
-        sum->lost++;
-        return;
-    }
-    sum->sent++;
-    sum->octets += iov->iov_len;
-}
-
 static void send_all(int fd, struct mmsghdr *msg, unsigned total, struct out_sum *sum)
 {
     unsigned at = 0, sent = 0;
@@ -140,6 +131,9 @@ static void send_all(int fd, struct mmsghdr *msg, unsigned total, struct out_sum
             }
             at += (unsigned)n;
             sent += (unsigned)n;
+        } else if (errno == EMSGSIZE && udp_send_cut(fd, &msg[at].msg_hdr)) {
+            sum->octets += msg[at++].msg_hdr.msg_iov->iov_len;
+            sent++;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
             break;
         } else if (errno != EINTR) {
@@ -161,6 +155,19 @@ static void send_many(struct out *o, const struct sock *s, struct out_sum *sum)
                              .msg_iov = &o->iov[i], .msg_iovlen = 1};
     }
     send_all(s->fd, o->msg, n, sum);
+}
+
+static void send_one(struct out *o, const struct sock *s, struct out_sum *sum)
+{
+    const struct iovec *iov = &o->iov[s->first];
+    const struct addr *to = &o->item[s->first].to;
+
+    if (sendto(s->fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT, &to->u.sa, addr_len(to)) < 0) {
+        send_many(o, s, sum); /* that looks why */
+        return;
+    }
+    sum->sent++;
+    sum->octets += iov->iov_len;
 }
 
 /* From `n` on; returns where it ends. */

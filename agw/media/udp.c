@@ -159,6 +159,26 @@ bool udp_blank(struct udp_rx *rx, struct pkt *pkt)
     return true;
 }
 
+static void discover(int fd, int how)
+{
+    (void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &how, sizeof(how));
+}
+
+void udp_uncut(int fd)
+{
+    discover(fd, IP_PMTUDISC_DO);
+}
+
+bool udp_send_cut(int fd, const struct msghdr *h)
+{
+    ssize_t n;
+
+    discover(fd, IP_PMTUDISC_WANT);
+    n = sendmsg(fd, h, MSG_DONTWAIT);
+    discover(fd, IP_PMTUDISC_DO);
+    return n >= 0;
+}
+
 unsigned udp_send(int fd, struct tx *tx, uint64_t *octets)
 {
     struct mmsghdr msg[MEDIA_TX_BATCH];
@@ -184,6 +204,9 @@ unsigned udp_send(int fd, struct tx *tx, uint64_t *octets)
             sent += (unsigned)n;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             break; /* socket buffer full: the rest is lost, as on any wire */
+        } else if (errno == EMSGSIZE && udp_send_cut(fd, &msg[at].msg_hdr)) {
+            *octets += tx->slot[at++].n;
+            sent++;
         } else if (errno != EINTR) {
             at++; /* this one cannot be sent (unreachable, refused): the others may */
         }

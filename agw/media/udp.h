@@ -43,5 +43,9 @@ const struct dgram *udp_dgram(const struct udp_rx *rx, unsigned i);
 void udp_pkt(const struct udp_rx *rx, unsigned i, struct pkt *pkt); /* the same slot as a packet */
 bool udp_blank(struct udp_rx *rx, struct pkt *pkt); /* an empty slot for a packet of our own; false: none left */
 
+/* IPv4: datagrams leave as ones that nobody may cut, which spares the kernel a number for the pieces of each. */
+void udp_uncut(int fd);
+/* One that is longer than the way to its peer takes in one piece (EMSGSIZE): in pieces, after all. */
+bool udp_send_cut(int fd, const struct msghdr *h);
 /* Sends all of tx and empties it. Returns the datagrams sent; *octets their sum; the rest counts in tx->lost. */
 unsigned udp_send(int fd, struct tx *tx, uint64_t *octets);

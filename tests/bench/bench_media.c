@@ -20,6 +20,7 @@
 #include "tests/bench/media_handshake.h"
 
 #define FLOWS 1000
+#define ROUNDS_MAX 101
 #define PER_FLOW 50.0     /* packets/s */
 #define TICK_US 1000      /* packets come in small bunches, as interrupt moderation and other people's timers make them */
 #define FEW 100           /* flows of the small points: measured while there are no others */
@@ -36,7 +37,7 @@
 
 struct bench {
     const char *build, *dir, *only; /* only: names of devices, NULL: all */
-    const char *point;               /* part of a key: nothing but these points; NULL: all there is */
+    const char *point;               /* part of a key, or ^ and its beginning: nothing but these points; NULL: all there is */
     bool fast, verbose;
     unsigned rounds, window_ms, tick_us, failures;
     enum srtp_profile profile;
@@ -45,7 +46,7 @@ struct bench {
 };
 
 struct cost { /* of one device at one point, a value a round */
-    double cpu_us[BENCH_RUNS], p50[BENCH_RUNS], p99[BENCH_RUNS], max[BENCH_RUNS];
+    double cpu_us[ROUNDS_MAX], p50[ROUNDS_MAX], p99[ROUNDS_MAX], max[ROUNDS_MAX];
     uint64_t sent, lost, bad, sampled, spilled;
 };
 
@@ -60,7 +61,7 @@ static void figure(const struct bench *b, const double *v, const char *fmt, ...)
 
 static void figure(const struct bench *b, const double *v, const char *fmt, ...)
 {
-    double sorted[BENCH_RUNS];
+    double sorted[ROUNDS_MAX];
     char key[128];
     va_list ap;
 
@@ -110,7 +111,7 @@ static void point_print(const struct bench *b, const char *key, const struct cos
     for (unsigned i = 0; i < b->n; i++) {
         for (unsigned k = 0; k < b->n; k++) {
             const char *a = b->devices[i].kind->name, *to = b->devices[k].kind->name;
-            double ratio[BENCH_RUNS];
+            double ratio[ROUNDS_MAX];
 
             if ((strcmp(a, "agw") != 0 && strcmp(a, "forwarder") != 0) || i == k || strcmp(to, "agw") == 0)
                 continue;
@@ -133,7 +134,7 @@ static void point(struct bench *b, enum load_dir dir, unsigned payload, unsigned
     snprintf(key, sizeof key, "%s_%s_%u_%u", dir == LOAD_UP ? "srtp" : "rtp", profile_key(b->profile), payload, flows);
     if (tick_us != b->tick_us)
         snprintf(key + strlen(key), sizeof key - strlen(key), "_tick%u", tick_us);
-    if (b->point && !strstr(key, b->point))
+    if (b->point && (*b->point == '^' ? strncmp(key, b->point + 1, strlen(b->point + 1)) != 0 : !strstr(key, b->point)))
         return;
     costs = calloc(DEVICES, sizeof *costs);
     for (unsigned round = 0; round < b->rounds; round++) {
@@ -235,7 +236,7 @@ static void seventy(struct bench *b, struct device *d, double max)
 static double saturated(struct bench *b, struct device *d)
 {
     struct load_point p = {.flows = FLOWS, .pps = OVERLOAD, .payload = 160, .dir = LOAD_UP, .ms = b->fast ? 400 : 1000};
-    double us[BENCH_RUNS];
+    double us[ROUNDS_MAX];
 
     for (unsigned round = 0; round < b->rounds; round++) {
         struct load_result r;
@@ -355,7 +356,7 @@ static void memory(struct bench *b)
 
 static void handshakes_print(const struct bench *b, const double *agw_us, const double *bare_us, const double *control_us)
 {
-    double agw[BENCH_RUNS], bare[BENCH_RUNS], ratio[BENCH_RUNS];
+    double agw[ROUNDS_MAX], bare[ROUNDS_MAX], ratio[ROUNDS_MAX];
 
     for (unsigned i = 0; i < b->rounds; i++) {
         agw[i] = 1e6 / agw_us[i];
@@ -380,7 +381,7 @@ static int calls_to(struct bench *b, unsigned to)
 /* The rest of the calls, in as many parts as there are rounds; what a handshake costs with them. */
 static int calls(struct bench *b)
 {
-    double agw_us[BENCH_RUNS], bare_us[BENCH_RUNS], control_us[BENCH_RUNS];
+    double agw_us[ROUNDS_MAX], bare_us[ROUNDS_MAX], control_us[ROUNDS_MAX];
     bool has_agw = false;
     int err = 0;
 
@@ -508,13 +509,15 @@ int main(int argc, char **argv)
     int opt, err;
 
     *b = (struct bench){.build = "build", .dir = "/tmp", .rounds = BENCH_RUNS, .window_ms = 1000, .tick_us = TICK_US};
-    while ((opt = getopt(argc, argv, "b:t:o:p:k:w:fv")) != -1) {
+    while ((opt = getopt(argc, argv, "b:t:o:p:k:w:r:fv")) != -1) {
         if (opt == 'f')
             b->fast = true;
         else if (opt == 'v')
             b->verbose = true;
         else if (opt == 'k' || opt == 'w')
             *(opt == 'k' ? &b->tick_us : &b->window_ms) = (unsigned)atoi(optarg);
+        else if (opt == 'r')
+            b->rounds = (unsigned)atoi(optarg) % ROUNDS_MAX | 1;
         else if (opt == 'b' || opt == 't' || opt == 'o' || opt == 'p')
             *(opt == 'b' ? &b->build : opt == 't' ? &b->dir : opt == 'o' ? &b->only : &b->point) = optarg;
         else

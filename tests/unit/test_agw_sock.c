@@ -6,7 +6,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <net/if.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "agw/media/raw.h"
@@ -150,6 +153,47 @@ static void checksum(void **state)
     }
 }
 
+/* A network of its own whose datagrams are cut at 1000 octets: what is longer arrives all the same, in its place. */
+static void longer_than_the_way(void **state)
+{
+    struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    static uint8_t bytes[4][1900];
+    struct addr at, peer;
+    struct sock sock;
+    struct out *o;
+    struct out_sum sum;
+    int fd, peer_fd;
+
+    (void)state;
+    if (unshare(CLONE_NEWNET))
+        skip(); /* needs CAP_SYS_ADMIN */
+    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &lo), 0);
+    lo.ifr_mtu = 1000;
+    assert_int_equal(ioctl(fd, SIOCSIFMTU, &lo), 0);
+    close(fd);
+    at = bound(&fd);
+    peer = bound(&peer_fd);
+    sock_init(&sock, fd, SOCK_RTP, &at);
+    assert_int_equal(out_new(&o, false), 0);
+    for (unsigned all = 4; all > 0; all = all == 4) { /* some, and one alone */
+        for (unsigned i = 0; i < all; i++) {
+            const struct pkt pkt = packet(bytes[i], (uint8_t)(i + 1), i % 2 ? 100 : 1900, &peer);
+
+            assert_true(out_add(o, &sock, &pkt));
+        }
+        out_flush(o, &sum);
+        assert_int_equal(sum.sent, all);
+        assert_int_equal(sum.lost, 0);
+        assert_int_equal(sum.octets, all == 4 ? 4000 : 1900);
+        for (unsigned i = 0; i < all; i++)
+            expect(peer_fd, &at, (uint8_t)(i + 1), i % 2 ? 100 : 1900);
+    }
+    out_free(o);
+    close(fd);
+    close(peer_fd);
+}
+
 /* One datagram a call, until a socket is found readable twice running. */
 static void wants(void **state)
 {
@@ -170,7 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_each_socket), cmocka_unit_test(by_the_raw_one), cmocka_unit_test(bounded),
-        cmocka_unit_test(checksum),       cmocka_unit_test(wants),
+        cmocka_unit_test(checksum), cmocka_unit_test(wants), cmocka_unit_test(longer_than_the_way), /* last: another network */
     };
 
     return cmocka_run_group_tests_name("agw/media/sock", tests, NULL, NULL);
