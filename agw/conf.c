@@ -244,6 +244,12 @@ static const struct conf_key keys[] = {
         "a controller that says nothing is lost after, ms; 0 = never"),
     STR("ops", ops, "127.0.0.1:9102", conf_check_hostport_or_none,
         "address of /health and /metrics; empty: none"),
+    {.name = "ops_hosts",
+     .type = CONF_STRS,
+     .offset = offsetof(struct agw_conf, ops_hosts),
+     .def = "[]",
+     .check = check_name,
+     .help = "names in Host of these besides addresses and localhost (against DNS rebinding)"},
     STR("log", log, "info", conf_check_log, "least level that is logged: debug, info, warn, error"),
     {.name = NULL},
 };

@@ -19,7 +19,7 @@ struct agw_realm_row {
 
 struct agw_conf {
     char *mid, *listen, *profile, *encoding, *log, *ops, *srtp_engine, *raw_send, *receive_ring;
-    struct conf_strs mgc;
+    struct conf_strs mgc, ops_hosts;
     struct conf_rows realms; /* struct agw_realm_row */
     int64_t profile_version, version, workers, gather;
     int64_t max_contexts, max_terminations, orphan_timeout, sctp_port, max_message_size;

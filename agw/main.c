@@ -261,7 +261,8 @@ static void on_metrics(void *arg, struct buf *out)
 
 static int ops_open(struct agw *g)
 {
-    const struct ops_h h = {on_health, on_metrics, g};
+    const struct ops_h h = {on_health, on_metrics, g, (const char *const *)g->conf.ops_hosts.v,
+                            g->conf.ops_hosts.n};
     struct addr a;
 
     if (!g->conf.ops[0])

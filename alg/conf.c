@@ -40,6 +40,14 @@ static int check_host_or_none(const char *value, char *why, size_t size)
     return -EINVAL;
 }
 
+static int check_host(const char *value, char *why, size_t size)
+{
+    if (!strcmp(value, "*") || (*value && check_host_or_none(value, why, size) == 0))
+        return 0;
+    snprintf(why, size, "a host name without a port, for example chat.example.net, or \"*\" for any");
+    return -EINVAL;
+}
+
 static int check_hop(const char *value, char *why, size_t size)
 {
     size_t n = !strncmp(value, "sips:", 5) ? 5 : !strncmp(value, "sip:", 4) ? 4 : 0;
@@ -268,9 +276,15 @@ static const struct conf_key keys[] = {
          "[\"http://127.0.0.1:8000\", \"http://localhost:8000\", \"https://127.0.0.1:8443\", \"https://localhost:8443\", "
          "\"http://127.0.0.1:8080\", \"http://localhost:8080\"]",
          check_origin, "web pages that may connect, compared exactly; \"*\" = any"),
+    LIST("ws_hosts", ws_hosts, "[]", check_host,
+         "names in Host besides own addresses, mid and the names in ws_cert (against DNS rebinding); \"*\" = any"),
     YES_NO("origin_missing", origin_missing, false, "take clients that send no Origin (not browsers)"),
     NUMBER("ws_max_connections", ws_max_connections, 10000, 1, 1000000, "WebSocket connections in all"),
     NUMBER("ws_max_per_address", ws_max_per_address, 1000, 1, 1000000, "WebSocket connections of one address"),
+    NUMBER("ws_handshake", ws_handshake, 10, 1, 120, "seconds from a connection to its whole request"),
+    NUMBER("ws_handshakes_per_address", ws_handshakes_per_address, 500, 1, 2048, "handshakes under way of one address; the oldest goes"),
+    NUMBER("ws_new", ws_new, 1000, 1, 100000, "new connections a second of all addresses without users, twice as many at once"),
+    NUMBER("ws_new_per_address", ws_new_per_address, 200, 1, 100000, "new connections a second of one address (IPv6: of a /64)"),
     NUMBER("ws_max_message", ws_max_message, 65536, 1024, 65536, "longest SIP message from a browser, bytes"),
     NUMBER("ws_ping", ws_ping, 25, 1, 3600, "seconds between pings; two without an answer close"),
     NUMBER("ws_no_register", ws_no_register, 30, 0, 3600, "seconds until a connection without registration is closed; 0 = never"),
@@ -311,6 +325,7 @@ static const struct conf_key keys[] = {
     NUMBER("pending_limit", pending_limit, 5, 1, 50, "Pendings for one request before error 506"),
     NUMBER("release_tries", release_tries, 3, 1, 10, "times a release that timed out is tried again"),
     TEXT("ops", ops, "127.0.0.1:9101", conf_check_hostport_or_none, "GET /health and /metrics; \"\" = none"),
+    LIST("ops_hosts", ops_hosts, "[]", check_name, "names in Host of these besides addresses and localhost (against DNS rebinding)"),
     TEXT("log", log, "info", conf_check_log, "debug, info, warn or error"),
     {0},
 };

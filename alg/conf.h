@@ -24,7 +24,7 @@ struct alg_conf {
     bool sip_tls_verify, sip_tls_mutual;
     struct conf_strs sip_tls_peers;
     char *ws_cert, *ws_key, *state_dir;
-    struct conf_strs ws_listen, wss_listen, origins, turn_servers;
+    struct conf_strs ws_listen, wss_listen, ws_hosts, ops_hosts, origins, turn_servers;
     char *turn_secret_file, *turn_by;
     bool turn_clear;
     int64_t turn_ttl;
@@ -39,6 +39,7 @@ struct alg_conf {
     char *ops, *log;
     int64_t profile_version, version, heartbeat;
     int64_t retransmit, retransmit_max, sends_max, request_timeout, long_timer, provisional, pending_limit, release_tries;
+    int64_t ws_handshake, ws_handshakes_per_address, ws_new, ws_new_per_address;
     int64_t ws_max_connections, ws_max_per_address, ws_max_message, ws_ping, ws_no_register;
     int64_t orphan, flow_recovery, reopen, max_calls, no_answer, hanging;
 };

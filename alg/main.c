@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "common/ops.h"
 
+#define FILES_BESIDES 1024 /* descriptors of all but browsers */
 #define TURN_MS 500
 
 static const char usage[] =
@@ -174,6 +175,9 @@ static int sip_open(struct service *v)
     struct ws_conf ws = {
         .cert = c->ws_cert, .key = c->ws_key, .state_dir = c->state_dir,
         .origins = (const char *const *)c->origins.v, .n_origins = c->origins.n, .origin_missing_ok = c->origin_missing,
+        .hosts = (const char *const *)c->ws_hosts.v, .n_hosts = c->ws_hosts.n, .name = c->mid,
+        .handshake_s = (unsigned)c->ws_handshake, .shaking_per_addr = (unsigned)c->ws_handshakes_per_address,
+        .rate = (unsigned)c->ws_new, .rate_per_addr = (unsigned)c->ws_new_per_address,
         .max_conns = (unsigned)c->ws_max_connections, .max_per_addr = (unsigned)c->ws_max_per_address,
         .max_msg = (unsigned)c->ws_max_message, .ping_s = (unsigned)c->ws_ping,
         .flow_base = state_run(v->alg.state) << 32,
@@ -186,6 +190,8 @@ static int sip_open(struct service *v)
     struct reg_way ways[REG_WAYS_MAX];
     struct sip_tls_conf tls;
     int err = listens(c, &ws);
+
+    net_files((uint64_t)c->ws_max_connections * WS_FDS_PER_FLOW + FILES_BESIDES);
 
     r.ways = ways;
     r.users = v->alg.users;
@@ -300,7 +306,7 @@ static void on_metrics(void *arg, struct buf *out)
 
 static int ops_open(struct service *v)
 {
-    const struct ops_h h = {on_health, on_metrics, v};
+    const struct ops_h h = {on_health, on_metrics, v, (const char *const *)v->conf.ops_hosts.v, v->conf.ops_hosts.n};
     struct addr a;
     int err;
 

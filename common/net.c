@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -207,6 +208,22 @@ static int bind_to(int fd, struct addr *local)
     if (getsockname(fd, &local->u.sa, &n))
         return -errno;
     return 0;
+}
+
+uint64_t net_files(uint64_t want)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r))
+        return 0;
+    if (r.rlim_cur < want && r.rlim_cur < r.rlim_max) {
+        const rlim_t was = r.rlim_cur;
+
+        r.rlim_cur = want < r.rlim_max ? want : r.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &r))
+            r.rlim_cur = was;
+    }
+    return r.rlim_cur;
 }
 
 int net_udp(struct addr *local)

@@ -54,6 +54,9 @@ struct addr_net { /* an address and how many of its leading bits count */
 int addr_net_parse(struct addr_net *net, const char *text); /* "192.0.2.20", "192.0.2.0/24", "2001:db8::/32"; -EINVAL */
 bool addr_in_net(const struct addr *a, const struct addr_net *net);
 
+/* Raises the soft limit of descriptors towards `want`, as far as the hard one lets. What it is now. Start-up only. */
+uint64_t net_files(uint64_t want);
+
 /* A bound non-blocking, close-on-exec UDP socket, or a listening TCP socket. Returns the fd or -errno.
  * *local is updated with the port the kernel chose when it was 0. */
 int net_udp(struct addr *local);

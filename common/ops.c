@@ -64,6 +64,23 @@ static enum MHD_Result answer_metrics(struct ops *o, struct MHD_Connection *c)
     return res;
 }
 
+/* A browser says the name that it was given: an address or localhost is no attacker's. */
+static bool host_ok(const struct ops *o, struct MHD_Connection *c)
+{
+    const char *text = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+    struct sv host = sv_from(text);
+    struct addr a;
+
+    if (!text || addr_parse_hostport(&a, host, 0) == 0) /* HTTP/1.0: no browser */
+        return true;
+    host = sv_cut(&host, ':');
+    for (unsigned i = 0; i < o->h.n_hosts; i++) {
+        if (sv_iis(host, o->h.hosts[i]))
+            return true;
+    }
+    return sv_iis(host, "localhost");
+}
+
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **state)
@@ -80,6 +97,10 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     if (*upload_size > 0) {
         *upload_size = 0;
         return MHD_YES;
+    }
+    if (!host_ok(o, c)) {
+        log_warn(AREA, "msg=\"refused\" status=421 why=\"Host is no name of ours\"");
+        return answer(c, MHD_HTTP_MISDIRECTED_REQUEST, "text/plain", SV("not here\n"));
     }
     if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
         return answer(c, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain", SV("only GET\n"));

@@ -429,8 +429,10 @@ void bridge_name(struct bridge *b, sip_flow flow)
 {
     struct conn *c = find(b, flow);
 
-    if (c)
-        c->named = true;
+    if (!c)
+        return;
+    c->named = true;
+    ws_known(b->ws, flow);
 }
 
 void bridge_close_nameless(struct bridge *b, uint64_t age_ms)

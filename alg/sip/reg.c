@@ -249,11 +249,10 @@ static void on_second(uv_timer_t *timer)
     for (unsigned i = 0; i < r->n_ways; i++)
         if (r->pbxs[i])
             pbx_tick(r->pbxs[i], now);
-    if (!r->no_register_ms)
-        return;
     DL_FOREACH(r->store.list, b)
         bridge_name(r->sip->bridge, b->pub.flow);
-    bridge_close_nameless(r->sip->bridge, r->no_register_ms);
+    if (r->no_register_ms)
+        bridge_close_nameless(r->sip->bridge, r->no_register_ms);
 }
 
 /* --- questions --- */

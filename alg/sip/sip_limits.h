@@ -9,7 +9,14 @@
 #define SIP_REL_MAX 4                 /* reliable provisional answers of ours that wait for their PRACK */
 #define SIP_FRAME_ROOM 512            /* what rewriting may add to a message */
 #define WS_REQUEST_MAX 8192           /* bytes of the HTTP request of an upgrade */
-#define WS_SHAKING_MAX 1024           /* connections that have not sent it yet */
+#define WS_HANDSHAKE_S 10             /* default: from the connection to the whole HTTP request */
+#define WS_SHAKING_MAX 2048           /* connections that have not sent it yet; over it, and over that of one address
+                                         (ws_handshakes_per_address), the oldest goes ... */
+#define WS_HANDSHAKE_SAFE_MS 1000     /* ... if it had so long: else it may be an honest one, and the new one is refused */
+#define WS_USERS_MS 3600000            /* an address whose users registered so long ago at most comes in beside a flood (ws_new) */
+#define WS_MESSAGE_S 30               /* a message that has begun is whole by then */
+#define WS_FD_RESERVE 128             /* descriptors that WebSockets leave to the core, gateways, operations */
+#define WS_SAY_MAX 10                 /* lines a second about refused and broken connections; the rest is one line with its number */
 #define WS_OUT_HIGH (512 * 1024)      /* bytes queued towards a slow browser: stop reading from Sofia */
 #define WS_OUT_LOW (64 * 1024)
 #define WS_OUT_MAX (2 * WS_OUT_HIGH)  /* our own answers (400, pongs) are not held back: over it the connection is cut */

@@ -1,8 +1,10 @@
 #include "alg/sip/ws_conn.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "alg/sip/sip_limits.h"
 #include "common/enc.h"
@@ -12,8 +14,14 @@ const struct count_def ws_counters[WS_C_N] = {
     [WS_C_CONNS] = {"alg_ws_connections", "WebSocket connections open", true},
     [WS_C_ACCEPTED] = {"alg_ws_accepted_total", "WebSocket connections opened", false},
     [WS_C_ORIGIN] = {"alg_ws_refused_origin_total", "upgrades refused with 403: Origin", false},
+    [WS_C_HOST] = {"alg_ws_refused_host_total", "requests refused with 421: Host is no name of ours", false},
     [WS_C_HANDSHAKE] = {"alg_ws_refused_handshake_total", "no WebSocket upgrade: TLS failed, or answered 400, 404, 426", false},
     [WS_C_LIMIT] = {"alg_ws_refused_limit_total", "connections refused: too many", false},
+    [WS_C_RATE] = {"alg_ws_refused_rate_total", "connections refused: too many new ones in a second", false},
+    [WS_C_LATE] = {"alg_ws_late_total", "handshakes cut that took longer than ws_handshake", false},
+    [WS_C_EVICTED] = {"alg_ws_evicted_total", "connections cut to make room: slow handshakes, and who did not register", false},
+    [WS_C_FDS] = {"alg_ws_refused_descriptors_total", "connections refused: the rest of the descriptors is for others", false},
+    [WS_C_TRICKLE] = {"alg_ws_trickle_total", "connections closed with 1008: a message that did not end", false},
     [WS_C_PROTOCOL] = {"alg_ws_protocol_error_total", "connections closed with 1002 or 1007: frame not masked and the like", false},
     [WS_C_TOO_BIG] = {"alg_ws_too_big_total", "connections closed with 1009", false},
     [WS_C_NO_PONG] = {"alg_ws_no_pong_total", "connections closed: two pings without an answer", false},
@@ -39,6 +47,14 @@ int ws_send(struct ws *w, sip_flow flow, struct sv text)
     if (!err && c->queued > WS_OUT_HIGH)
         c->high = true;
     return err;
+}
+
+void ws_known(struct ws *w, sip_flow flow)
+{
+    const struct ws_conn *c = find(w, flow);
+
+    if (c)
+        ws_admit_known(w->admit, lws_get_socket_fd(c->wsi), net_now_ms());
 }
 
 size_t ws_queued(const struct ws *w, sip_flow flow)
@@ -95,7 +111,7 @@ static int add_vhost(struct ws *w, unsigned i)
     info.port = addr_port(&l->addr);
     info.iface = addr_is_any(&l->addr) ? NULL : addr_host(&l->addr, host);
     info.protocols = ws_protocols;
-    info.timeout_secs = WS_HANDSHAKE_S;
+    info.timeout_secs = w->conf.handshake_s + 1; /* the first to look is ws_admit */
     info.listen_accept_role = "raw-skt";
     info.listen_accept_protocol = ws_protocols[0].name;
     info.alpn = "http/1.1";
@@ -112,17 +128,38 @@ static int add_vhost(struct ws *w, unsigned i)
     return w->vhosts[i] ? 0 : -EADDRINUSE;
 }
 
+static void free_texts(char **texts, unsigned n)
+{
+    for (unsigned i = 0; texts && i < n; i++)
+        free(texts[i]);
+    free(texts);
+}
+
+static char **copy_texts(const char *const *from, unsigned n)
+{
+    char **to = calloc(n + 1, sizeof *to);
+
+    for (unsigned i = 0; to && i < n; i++)
+        if (!(to[i] = strdup(from[i]))) {
+            free_texts(to, i);
+            return NULL;
+        }
+    return to;
+}
+
 static int copy_conf(struct ws *w, const struct ws_conf *conf)
 {
     bool tls = false;
+    int err = 0;
 
     w->conf = *conf;
-    w->origins = calloc(conf->n_origins + 1, sizeof *w->origins);
-    if (!w->origins)
+    if (!w->conf.handshake_s)
+        w->conf.handshake_s = WS_HANDSHAKE_S;
+    w->origins = copy_texts(conf->origins, conf->n_origins);
+    w->hosts = copy_texts(conf->hosts, conf->n_hosts);
+    w->name = conf->name ? strdup(conf->name) : NULL;
+    if (!w->origins || !w->hosts || (conf->name && !w->name))
         return -ENOMEM;
-    for (unsigned i = 0; i < conf->n_origins; i++)
-        if (!(w->origins[i] = strdup(conf->origins[i])))
-            return -ENOMEM;
     for (unsigned i = 0; i < conf->n_listen; i++)
         tls |= conf->listen[i].tls;
     if (!tls)
@@ -130,9 +167,43 @@ static int copy_conf(struct ws *w, const struct ws_conf *conf)
     if (conf->cert && *conf->cert && conf->key && *conf->key) {
         snprintf(w->cert, sizeof w->cert, "%s", conf->cert);
         snprintf(w->key, sizeof w->key, "%s", conf->key);
-        return 0;
+    } else {
+        err = ws_cert_make(conf->state_dir, "localhost", w->cert, w->key, sizeof w->cert);
     }
-    return ws_cert_make(conf->state_dir, "localhost", w->cert, w->key, sizeof w->cert);
+    return err ? err : ws_cert_load(&w->leaf, w->cert);
+}
+
+static void on_tick(uv_timer_t *t)
+{
+    struct ws *w = t->data;
+
+    ws_conn_tick(w, net_now_ms());
+    if (w->unsaid)
+        log_warn("ws", "msg=\"more refused or broken connections\" n=%u", w->unsaid);
+    w->said = w->unsaid = 0;
+}
+
+static int start_watch(struct ws *w)
+{
+    const struct ws_conf *conf = &w->conf;
+    const unsigned many = 1000000;
+    struct rlimit files = {0};
+    struct ws_admit_conf a = {.conns = conf->max_conns,
+                              .shaking = WS_SHAKING_MAX,
+                              .shaking_per_addr = conf->shaking_per_addr ? conf->shaking_per_addr : WS_SHAKING_MAX,
+                              .rate = conf->rate ? conf->rate : many,
+                              .rate_per_addr = conf->rate_per_addr ? conf->rate_per_addr : many,
+                              .handshake_ms = w->conf.handshake_s * 1000,
+                              .fd_max = INT_MAX};
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < INT_MAX)
+        a.fd_max = (int)files.rlim_cur - (files.rlim_cur > 4 * WS_FD_RESERVE ? WS_FD_RESERVE : (int)files.rlim_cur / 4);
+    if (uv_timer_init(w->loop, &w->tick))
+        return -ENOMEM;
+    w->tick.data = w;
+    w->ticks = true;
+    uv_timer_start(&w->tick, on_tick, 1000, 1000);
+    return ws_admit_new(&w->admit, &a);
 }
 
 int ws_new(struct ws **wp, uv_loop_t *loop, const struct ws_conf *conf, const struct ws_h *h)
@@ -149,6 +220,9 @@ int ws_new(struct ws **wp, uv_loop_t *loop, const struct ws_conf *conf, const st
     w->last = conf->flow_base;
     lws_set_log_level(LLL_ERR | LLL_WARN, log_lws);
     err = copy_conf(w, conf);
+    if (err)
+        goto out;
+    err = start_watch(w);
     if (err)
         goto out;
     info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
@@ -176,6 +250,8 @@ void ws_free(struct ws *w)
     if (!w)
         return;
     w->ending = true;
+    if (w->ticks)
+        uv_close((uv_handle_t *)&w->tick, NULL);
     if (w->context) {
         uint64_t end = uv_hrtime() + 1000000000u;
 
@@ -187,13 +263,17 @@ void ws_free(struct ws *w)
         for (int i = 0; i < 100 && uv_hrtime() < end + 200000000u; i++)
             uv_run(w->loop, UV_RUN_NOWAIT);
         lws_context_destroy(w->context);
+    } else if (w->ticks) {
+        uv_run(w->loop, UV_RUN_NOWAIT);
     }
     HASH_ITER(hh, w->conns, c, tmp) {
         HASH_DEL(w->conns, c);
         ws_conn_free(c);
     }
-    for (unsigned i = 0; w->origins && i < w->conf.n_origins; i++)
-        free(w->origins[i]);
-    free(w->origins);
+    free_texts(w->origins, w->conf.n_origins);
+    free_texts(w->hosts, w->conf.n_hosts);
+    ws_admit_free(w->admit);
+    ws_cert_free(w->leaf);
+    free(w->name);
     free(w);
 }

@@ -15,6 +15,7 @@
 struct ws;
 
 #define WS_LISTEN_MAX 4
+#define WS_FDS_PER_FLOW 3 /* descriptors that one browser takes */
 
 struct ws_listen {
     struct addr addr; /* port 0: any, see ws_port */
@@ -30,7 +31,13 @@ struct ws_conf {
     const char *const *origins;   /* scheme://host[:port], exact; "*" = any (laboratory) */
     unsigned n_origins;
     bool origin_missing_ok;       /* native clients send none */
+    const char *const *hosts;     /* names of ours in Host, "*" = any; besides: own addresses, `name`, those of the certificate */
+    unsigned n_hosts;
+    const char *name;             /* NULL: none */
     unsigned max_conns, max_per_addr;
+    unsigned shaking_per_addr;    /* handshakes under way of one address */
+    unsigned rate, rate_per_addr; /* new connections a second; 0: 1000000 */
+    unsigned handshake_s;         /* from the connection to the whole request */
     unsigned max_msg;             /* bytes: more is answered by close 1009 */
     unsigned ping_s;              /* closed after two pings without a pong */
 };
@@ -51,7 +58,8 @@ struct ws_h {
     void *arg;
 };
 
-enum ws_counter { WS_C_CONNS, WS_C_ACCEPTED, WS_C_ORIGIN, WS_C_HANDSHAKE, WS_C_LIMIT, WS_C_PROTOCOL, WS_C_TOO_BIG,
+enum ws_counter { WS_C_CONNS, WS_C_ACCEPTED, WS_C_ORIGIN, WS_C_HOST, WS_C_HANDSHAKE, WS_C_LIMIT, WS_C_RATE, WS_C_LATE,
+                  WS_C_EVICTED, WS_C_FDS, WS_C_TRICKLE, WS_C_PROTOCOL, WS_C_TOO_BIG,
                   WS_C_NO_PONG, WS_C_SLOW, WS_C_IN, WS_C_OUT, WS_C_N };
 extern const struct count_def ws_counters[WS_C_N];
 
@@ -65,7 +73,17 @@ const count_t *ws_counts(const struct ws *w);
 int ws_send(struct ws *w, sip_flow flow, struct sv text);
 size_t ws_queued(const struct ws *w, sip_flow flow);      /* bytes not yet written */
 void ws_pause(struct ws *w, sip_flow flow, bool pause);   /* stop or go on reading */
+void ws_known(struct ws *w, sip_flow flow); /* it registered: it does not have to go when there are too many */
 void ws_close(struct ws *w, sip_flow flow, unsigned code, const char *reason); /* after what is queued; closed() follows */
 
-/* ws_cert.c: a self-signed P-256 pair for `name` in dir (made if it is not there), paths into cert and key; 0600. */
+/* ws_cert.c */
+/* Which hosts a certificate is for (subjectAltName; wildcards). NULL: none. */
+struct ws_cert;
+int ws_cert_load(struct ws_cert **cp, const char *path); /* 0, -EINVAL, -ENOMEM */
+bool ws_cert_is_for(const struct ws_cert *c, const char *host);
+void ws_cert_free(struct ws_cert *c);
+
+
+
+/* A self-signed P-256 pair for `name` in dir (made if it is not there), paths into cert and key; 0600. */
 int ws_cert_make(const char *dir, const char *name, char *cert, char *key, size_t size);

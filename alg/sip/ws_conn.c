@@ -128,35 +128,14 @@ void ws_conn_pause(struct ws_conn *c, bool pause)
 
 /* --- handshake --- */
 
-static bool origin_ok(const struct ws *w, const struct ws_request *r)
-{
-    if (!r->has_origin)
-        return w->conf.origin_missing_ok;
-    for (unsigned i = 0; i < w->conf.n_origins; i++)
-        if (!strcmp(w->origins[i], "*") || sv_is(r->origin, w->origins[i]))
-            return true;
-    return false;
-}
-
-static bool over_limit(const struct ws *w, const struct ws_conn *new)
-{
-    unsigned same = 0;
-
-    if (HASH_COUNT(w->conns) >= w->conf.max_conns)
-        return true;
-    for (struct ws_conn *c = w->conns; c; c = c->hh.next)
-        same += addr_eq_host(&c->peer, &new->peer);
-    return same >= w->conf.max_per_addr;
-}
-
 static void refuse(struct ws_conn *c, unsigned status, enum ws_counter counter, const char *why)
 {
     char peer[ADDR_STRLEN], answer[WS_ANSWER_MAX];
 
     count_add(&c->ws->counts[counter], 1);
-    log_warn("ws", "msg=\"upgrade refused\" status=%u peer=%s why=\"%s\"", status, addr_str(&c->peer, peer), why);
+    if (ws_may_say(c->ws))
+        log_warn("ws", "msg=\"upgrade refused\" status=%u peer=%s why=\"%s\"", status, addr_str(&c->peer, peer), why);
     c->phase = CONN_REFUSED;
-    c->ws->shaking--;
     if (queue(c, ws_http_refusal(status, answer), SV_NONE, false))
         lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 }
@@ -164,17 +143,35 @@ static void refuse(struct ws_conn *c, unsigned status, enum ws_counter counter, 
 /* The layer above knows pages beside the WebSocket; it counts and logs what it refuses. */
 static bool page(struct ws_conn *c, const struct ws_request *r)
 {
-    const struct ws_asker who = {c->peer, lws_is_ssl(c->wsi), origin_ok(c->ws, r)};
+    const struct ws_asker who = {c->peer, lws_is_ssl(c->wsi), ws_origin_ok(c->ws, r)};
     char text[WS_PAGE_MAX];
     struct buf out = buf_over(text, sizeof text);
 
     if (r->status != 404 || !c->ws->h.page || !c->ws->h.page(c->ws->h.arg, r, &who, &out) || buf_err(&out))
         return false;
     c->phase = CONN_REFUSED;
-    c->ws->shaking--;
     if (queue(c, buf_sv(&out), SV_NONE, false))
         lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
     OPENSSL_cleanse(text, sizeof text);
+    return true;
+}
+
+static int fd_of(const struct ws_conn *c)
+{
+    return lws_get_socket_fd(c->wsi);
+}
+
+/* Someone who did not register makes room when there are too many. */
+static bool takes_place(struct ws *w, const struct ws_conn *c)
+{
+    int victim;
+
+    if (ws_admit_of_addr(w->admit, fd_of(c)) >= w->conf.max_per_addr || !ws_admit_open(w->admit, fd_of(c), &victim))
+        return false;
+    if (victim >= 0) {
+        count_add(&w->counts[WS_C_EVICTED], 1);
+        ws_end_fd(victim);
+    }
     return true;
 }
 
@@ -182,17 +179,21 @@ static int judge(struct ws_conn *c, const struct ws_request *r)
 {
     struct ws *w = c->ws;
 
+    if (r->host.n && !ws_host_ok(w, fd_of(c), r->host)) {
+        refuse(c, 421, WS_C_HOST, "Host is no name of ours");
+        return -EACCES;
+    }
     if (page(c, r))
         return -EACCES;
     if (r->status == 404)
         refuse(c, 404, WS_C_HANDSHAKE, r->why);
-    else if (!origin_ok(w, r))
+    else if (!ws_origin_ok(w, r))
         refuse(c, 403, WS_C_ORIGIN, "Origin");
     else if (r->status)
         refuse(c, r->status, WS_C_HANDSHAKE, r->why);
     else if (!r->sip)
         refuse(c, 400, WS_C_HANDSHAKE, "no subprotocol sip");
-    else if (over_limit(w, c))
+    else if (!takes_place(w, c))
         refuse(c, 503, WS_C_LIMIT, "too many connections");
     return c->phase == CONN_REFUSED ? -EACCES : 0;
 }
@@ -215,7 +216,6 @@ static int on_open(struct ws_conn *c, struct sv key)
     c->opened = true;
     c->id = ++w->last;
     c->rx.max = w->conf.max_msg;
-    w->shaking--;
     HASH_ADD(hh, w->conns, id, sizeof c->id, c);
     count_add(&w->counts[WS_C_CONNS], 1);
     count_add(&w->counts[WS_C_ACCEPTED], 1);
@@ -303,6 +303,10 @@ static int on_data(struct ws_conn *c, struct sv rest)
         else if (r < 0 && c->phase == CONN_OPEN)
             on_bad_frame(c, &got);
     }
+    if (!c->rx.in_payload && !c->rx.n_head && !c->rx.of)
+        c->begun = 0;
+    else if (!c->begun)
+        c->begun = net_now_ms();
     return c->phase == CONN_CLOSING && c->peer_closed && !c->out && !lws_partial_buffered(c->wsi) ? -1 : 0;
 }
 
@@ -317,7 +321,6 @@ static void peer_of(struct lws *wsi, struct addr *out)
 static int on_adopt(struct ws *w, struct lws *wsi, struct session *s)
 {
     struct ws_conn *c = NULL;
-    char peer[ADDR_STRLEN];
 
     if (!s)
         return -1;
@@ -327,15 +330,8 @@ static int on_adopt(struct ws *w, struct lws *wsi, struct session *s)
     c->ws = w;
     c->wsi = wsi;
     peer_of(wsi, &c->peer);
-    if (w->shaking >= WS_SHAKING_MAX) {
-        count_add(&w->counts[WS_C_LIMIT], 1);
-        log_warn("ws", "msg=\"connection refused\" peer=%s why=\"too many handshakes\"", addr_str(&c->peer, peer));
-        ws_conn_free(c);
-        return -1;
-    }
-    w->shaking++;
     s->conn = c;
-    lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, WS_HANDSHAKE_S);
+    lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, (int)w->conf.handshake_s + 1);
     return 0;
 }
 
@@ -346,8 +342,10 @@ static void log_early(struct ws *w, struct lws *wsi)
     struct addr from = {0};
     char peer[ADDR_STRLEN];
 
-    peer_of(wsi, &from);
     count_add(&w->counts[WS_C_HANDSHAKE], 1);
+    if (!ws_may_say(w))
+        return;
+    peer_of(wsi, &from);
     log_warn("ws", "msg=\"closed before the upgrade\" peer=%s why=\"%s\"", addr_str(&from, peer),
              ssl && !SSL_is_init_finished(ssl) ? "no TLS" : "no request");
 }
@@ -359,11 +357,9 @@ static void on_close(struct ws *w, struct lws *wsi, struct session *s)
 
     if (!s)
         return;
-    if (c ? c->phase == CONN_HANDSHAKE : !s->told) {
-        if (!w->ending)
-            log_early(w, wsi);
-        w->shaking -= c != NULL;
-    }
+    ws_admit_left(w->admit, lws_get_socket_fd(wsi));
+    if ((c ? c->phase == CONN_HANDSHAKE : !s->told) && !w->ending)
+        log_early(w, wsi);
     s->told = true;
     s->conn = NULL;
     if (!c)
@@ -431,14 +427,63 @@ static int on_timer(struct ws_conn *c)
     return 0;
 }
 
+/* Before TLS, before libwebsockets makes anything of it. */
+static int on_accept(struct ws *w, const struct lws_filter_network_conn_args *from, int fd)
+{
+    struct addr peer = {0};
+    char text[ADDR_STRLEN];
+    enum ws_admit_verdict v;
+    int victim;
+
+    if (w->ending)
+        return -1;
+    memcpy(&peer.u, &from->cli_addr, from->clilen < sizeof peer.u ? from->clilen : sizeof peer.u);
+    v = ws_admit_connect(w->admit, fd, &peer, net_now_ms(), &victim);
+    if (victim >= 0) {
+        count_add(&w->counts[WS_C_EVICTED], 1);
+        ws_end_fd(victim);
+    }
+    if (v == WS_ADMIT_OK)
+        return 0;
+    count_add(&w->counts[v == WS_ADMIT_FDS ? WS_C_FDS : v <= WS_ADMIT_RATE_ADDR ? WS_C_RATE : WS_C_LIMIT], 1);
+    if (ws_may_say(w))
+        log_warn("ws", "msg=\"connection refused\" peer=%s why=\"%s\"", addr_str(&peer, text), ws_admit_why(v));
+    return -1;
+}
+
+void ws_conn_tick(struct ws *w, msec_t now)
+{
+    struct ws_conn *c, *tmp;
+    char peer[ADDR_STRLEN];
+    int fd;
+
+    while ((fd = ws_admit_overdue(w->admit, now)) >= 0) {
+        count_add(&w->counts[WS_C_LATE], 1);
+        ws_end_fd(fd);
+    }
+    ws_admit_tick(w->admit, now);
+    HASH_ITER(hh, w->conns, c, tmp) {
+        if (!c->begun || now - c->begun < WS_MESSAGE_S * 1000 || c->paused || c->phase != CONN_OPEN)
+            continue;
+        c->begun = 0;
+        count_add(&w->counts[WS_C_TRICKLE], 1);
+        if (ws_may_say(w))
+            log_warn("ws", "flow=%llu peer=%s msg=\"closed\" why=\"message too slow\"", (unsigned long long)c->id,
+                     addr_str(&c->peer, peer));
+        ws_conn_close(c, LWS_CLOSE_STATUS_POLICY_VIOLATION, "message too slow");
+    }
+}
+
 static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
     struct lws_context *context = lws_get_context(wsi);
     struct ws *w = context ? lws_context_user(context) : NULL;
-    struct session *s = user;
+    struct session *s = reason == LWS_CALLBACK_FILTER_NETWORK_CONNECTION ? NULL : user;
     struct ws_conn *c = s ? s->conn : NULL;
 
     switch (reason) {
+    case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
+        return on_accept(w, user, (int)(intptr_t)in);
     case LWS_CALLBACK_RAW_ADOPT:
         return on_adopt(w, wsi, s);
     case LWS_CALLBACK_RAW_CLOSE:

@@ -5,9 +5,8 @@
 #include <uthash.h>
 
 #include "alg/sip/ws.h"
+#include "alg/sip/ws_admit.h"
 #include "alg/sip/ws_frame.h"
-
-#define WS_HANDSHAKE_S 20 /* from the connection to the whole request */
 
 enum ws_phase {
     CONN_HANDSHAKE, /* the request is being collected */
@@ -30,6 +29,7 @@ struct ws_conn {
     char *head;        /* the request so far */
     size_t n_head;
     struct ws_rx rx;
+    msec_t begun;      /* when the message began that is not whole yet; 0: none */
     unsigned missed;   /* pings without a pong */
     bool high;
     bool paused, stuck; /* why nothing is read: asked for, or our output does not go */
@@ -41,15 +41,28 @@ struct ws {
     struct lws_vhost *vhosts[WS_LISTEN_MAX];
     uv_loop_t *loop;
     struct ws_conf conf;
-    char **origins;
+    char **origins, **hosts;
+    char *name;
+    struct ws_cert *leaf; /* of cert, for the names in it */
     char cert[4096], key[4096];
     struct ws_h h;
     struct ws_conn *conns;
-    unsigned shaking; /* connections in CONN_HANDSHAKE */
+    struct ws_admit *admit;
+    uv_timer_t tick;  /* a second */
+    bool ticks;
+    unsigned said, unsaid; /* lines about strangers in this second */
     sip_flow last;
     bool ending;
     count_t counts[WS_C_N];
 };
+
+/* ws_judge.c: is the page (Origin) one that may connect, and is Host a name of ours? A page of an attacker whose own name
+ * leads to our address (DNS rebinding) says another one. */
+bool ws_origin_ok(const struct ws *w, const struct ws_request *r);
+bool ws_host_ok(const struct ws *w, int fd, struct sv host);
+bool ws_may_say(struct ws *w); /* a line about a stranger: else it is counted for the one that tells how many */
+void ws_end_fd(int fd);        /* libwebsockets hears of its end */
+void ws_conn_tick(struct ws *w, msec_t now); /* what is overdue */
 
 /* What listeners accept. */
 extern const struct lws_protocols ws_protocols[];

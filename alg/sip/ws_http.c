@@ -118,7 +118,7 @@ struct sv ws_http_welcome(struct sv key, char out[WS_ANSWER_MAX])
 
 struct sv ws_http_refusal(unsigned status, char out[WS_ANSWER_MAX])
 {
-    const char *phrase = status == 403 ? "Forbidden" : status == 404 ? "Not Found" : status == 426 ? "Upgrade Required"
+    const char *phrase = status == 403 ? "Forbidden" : status == 404 ? "Not Found" : status == 421 ? "Misdirected Request" : status == 426 ? "Upgrade Required"
                          : status == 503 ? "Service Unavailable" : "Bad Request";
     /* RFC 6455 4.2.2: the answer to a version that is not ours names the one that is */
     int n = snprintf(out, WS_ANSWER_MAX, "HTTP/1.1 %u %s\r\n%sConnection: close\r\nContent-Length: 0\r\n\r\n", status, phrase,

@@ -26,6 +26,8 @@ struct lab {
     uv_pipe_t orders;
     char line[ORDER_MAX];
     size_t n_line;
+    float *setup_ms; /* of each call that was answered */
+    unsigned n_setup;
 };
 
 struct agent {
@@ -34,6 +36,7 @@ struct agent {
     uv_timer_t timer; /* the next step from the loop, not from inside a callback */
     char user[32], password[48];
     unsigned messages;
+    uint64_t called; /* ns */
 };
 
 static const char usage[] =
@@ -102,6 +105,7 @@ static void on_next(uv_timer_t *t)
     }
     l->started++;
     ag->messages = 0;
+    ag->called = uv_hrtime();
     if (wic_call(ag->wic, l->callee)) {
         l->failed++;
         l->done++;
@@ -158,6 +162,10 @@ static void on_event(void *arg, struct wic *w, enum wic_event ev, struct sv text
             for (unsigned i = 0; i < l->n_agents; i++)
                 uv_timer_start(&l->agents[i].timer, on_next, 0, 0);
         }
+        break;
+    case WIC_ESTABLISHED:
+        if (l->n_setup < l->calls)
+            l->setup_ms[l->n_setup++] = (float)(uv_hrtime() - ag->called) / 1e6f;
         break;
     case WIC_CHANNEL_UP:
         if (!l->quiet)
@@ -281,7 +289,8 @@ static int start(struct lab *l)
     int err = wsc_lib_new(&l->ws, &l->loop);
 
     l->agents = calloc(l->n_agents, sizeof *l->agents);
-    if (err || !l->agents)
+    l->setup_ms = calloc(l->calls, sizeof *l->setup_ms);
+    if (err || !l->agents || !l->setup_ms)
         return -1;
     for (unsigned i = 0; i < l->n_agents; i++) {
         struct agent *ag = &l->agents[i];
@@ -299,6 +308,25 @@ static int start(struct lab *l)
             return -1;
     }
     return 0;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* From INVITE to its 200. */
+static void print_setup(struct lab *l)
+{
+    const unsigned n = l->n_setup;
+
+    if (!n)
+        return;
+    qsort(l->setup_ms, n, sizeof *l->setup_ms, by_time);
+    printf("setup_p50_ms=%.1f setup_p99_ms=%.1f setup_max_ms=%.1f\n", (double)l->setup_ms[n / 2],
+           (double)l->setup_ms[(n * 99 - 1) / 100], (double)l->setup_ms[n - 1]);
 }
 
 /* What was said and heard in all calls. */
@@ -348,6 +376,8 @@ int main(int argc, char **argv)
     if (l.calls > 1)
         printf("calls=%u failed=%u seconds=%.3f calls_per_second=%.1f\n", l.done, l.failed,
                (double)ms / 1000, ms ? (double)(l.done - l.failed) * 1000 / (double)ms : 0);
+    if (l.calls > 1)
+        print_setup(&l);
     fflush(stdout);
     l.holding = l.keep && !l.failed;
     if (l.holding)

@@ -36,7 +36,8 @@ static void metrics(void *arg, struct buf *out)
 static int set_up(void **state)
 {
     static struct fixture fx;
-    const struct ops_h h = {health, metrics, &fx};
+    static const char *const hosts[] = {"alg1.example.net"};
+    const struct ops_h h = {health, metrics, &fx, hosts, 1};
     int fd;
 
     memset(&fx, 0, sizeof fx);
@@ -85,7 +86,7 @@ static void ask(struct fixture *fx, const char *request, char *out, size_t size)
     close(fd);
 }
 
-#define TAIL " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+#define TAIL " HTTP/1.1\r\nHost: 127.0.0.1:9101\r\nConnection: close\r\n\r\n"
 
 static void test_answers(void **state)
 {
@@ -114,14 +115,40 @@ static void test_refusals(void **state)
     assert_non_null(strstr(text, "HTTP/1.1 404 "));
     ask(fx, "DELETE /health" TAIL, text, sizeof text);
     assert_non_null(strstr(text, "HTTP/1.1 405 "));
-    snprintf(big, sizeof big, "GET /health HTTP/1.1\r\nHost: x\r\nX: %015000d\r\n\r\n", 0);
+    snprintf(big, sizeof big, "GET /health HTTP/1.1\r\nHost: 127.0.0.1:9101\r\nX: %015000d\r\n\r\n", 0);
     ask(fx, big, text, sizeof text);
     assert_null(strstr(text, "HTTP/1.1 200 "));
 }
 
+/* A page whose own name was led to our address says that name (DNS rebinding). */
+static void test_hosts(void **state)
+{
+    static const struct {
+        const char *host;
+        bool good;
+    } rows[] = {
+        {"Host: 127.0.0.1:9101\r\n", true},      {"Host: 192.0.2.1\r\n", true},       {"Host: [::1]:9101\r\n", true},
+        {"Host: localhost:9101\r\n", true},      {"Host: LOCALHOST\r\n", true},       {"Host: ALG1.example.net:1\r\n", true},
+        {"Host: evil.example:9101\r\n", false},  {"Host: localhost.evil.example\r\n", false},
+        {"Host: alg1.example.net.evil.example\r\n", false}, {"Host: 127.0.0.1.evil.example\r\n", false},
+        {"Host: 127.0.0.1 evil\r\n", false},     {"Host: 2130706433\r\n", false},     {"Host: \r\n", false},
+    };
+    struct fixture *fx = *state;
+    char request[256], text[4096];
+
+    fx->serving = true;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        snprintf(request, sizeof request, "GET /metrics HTTP/1.1\r\n%sConnection: close\r\n\r\n", rows[i].host);
+        ask(fx, request, text, sizeof text);
+        if (strncmp(text, rows[i].good ? "HTTP/1.1 200 " : "HTTP/1.1 421 ", 13) != 0)
+            fail_msg("%s: %s", rows[i].host, text);
+        assert_true(rows[i].good || !strstr(text, "agw_contexts"));
+    }
+}
+
 static void test_port_taken(void **state)
 {
-    const struct ops_h h = {health, metrics, *state};
+    const struct ops_h h = {.health = health, .metrics = metrics, .arg = *state};
     struct fixture *fx = *state;
     struct ops *second;
 
@@ -133,6 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_answers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_hosts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_port_taken, set_up, tear_down),
     };
 
