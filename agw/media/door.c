@@ -74,11 +74,21 @@ static void count(struct door *d, enum door_counter c, int64_t n)
 
 /* --- visits --- */
 
-static const msec_t stage_ms[STAGES] = {
-    [STAGE_WAITING] = MEDIA_LEG_CHECK_MS,
-    [STAGE_LINGERING] = MEDIA_DOOR_LINGER_MS,
-    [STAGE_HTTP] = MEDIA_DOOR_HTTP_IDLE_MS,
-};
+static msec_t stage_ms(const struct door *d, enum stage stage)
+{
+    switch (stage) {
+    case STAGE_WAITING:
+        return d->conf.check_ms;
+    case STAGE_LINGERING:
+        return MEDIA_DOOR_LINGER_MS;
+    case STAGE_HTTP:
+        return MEDIA_DOOR_HTTP_IDLE_MS;
+    case STAGE_OVER:
+    case STAGES:
+        break;
+    }
+    return 0;
+}
 
 /* To the end of that stage's list; to the same one: it was heard of. */
 static void enter(struct door *d, struct visit *v, enum stage stage)
@@ -86,7 +96,7 @@ static void enter(struct door *d, struct visit *v, enum stage stage)
     DL_DELETE(d->list[v->stage], v);
     d->n[v->stage]--;
     v->stage = stage;
-    v->by = d->now + stage_ms[stage];
+    v->by = d->now + stage_ms(d, stage);
     DL_APPEND(d->list[stage], v);
     d->n[stage]++;
 }
@@ -152,7 +162,7 @@ static void http_event(struct door *d, struct visit *v, uint32_t events)
     const int moved = http_move(v->http);
 
     if (moved < 0 || (!moved && (events & (EPOLLHUP | EPOLLERR)))) {
-        if (!v->http->answered) { /* nobody listens there */
+        if (!v->http->down.heard) { /* nobody listens there */
             watch(d, EPOLL_CTL_MOD, v->fd, EPOLLIN | EPOLLRDHUP | EPOLLET, &v->kind);
             v->http->client = -1;
             http_free(v->http);
@@ -210,8 +220,8 @@ static void let_in(struct door *d, struct visit *v, const struct name *who)
     }
     m->u.leg = (struct bus_leg){.id = who->id, .fd = v->fd, .local = v->at->is.local, .peer = v->peer};
     v->fd = -1;
-    inbox_post(d->conf.workers[who->worker], &m->item);
     count(d, DOOR_C_LET_IN, 1);
+    inbox_post(d->conf.workers[who->worker], &m->item);
     leave(d, v);
 }
 
@@ -299,10 +309,10 @@ static void visit_new(struct door *d, struct listener *at, int fd, const struct 
         return;
     }
     *v = (struct visit){.kind = KIND_VISIT, .server = KIND_SERVER, .fd = fd, .at = at, .peer = *peer};
-    if (d->n[STAGE_WAITING] == MEDIA_DOOR_WAITING)
+    if (d->n[STAGE_WAITING] == d->conf.waiting)
         refuse(d, d->list[STAGE_WAITING], DOOR_C_CROWDED, "too many wait, it was the oldest");
     v->stage = STAGE_WAITING;
-    v->by = d->now + stage_ms[STAGE_WAITING];
+    v->by = d->now + stage_ms(d, STAGE_WAITING);
     DL_APPEND(d->list[STAGE_WAITING], v);
     d->n[STAGE_WAITING]++;
     if (watch(d, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLRDHUP | EPOLLET, &v->kind))
@@ -478,6 +488,10 @@ int door_new(struct door **dp, const struct door_conf *conf)
     if (!d)
         return -ENOMEM;
     d->conf = *conf;
+    if (!d->conf.check_ms)
+        d->conf.check_ms = MEDIA_LEG_CHECK_MS;
+    if (!d->conf.waiting)
+        d->conf.waiting = MEDIA_DOOR_WAITING;
     d->epoll = -1;
     for (unsigned i = 0; i < conf->n_listeners; i++)
         d->listener[i] = (struct listener){.kind = KIND_LISTENER, .is = conf->listeners[i]};

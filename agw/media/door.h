@@ -27,6 +27,8 @@ struct door_conf {
     const struct door_listener *listeners; /* copied; the sockets become the door's, come what may */
     unsigned n_listeners;                  /* at most MEDIA_DOOR_LISTENERS */
     struct inbox *const *workers;
+    unsigned check_ms;                     /* from accept to the first check; 0: MEDIA_LEG_CHECK_MS */
+    unsigned waiting;                      /* so many that have not said whose they are; 0: MEDIA_DOOR_WAITING */
 };
 
 int door_new(struct door **dp, const struct door_conf *conf); /* starts the thread */

@@ -61,6 +61,7 @@ static int move(struct http_half *d, int from, int to)
             if (n < 0)
                 return is_later() ? moved : -ECONNRESET;
             d->end = n == 0;
+            d->heard = d->heard || n > 0;
             d->n = (size_t)n;
             moved = 1;
         }
@@ -86,10 +87,9 @@ static int move(struct http_half *d, int from, int to)
 int http_move(struct http *h)
 {
     const int up = move(&h->up, h->client, h->server);
-    const int down = move(&h->down, h->server, h->client);
+    const int down = up < 0 ? up : move(&h->down, h->server, h->client);
 
-    h->answered = h->answered || h->down.n || h->down.at || down > 0;
-    if (up < 0 || down < 0 || (h->up.told && h->down.told))
+    if (down < 0 || (h->up.told && h->down.told))
         return -ECONNRESET;
     return up | down;
 }

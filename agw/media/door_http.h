@@ -7,13 +7,13 @@
 
 struct http_half { /* one direction */
     size_t n, at; /* octets in buf, and how many of them have left */
-    bool end, told; /* the source has no more; the sink knows */
+    bool heard;     /* something came from the source */
+    bool end, told; /* it has no more; the sink knows */
     uint8_t buf[MEDIA_DOOR_HTTP_BUF];
 };
 
 struct http {
     int client, server;
-    bool answered; /* something came from the server */
     struct http_half up, down; /* to the server, to the client */
 };
 

@@ -297,7 +297,7 @@ static const struct ending *open_leg(struct worker *w, struct port *port, const 
     if (leg_new(&l, spec->fd, &spec->local, &peer, w->now))
         return &MEMORY;
     l->sock.port = port;
-    if (worker_watch(w, &l->sock)) {
+    if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, spec->fd, &(struct epoll_event){.events = EPOLLIN, .data.ptr = &l->sock})) {
         l->sock.fd = -1;
         leg_free(l);
         return &MEMORY;
