@@ -67,17 +67,21 @@ int sip_dlg_accept(struct sip_dlg **dp, struct sip *s, struct sip_in *in, const 
 {
     const sip_t *sip = m->in;
     struct sip_dlg *d = dlg_new(s, m->side, m->flow, in_how(in), h);
-    const char *tag;
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    sip_to_t *us;
 
     if (!d)
         return -ENOMEM;
     d->confirmed = true;
-    d->leg = nta_leg_tcreate(s->agents[m->side].nta, dlg_on_request, d, SIPTAG_CALL_ID(sip->sip_call_id),
-                             SIPTAG_FROM(sip->sip_to), SIPTAG_TO(sip->sip_from),
-                             NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
-    tag = d->leg ? nta_leg_tag(d->leg, nta_incoming_tag(in->irq, NULL)) : NULL;
+    us = sip_to_dup(home, sip->sip_to);
+    /* Its tag from the beginning: to a leg that gets it later Sofia gives INVITEs without one, too, those of a core's fork. */
+    if (us && sip_to_tag(home, us, nta_incoming_tag(in->irq, NULL)) >= 0)
+        d->leg = nta_leg_tcreate(s->agents[m->side].nta, dlg_on_request, d, SIPTAG_CALL_ID(sip->sip_call_id),
+                                 SIPTAG_FROM(us), SIPTAG_TO(sip->sip_from),
+                                 NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
+    su_home_deinit(home);
     d->call_id = strdup(sip->sip_call_id->i_id);
-    if (!tag || !d->call_id || nta_leg_server_route(d->leg, sip->sip_record_route, sip->sip_contact) < 0) {
+    if (!d->leg || !d->call_id || nta_leg_server_route(d->leg, sip->sip_record_route, sip->sip_contact) < 0) {
         sip_dlg_free(d);
         return -ENOMEM;
     }

@@ -220,7 +220,7 @@ static int by_claims(const struct jwt_claims *c, const char *name, const char *d
         snprintf(out->impu, sizeof out->impu, "%s", c->impu);
         host = strchr(c->impu, '@');
         snprintf(out->ims_realm, sizeof out->ims_realm, "%s", host ? host + 1 : domain);
-        if (!c->impi[0] && err) /* TS 23.003 13.3: as it is derived from the public one */
+        if (!c->impi[0] && (err || !out->impi[0])) /* TS 23.003 13.3: as it is derived from the public one */
             snprintf(out->impi, sizeof out->impi, "%s", c->impu + 4);
     }
     if (c->impi[0])

@@ -268,6 +268,46 @@ static void test_bearer(void **state)
     assert_int_equal(login_check(w->login, &t, &who, &left), LOGIN_INVALID);
 }
 
+/* Where alg is trusted the token may say who it is (TS 24.371 6.1 scenario 3); elsewhere the store alone does. */
+static void test_claims(void **state)
+{
+    static const struct {
+        const char *sub, *more, *impu, *impi;
+        bool claimed;
+        enum login_verdict want;
+    } rows[] = {
+        {"guest", ", \"impu\": \"sip:pool7@home.net\"", "sip:pool7@home.net", "pool7@home.net", true, LOGIN_OK},
+        {"guest", ", \"impu\": \"sip:pool7@home.net\", \"impi\": \"p7@home.net\"", "sip:pool7@home.net", "p7@home.net", true, LOGIN_OK},
+        {"guest", ", \"impu\": \"sip:pool7@home.net\"", NULL, NULL, false, LOGIN_INVALID},
+        {"guest", "", NULL, NULL, true, LOGIN_INVALID},
+        {"guest", ", \"impu\": \"http://x@y\"", NULL, NULL, true, LOGIN_INVALID},
+        {"guest", ", \"impu\": \"sip:a@b>,<sip:c@d\"", NULL, NULL, true, LOGIN_INVALID},
+        {"guest", ", \"impu\": \"sip:a@b\\r\\nX: y\"", NULL, NULL, true, LOGIN_INVALID},
+        {"gu est", ", \"impu\": \"sip:a@b\"", NULL, NULL, true, LOGIN_INVALID},
+        {"alice", ", \"impu\": \"sip:pool8@home.net\"", "sip:pool8@home.net", NULL, true, LOGIN_OK},
+    };
+    struct world *w = *state;
+
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[JWT_MAX], claims[512];
+        const char *params[] = {text, NULL};
+        struct login_try t = {.domain = DOMAIN, .token = true, .claimed = rows[i].claimed, .scheme = "Bearer", .params = params,
+                              .peer = "claims", .now = w->now, .wall = WALL};
+        struct user who;
+        unsigned left;
+
+        snprintf(claims, sizeof claims, "{\"sub\": \"%s\", \"aud\": \"" DOMAIN "\", \"exp\": 1800000100, \"iss\": \"https://web\"%s}",
+                 rows[i].sub, rows[i].more);
+        snprintf(text, sizeof text, "%s", token(w, "ES256", "{\"alg\": \"ES256\", \"kid\": \"k2\"}", claims));
+        if (login_check(w->login, &t, &who, &left) != rows[i].want)
+            fail_msg("row %u", i);
+        if (rows[i].impu)
+            assert_string_equal(who.impu, rows[i].impu);
+        if (rows[i].impi)
+            assert_string_equal(who.impi, rows[i].impi);
+    }
+}
+
 /* --- slowed down --- */
 
 static void test_slow_login(void **state)
@@ -457,7 +497,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tokens), cmocka_unit_test(test_forged_tokens), cmocka_unit_test(test_bad_keys),
-        cmocka_unit_test(test_digest), cmocka_unit_test(test_bearer), cmocka_unit_test(test_slow_login),
+        cmocka_unit_test(test_digest), cmocka_unit_test(test_bearer), cmocka_unit_test(test_claims), cmocka_unit_test(test_slow_login),
         cmocka_unit_test(test_slow_grows), cmocka_unit_test(test_same_time),
     };
 

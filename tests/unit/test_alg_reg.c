@@ -51,6 +51,32 @@ static void test_uri_first(void **state)
     assert_false(uri_first(&rest, out, 10));
 }
 
+static void test_gruu(void **state)
+{
+    static char instance[] = "urn:uuid:f81d", pub[] = "sip:alice@home;gr=urn:uuid:f81d", temp[] = "sip:tgruu.7hs@home;gr",
+                bulk[] = "sip:2001@home;bg=urn:uuid:pbx;sg=urn:uuid:f81d";
+    static const struct {
+        const char *uri, *pub;
+        bool owned, has;
+    } rows[] = {
+        {"sip:alice@home;gr=urn:uuid:f81d", pub, false, true},   {"sip:alice@HOME;gr=URN:UUID:F81D", pub, false, true},
+        {"sip:alice@home;gr=urn:uuid:f81", pub, true, false},    {"sip:alice@home;gr=urn:uuid:f81d2", pub, true, false},
+        {"sip:other@home;gr=urn:uuid:f81d", pub, false, false},  {"sip:+1@home;x;gr=urn:uuid:f81d;y", pub, true, true},
+        {"sip:tgruu.7hs@home;gr", pub, false, true},             {"sip:tgruu.7ht@home;gr", pub, false, false},
+        {"sip:alice@home;gr", pub, true, false},                 {"sip:alice@home", pub, true, false},
+        {"sip:2001@alg:5060;sg=urn:uuid:f81d", bulk, true, true}, {"sip:2001@home;sg=urn:uuid:f81d", bulk, false, true},
+        {"sip:alice@home?gr=urn:uuid:f81d", pub, true, false},   {"sip:alice@home;grx=urn:uuid:f81d", pub, true, false},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct binding b = {.instance = instance, .pub_gruu = (char *)(uintptr_t)rows[i].pub, .temp_gruu = temp};
+
+        if (binding_has_gruu(&b, rows[i].uri, rows[i].owned) != rows[i].has)
+            fail_msg("row %u", i);
+    }
+}
+
 static unsigned dropped;
 
 static void on_drop(void *arg, struct binding *b)
@@ -152,7 +178,7 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_uri_same), cmocka_unit_test(test_uri_first),
-                                       cmocka_unit_test(test_put), cmocka_unit_test(test_limits), cmocka_unit_test(test_many)};
+                                       cmocka_unit_test(test_gruu), cmocka_unit_test(test_put), cmocka_unit_test(test_limits), cmocka_unit_test(test_many)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,10 +150,40 @@ static void test_order(void **state)
     rig_stop(&r);
 }
 
+/* A core without the event package registers browsers all the same, and is asked once. */
+static void test_unknown(void **state)
+{
+    static const struct reg_conf rc = {.domain = "home.example.net", .orphan_s = 32, .reg_event = true};
+    static const char *const answers[] = {"489 Bad Event", "405 Method Not Allowed", "501 Not Implemented"};
+    static const char *const cseqs[] = {REGISTER("2", ""), REGISTER("3", "")};
+    struct rig r;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(answers); i++) {
+        rig_start_as(&r, 65536, 25, &rc, 0);
+        enroll(&r);
+        core_wait(&r, "SUBSCRIBE ");
+        core_answer(&r, answers[i], "", "");
+        for (unsigned k = 0; k < ARRAY_LEN(cseqs); k++) {
+            say(&r, cseqs[k]);
+            core_wait(&r, "REGISTER ");
+            core_answer(&r, "200 OK", "Contact: <sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws>;+sip.instance=\"<urn:uuid:1111>\";reg-id=1;expires=300\r\n", "");
+            hear_sip(&r, "SIP/2.0 200");
+            for (unsigned n = 0; n < 20; n++)
+                turn(&r);
+            while (core_has(&r))
+                if (!strncmp(r.last, "SUBSCRIBE", 9))
+                    fail_msg("%s: asked again", answers[i]);
+        }
+        assert_int_equal(count_get(&reg_counts(r.reg)[REG_C_BINDINGS]), 1);
+        rig_stop(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_read), cmocka_unit_test(test_refused), cmocka_unit_test(test_ended),
-                                       cmocka_unit_test(test_order)};
+                                       cmocka_unit_test(test_order), cmocka_unit_test(test_unknown)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

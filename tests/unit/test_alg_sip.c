@@ -637,6 +637,39 @@ static void test_no_registration(void **state)
     free(r);
 }
 
+/* A core forks to two Contacts of ours with one Call-ID, From tag and CSeq: two calls. The same one by another way: 482. */
+static void test_forks(void **state)
+{
+    static const struct {
+        const char *branch, *user;
+        unsigned requests;
+    } rows[] = {{"f1", "q1w2e3r4", 1}, {"f2", "other", 2}, {"f3", "q1w2e3r4", 2}};
+    struct rig *r = calloc(1, sizeof *r);
+    struct sip_dlg *first = NULL;
+    char text[2048];
+
+    (void)state;
+    rig_start(r, 65536);
+    enroll(r);
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        snprintf(text, sizeof text,
+                 "INVITE sip:%s@abcdefghijkl.invalid;transport=ws SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bK%s\r\n"
+                 "Max-Forwards: 60\r\nTo: <sip:alice@home.example.net>\r\nFrom: <sip:bob@home.example.net>;tag=fork\r\n"
+                 "Call-ID: fork\r\nCSeq: 1 INVITE\r\nContact: <sip:bob@127.0.0.1>\r\nContent-Length: 0\r\n\r\n",
+                 rows[i].user, addr_port(&r->core_addr), rows[i].branch);
+        core_send(r, text);
+        if (i == 2)
+            core_wait(r, "SIP/2.0 482");
+        for (unsigned n = 0; n < 50 && r->requests < rows[i].requests; n++)
+            turn(r);
+        assert_int_equal(r->requests, rows[i].requests);
+        first = first ? first : r->dlg;
+    }
+    sip_dlg_free(first);
+    rig_stop(r);
+    free(r);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -647,7 +680,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_frames),          cmocka_unit_test(test_recovery),
         cmocka_unit_test(test_pings),           cmocka_unit_test(test_deaf_browser),    cmocka_unit_test(test_foreign_flow),
         cmocka_unit_test(test_register_flood),  cmocka_unit_test(test_register_too_late),
-         cmocka_unit_test(test_no_registration),
+        cmocka_unit_test(test_no_registration), cmocka_unit_test(test_forks),
     };
 
     if (argc > 1)

@@ -108,6 +108,30 @@ static void test_store(void **state)
     unlink(path);
 }
 
+/* Another process writes: noticed once. What this one writes is no news. */
+static void test_changed(void **state)
+{
+    char path[] = "/tmp/test_alg_users.XXXXXX";
+    struct users *u, *other;
+    struct user a = {0};
+
+    (void)state;
+    close(mkstemp(path));
+    unlink(path);
+    assert_int_equal(users_open(&u, path), 0);
+    assert_int_equal(users_open(&other, path), 0);
+    assert_false(users_changed(u));
+    assert_int_equal(user_name(&a, "alice@office.example.net"), 0);
+    assert_int_equal(users_put(u, &a), 0);
+    assert_false(users_changed(u));
+    assert_int_equal(users_remove(other, "alice", "office.example.net"), 0);
+    assert_true(users_changed(u));
+    assert_false(users_changed(u));
+    users_close(other);
+    users_close(u);
+    unlink(path);
+}
+
 static void test_names(void **state)
 {
     static const char *const bad[] = {"", "alice", "@h", "alice@", "a b@h", "a\"@h", "a@h;x", "a:b@h", "a@h\r\nX: y", "a<@h"};
@@ -122,7 +146,7 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rfc7616), cmocka_unit_test(test_read), cmocka_unit_test(test_store),
-                                       cmocka_unit_test(test_names)};
+                                       cmocka_unit_test(test_changed), cmocka_unit_test(test_names)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
