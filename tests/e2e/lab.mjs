@@ -28,9 +28,9 @@ const labs = []; // of this process
 
 export class Lab {
   constructor() { this.dir = mkdtempSync(join(tmpdir(), 'openiq-e2e-')); this.processes = []; labs.push(this); this.trace = join(this.dir, 'trace'); }
-  start(name, args) {
+  start(name, args, program = join(BUILD, name)) {
     const log = openSync(join(this.dir, `${name}.log`), 'a');
-    const child = spawn(join(BUILD, name), args, { stdio: ['ignore', log, log] });
+    const child = spawn(program, args, { stdio: ['ignore', log, log] });
     child.done = new Promise((go) => child.on('exit', (code, signal) => go({ code, signal })));
     this.processes.push({ name, child });
     return child;

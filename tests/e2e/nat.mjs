@@ -51,10 +51,12 @@ export class Nat {
       iifname "out0" ip protocol tcp accept
       iifname "out0" counter drop\n }\n}\n`);
   }
-  // Chromium starts in the browser's namespace.
+  // Another address on the gateway's side.
+  another(addr) { ip('addr', 'add', `${addr}/24`, 'dev', 'gw0'); return addr; }
+  // Chromium starts in the browser's namespace; what it keeps of its user (certificates) is in dir.
   chromium(dir) {
     const file = join(dir, 'chromium');
-    writeFileSync(file, `#!/bin/sh\nexec ip netns exec browser "${process.env.CHROMIUM || '/usr/bin/chromium'}" "$@"\n`);
+    writeFileSync(file, `#!/bin/sh\nHOME="${dir}" exec ip netns exec browser "${process.env.CHROMIUM || '/usr/bin/chromium'}" "$@"\n`);
     chmodSync(file, 0o755);
     return file;
   }

@@ -5,7 +5,7 @@
 const OFFER_MS = 500; // the gateway learns candidates from checks: an offer need not wait for all of them
 const DEAD_MS = 1500; // of "disconnected", until the path counts as dead
 
-const net = { servers: [], renewed: 0, restarts: 0, ready: Promise.resolve(), pc: null, session: null, transport: 'any', log: () => {} };
+const net = { servers: [], renewed: 0, restarts: 0, ready: Promise.resolve(), pc: null, session: null, transport: 'any', firstMs: null, log: () => {} };
 
 // JsSIP tells of the first registration alone; what each later 200 brings is read as it passes.
 class TurnSocket extends JsSIP.WebSocketInterface {
@@ -43,14 +43,22 @@ async function fromEndpoint(url, key) {
 function use(servers) {
   net.servers = servers;
   net.renewed++;
-  if (net.pc && net.pc.signalingState !== 'closed') net.pc.setConfiguration({ ...net.pc.getConfiguration(), iceServers: wanted() });
+  reconfigure();
 }
+function reconfigure() {
+  if (net.pc && net.pc.signalingState !== 'closed') net.pc.setConfiguration({ ...net.pc.getConfiguration(), ...net.config() });
+}
+net.choose = (transport) => { net.transport = transport; reconfigure(); }; // for the next call, and the next restart of this one
 
 const wanted = () => (net.transport === 'any' || net.transport === 'turn' ? net.servers : []);
 net.config = (more = {}) => ({ iceServers: wanted(), iceTransportPolicy: net.transport === 'turn' ? 'relay' : 'all', ...more });
 
+// From its description to the first of it that is heard, seen or open, ms.
+net.first = () => { net.firstMs ??= Math.round(performance.now() - net.described); };
+
 // What the far end offers, narrowed to what a person chose: with UDP alone or TCP alone there is nothing else to try.
 net.remote = (sdp) => {
+  net.described = performance.now(); net.firstMs = null;
   const keep = { udp: 'udp', tcp: 'tcp', turn: 'udp' }[net.transport];
   return keep ? sdp.replace(/^a=candidate:\S+ \d+ (\w+) .*\r\n/gmi, (line, proto) => (proto.toLowerCase() === keep ? line : '')) : sdp;
 };

@@ -109,7 +109,7 @@ function onMessage(type, bytes) {
 function openChannel(pc) {
   const channel = pc.createDataChannel('chat', { negotiated: true, id: CHANNEL, protocol: 'MSRP', ordered: true });
   phone.msrp = new Msrp(channel, phone.path, onMessage);
-  channel.onopen = () => { log('note', 'channel open'); $('send').disabled = $('file').disabled = false; };
+  channel.onopen = () => { net.first(); log('note', 'channel open'); $('send').disabled = $('file').disabled = false; };
   channel.onclose = () => { log('note', 'channel closed'); $('send').disabled = $('file').disabled = true; };
 }
 
@@ -126,6 +126,7 @@ function onTrack(ev) {
   element.srcObject = new MediaStream([ev.track]);
   if (ev.track.kind === 'video') element.hidden = false;
   phone.tracks.push(ev.track);
+  ev.track.onunmute = net.first;
   log('note', `${ev.track.kind} from the other side`);
 }
 
@@ -150,7 +151,7 @@ function watch(session) {
 
 function callable(yes) { $('call').disabled = $('audio').disabled = $('video').disabled = !yes; }
 
-async function configure() {
+async function readConfig() {
   phone.config = await (await fetch('/config.json')).json();
   const ways = phone.config.ways ?? [];
   $('way').replaceChildren(...ways.map((way, i) => new Option(way.name, i)));
@@ -234,9 +235,9 @@ async function sendFile(ev) {
 }
 
 net.log = log;
-const configured = configure();
+const configured = readConfig();
 $('way').onchange = chooseWay;
-$('transport').onchange = () => { net.transport = $('transport').value; };
+$('transport').onchange = () => net.choose($('transport').value);
 $('register').onclick = () => configured.then(register);
 $('call').onclick = () => call();
 $('audio').onclick = () => call({ chat: false, audio: true });

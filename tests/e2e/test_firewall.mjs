@@ -1,0 +1,115 @@
+// Chromium behind firewalls that let nothing out but TCP to 80 and 443, then to 443 alone: it registers over WSS on 443, audio and
+// a data channel reach the core by agw's TCP port 80 with no relay, then by coturn over TLS on 443 of its own address. Without
+// rules it takes UDP, and a path that dies in a call is replaced (ICE restart).
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Coturn } from './coturn.mjs';
+import { Lab, launch, phone, run, until } from './lab.mjs';
+import { MIC, agwConf, assert, dial, fakeMedia, farMedia, flows, hangup, hears, isCalled, packets, says } from './media.mjs';
+import { Nat } from './nat.mjs';
+import { writeTone } from './tone.mjs';
+
+const lab = new Lab();
+const tone = join(lab.dir, 'mic.wav');
+writeTone(tone, MIC);
+let nat; let turn; let browser; let page;
+
+const pair = () => page.evaluate(async () => { const p = await window.net.pair(); return p && { name: window.net.name(p), ...p.local, at: p.remote.port, remote: p.remote.type }; });
+const by = { // what is in use: no relay and UDP; agw's port 80; coturn's TLS
+  udp: (p) => p.protocol === 'udp' && p.type !== 'relay',
+  tcp: (p) => p.protocol === 'tcp' && p.type !== 'relay' && p.at === 80,
+  turn: (p) => p.type === 'relay' && p.relay === 'tls',
+};
+async function uses(way) {
+  const p = await until(`a pair by ${way}`, async () => { const now = await pair(); return now && by[way](now) ? now : null; }).catch(async (e) => {
+    throw new Error(`${e.message}: ${(await pair())?.name}`);
+  });
+  console.log(`# ${p.name}`);
+}
+async function first(what) {
+  const ms = await until('the first media', () => page.evaluate(() => window.net.firstMs));
+  console.log(`# ${what}: ${ms} ms from the answer to the first media`);
+}
+async function audio(way) {
+  await dial(page, { chat: false, audio: true });
+  await hears(page, MIC);
+  await first(`audio by ${way}`);
+  await uses(way);
+  assert((await farMedia('audio')).strangers === 0, 'media from an address that was not signalled');
+  await hangup(page);
+}
+async function data(way) {
+  await dial(page, { chat: true });
+  await says(page, `by ${way}`);
+  await first(`data channel by ${way}`);
+  await uses(way);
+  await hangup(page);
+}
+// UDP carries a call, then it is dropped on the way: another path takes over in the same call. Where the browser has checked others
+// from the start it changes by itself; where it knew UDP alone (told: `known`) the page restarts ICE with a re-INVITE.
+async function dies(way, { known = 'any', ports = [80, 443] } = {}) {
+  await page.evaluate((t) => window.net.choose(t), known);
+  await dial(page, { chat: false, audio: true });
+  await hears(page, MIC);
+  await uses('udp');
+  await page.evaluate(() => window.net.choose('any'));
+  const restarts = await page.evaluate(() => window.net.restarts); const start = Date.now();
+  nat.firewall(ports);
+  const [up, down] = [(await farMedia('audio')).rtp, await packets(page, 'audio')];
+  await until('the core hears the browser again', async () => { const p = await pair(); return p && by[way](p) && (await farMedia('audio')).rtp > up + 25; }, 25000);
+  await until('the browser hears the core again', async () => await packets(page, 'audio') > down + 25);
+  console.log(`# media again ${Date.now() - start} ms after UDP died`);
+  const n = await page.evaluate(() => window.net.restarts) - restarts;
+  assert(known === 'any' ? n === 0 : n > 0, `${n} ICE restarts`);
+  await hears(page, MIC);
+  await uses(way);
+  await hangup(page);
+  nat.firewall([]);
+}
+
+await run([
+  ['namespaces, coturn, the pair, the far end and the browser start', async () => {
+    nat = new Nat();
+    turn = new Coturn(lab, { host: nat.another('203.0.113.30'), peer: nat.gateway });
+    turn.certify(lab.dir);
+    await turn.up();
+    const alg = join(lab.dir, 'alg.yaml');
+    writeFileSync(alg, `wss_listen: ["${nat.gateway}:443"]\nws_listen: []\nstate_dir: ${lab.dir}/state\n${turn.alg}`);
+    await lab.up({ alg: ['-c', alg], agw: ['-c', agwConf(lab.dir, { access: nat.gateway, realm: 'ice_tcp: [80]' })] });
+    browser = await launch(fakeMedia(tone), nat.chromium(lab.dir));
+  }],
+  ['only TCP 80 and 443 leave: the browser registers over WSS on 443 and has its TURN credential', async () => {
+    nat.firewall([80, 443]);
+    page = await phone(browser, 'alice', `wss://${nat.gateway}:443/`, (context) => nat.serve(context));
+    await until('TURN servers', () => page.evaluate(() => window.net.servers.length > 0));
+  }],
+  ['audio by TCP port 80, no relay', () => audio('tcp')],
+  ['a data channel by TCP port 80, no relay', () => data('tcp')],
+  ['only TCP 443 leaves: audio by TURN over TLS', async () => { nat.firewall([443]); await audio('turn'); }],
+  ['a data channel by TURN over TLS', () => data('turn')],
+  ['the core calls the browser, by TURN over TLS', () => isCalled(page)],
+  ['a registration renewed in a call renews the TURN credential of the call', async () => {
+    await dial(page, { chat: false, audio: true });
+    await flows(page, 'audio');
+    const had = await page.evaluate(() => ({ n: window.net.renewed, name: window.phone.pc.getConfiguration().iceServers[0].username }));
+    await until('another second', () => page.evaluate((name) => Date.now() / 1000 + 1200 > parseInt(name, 10) + 1, had.name)); // names differ by the second
+    await page.evaluate(() => window.phone.ua.register());
+    await until('another credential', () => page.evaluate((n) => window.net.renewed > n, had.n));
+    assert(await page.evaluate(() => window.phone.pc.getConfiguration().iceServers[0].username) !== had.name, 'the call has the old one');
+    await flows(page, 'audio');
+    await hangup(page);
+  }],
+  ['no rules: UDP', async () => { nat.firewall([]); await audio('udp'); await data('udp'); }],
+  ['UDP dies in a call: TCP port 80, checked before, takes over', () => dies('tcp')],
+  ['UDP dies in a call that knew nothing else: ICE restart to TCP port 80', () => dies('tcp', { known: 'udp' })],
+  ['... and to TURN over TLS where port 80 is shut, too', () => dies('turn', { known: 'udp', ports: [443] })],
+  ['nothing of a credential is in a log', () => {
+    for (const name of ['alg', 'coturn']) assert(!/a-secret-of-the-lab|credential="|Bearer [A-Za-z0-9]/.test(lab.log(name)), name);
+  }],
+  ['alg, agw, coturn and the far end stop with status 0', async () => {
+    await browser.close();
+    await turn.down();
+    const bad = await lab.down();
+    assert(bad.length === 0, bad.join('; '));
+  }],
+]);
