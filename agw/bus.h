@@ -144,6 +144,7 @@ struct bus_sep { /* one (termination, stream) on UDP; bundled streams of a termi
     bool consent;               /* ask for consent ourselves (RFC 7675 5.1); a full agent always does */
     enum bus_dtls_role role;    /* NONE: not yet known; a ClientHello meanwhile is answered (server) and held */
     bool establish;             /* client: start as soon as ICE has a pair (TS 23.334 6.2.10.6.2 step 11 c) */
+    bool again;                 /* SEP_REMOTE: the association that stands gives way to a new one (RFC 8842 5.5) */
     char fp_hash[16];           /* "sha-256"; empty = not known yet */
     uint8_t fp[BUS_FP_MAX];
     unsigned fp_len;

@@ -21,6 +21,7 @@ static const struct row {
     {"ds", "dscp", PKG_PROPERTY},
     {"ds", "tb", PKG_PROPERTY},
     {"tlsbsc", "EstBNC", PKG_SIGNAL},
+    {"tlsbsc", "RelBNC", PKG_SIGNAL},
     {"tlsbsc", "BNCChange", PKG_EVENT},
     {"tcpbcc", "EstBNC", PKG_SIGNAL},
     {"tcpbcc", "BNCChange", PKG_EVENT},

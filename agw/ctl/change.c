@@ -142,7 +142,7 @@ static int check_signals(const struct change *ch, const struct row *r, enum stre
         return iq_refuse(ch->fault, 449, "sctpreset/reset sid = %lld", (long long)as->sctp_reset.v);
     if ((as->act_stun || as->consent_test.set || as->ice_check.set) && kind != STREAM_SEP && kind != STREAM_RTP)
         return iq_refuse(ch->fault, 513, "stream %u has no STUN", as->id);
-    if (as->dtls_establish && kind != STREAM_SEP &&
+    if ((as->dtls_establish || as->dtls_release) && kind != STREAM_SEP &&
         !(kind == STREAM_RTP && stream_security(r->m) == BUS_SEC_DTLS))
         return iq_refuse(ch->fault, 513, "stream %u has no DTLS", as->id);
     if (as->latch > IQ_LATCH_OFF && kind != STREAM_RTP)
@@ -455,6 +455,15 @@ static bool is_new_peer(const struct row *r)
            (now.fp_len != was.fp_len || memcmp(now.fp, was.fp, now.fp_len) != 0);
 }
 
+/* The same certificate in a new association (RFC 8842 5.5) is nothing that Remote could tell: EstBNC with a Remote, again, begins
+ * one as the client, RelBNC ends the one that stands and waits for the far end's. */
+static void set_dtls(struct transport *tp, const struct iq_stream *as)
+{
+    if (as->dtls_release || (tp->establish && as->remote))
+        tp->again = true;
+    tp->establish = as->dtls_establish;
+}
+
 /* What a command says of a stream may concern what it rides on. */
 static void touch(struct row *r)
 {
@@ -466,8 +475,8 @@ static void touch(struct row *r)
 
     if (!tp || !as)
         return;
-    if (as->dtls_establish)
-        tp->establish = true;
+    if (as->dtls_establish || as->dtls_release)
+        set_dtls(tp, as);
     if (as->ice_check.set) {
         tp->full = true;
         tp->controlling = as->ice_check.v;
@@ -476,7 +485,7 @@ static void touch(struct row *r)
         tp->consent = as->consent_test.v;
     if (as->latch != IQ_LATCH_NONE)
         tp->latch = latches[as->latch];
-    if (as->local || as->remote || as->dtls_establish || as->latch != IQ_LATCH_NONE ||
+    if (as->local || as->remote || as->dtls_establish || as->dtls_release || as->latch != IQ_LATCH_NONE ||
         as->ice_check.set || as->consent_test.set ||
         as->saf.set || as->sam.set || as->spf.set || as->spr.set || as->pol.set || as->sdr.set ||
         as->pdr.set || as->mbs.set || as->dvt.set)

@@ -309,6 +309,7 @@ static void sep_set(struct transport *tp, struct bus_sep *b)
     b->ice = tp->ice;
     b->data = has_data(tp);
     b->establish = tp->establish;
+    b->again = tp->again;
     b->has_remote = lead && stream_far_end(lead, &r);
     b->rtp.rtcp_fd = -1;
     sv_copy(sv_from(tp->term->realm->conf->peer), b->peer, sizeof b->peer);
@@ -374,7 +375,7 @@ void transport_open(struct transport *tp)
 {
     struct bus_msg *m = order(tp, BUS_SEP_OPEN);
 
-    tp->touched = tp->fresh = false;
+    tp->touched = tp->fresh = tp->again = false;
     if (!m)
         return;
     sep_set(tp, &m->u.sep);
@@ -405,5 +406,5 @@ void transport_update(struct transport *tp)
         if (tp->latch == BUS_LATCH_AGAIN)
             tp->latch = BUS_LATCH_ON;
     }
-    tp->touched = tp->fresh = false;
+    tp->touched = tp->fresh = tp->again = false;
 }

@@ -18,6 +18,7 @@ struct transport {
     char ufrag[LOCAL_UFRAG], pwd[LOCAL_PWD];
     const char *fingerprint; /* of the certificate that its worker has for it */
     bool establish;      /* tlsbsc/EstBNC was given: DTLS client */
+    bool again;          /* by the command that runs: a new association in the place of the one that stands */
     bool full, controlling; /* ostuncc/scc was given: checks of its own; not undone */
     bool consent;        /* stnconfres/test was given */
     bool takes_tcp;      /* its Local has candidates of TCP */

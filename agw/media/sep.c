@@ -193,7 +193,7 @@ static int begin(struct sep *sep, bool client, msec_t now)
     return 0;
 }
 
-/* A new association (RFC 8842 4: other fingerprint or role) replaces the old one. */
+/* A new association (RFC 8842 4: other fingerprint, tls-id or role) replaces the old one. */
 static void abandon(struct sep *sep)
 {
     dtls_free(sep->dtls);
@@ -401,6 +401,8 @@ void sep_remote(struct sep *sep, const struct bus_sep *spec, struct tx *tx, msec
         (void)ice_restart(sep->ice, spec->ufrag, spec->pwd); /* -EALREADY: unchanged */
     if (sep->ice && ice_set(sep->ice, spec, now))
         sep_push(sep, SEP_OUT_EVENT, BUS_EV_ICE_FAILED, "no memory");
+    if (spec->again && sep->dtls && dtls_state(sep->dtls) != DTLS_HANDSHAKE)
+        abandon(sep);
     if (spec->role != BUS_DTLS_NONE) {
         if (sep->dtls && dtls_is_client(sep->dtls) != (spec->role == BUS_DTLS_CLIENT))
             abandon(sep);

@@ -235,9 +235,11 @@ static int signal_of(struct make *mk, struct media *m, const struct exch *x, uin
     if (ice && media_full_ice(m)) /* RFC 8445 6.1.1: who offers controls; the gateway knows what a restart is */
         s->ice_check = (struct iq_bool){true, x->from == SIP_MW};
     s->dtls_establish = tp->role == SDP_SETUP_ACTIVE && (tp->renew || (s->remote && !(e && e->answered)));
+    s->dtls_release = tp->release;
     if (!ice && s->remote) /* a client without ICE behind a NAT (TS 23.334 5.3.4) */
         s->latch = IQ_LATCH_ON;
-    mk->t->has_signals = mk->t->has_signals || s->act_stun || s->ice_check.set || s->dtls_establish || s->latch != IQ_LATCH_NONE;
+    mk->t->has_signals = mk->t->has_signals || s->act_stun || s->ice_check.set || s->dtls_establish || s->dtls_release ||
+                         s->latch != IQ_LATCH_NONE;
     return 0;
 }
 

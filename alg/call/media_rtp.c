@@ -360,7 +360,7 @@ static int configure_access(struct make *mk, struct media *m, const struct exch 
     uint64_t sum = e ? e->remote : 0;
     struct sdp *remote = NULL;
     struct iq_stream *s;
-    bool local;
+    bool local, renew;
 
     if (!e)
         return -ENOMEM;
@@ -370,7 +370,8 @@ static int configure_access(struct make *mk, struct media *m, const struct exch 
         if (!remote)
             return -ENOMEM;
     }
-    if (e->mode == mode && e->remote == sum && !local)
+    renew = remote && r->tp.renew && !is_member(x, r);
+    if (e->mode == mode && e->remote == sum && !local && !renew)
         return 0;
     s = make_stream(mk, r->stream);
     if (!s)
@@ -378,7 +379,7 @@ static int configure_access(struct make *mk, struct media *m, const struct exch 
     make_realm(mk, s, m->conf->access_realm);
     if (e->mode != mode)
         s->mode = e->mode = mode;
-    if (e->remote != sum) {
+    if (e->remote != sum || renew) {
         s->remote = remote;
         e->remote = sum;
     }

@@ -40,7 +40,7 @@ static int rline_own(struct arena *a, struct rline *r)
 /* Own copies of all text of a layout whose plain values were copied already. */
 static int layout_own(struct arena *a, struct layout *l)
 {
-    int err = tport_own(a, &l->dc);
+    int err = tport_own(a, &l->dc) | copy_sv(a, &l->web_id);
 
     for (unsigned i = 0; !err && i < l->n; i++) {
         struct chan *c = &l->ch[i];
@@ -92,10 +92,11 @@ int exch_new(struct exch **xp, enum sip_side from, const struct layout *cur, con
         x->lay.ch[i].fresh = false;
         x->lay.ch[i].moved = false;
     }
-    x->lay.dc.restart = x->lay.dc.renew = false;
+    x->lay.dc.restart = x->lay.dc.renew = x->lay.dc.release = false;
     for (unsigned i = 0; i < x->lay.n_rtp; i++) {
         x->lay.rtp[i].state = CHAN_OPEN;
-        x->lay.rtp[i].fresh = x->lay.rtp[i].tp.restart = x->lay.rtp[i].tp.renew = false;
+        x->lay.rtp[i].fresh = false;
+        x->lay.rtp[i].tp.restart = x->lay.rtp[i].tp.renew = x->lay.rtp[i].tp.release = false;
     }
     *xp = x;
     return 0;
@@ -251,6 +252,8 @@ static int parse_web(struct exch *x, struct sv body)
     x->web = ARENA_NEW(x->a, struct web_desc);
     if (!x->web)
         return -ENOMEM;
+    x->other_peer = x->lay.web_id.n > 0 && !sv_eq(x->lay.web_id, s->origin.sess_id);
+    x->lay.web_id = s->origin.sess_id;
     err = web_read(x->a, s, x->policy, x->web);
     if (!err && x->web->dc >= 0 && x->web->n_chans == 0 && !x->lay.dc_stream) { /* channels of other protocols: not ours */
         x->web->lines[x->web->dc].kind = WEB_REFUSED;

@@ -27,6 +27,7 @@ struct tport {
     struct sv ufrag, pwd;          /* the WIC's, to see an ICE restart */
     bool restart;                  /* this exchange restarts ICE */
     bool renew;                    /* this exchange makes a new DTLS association (RFC 8842 5.5) */
+    bool release;                  /* ... which the gateway, as its server, must be told in so many words */
     unsigned age;                  /* how many there were before: ours has another tls-id each time */
     uint64_t certs;                /* sum of the WIC's fingerprints; 0: not known yet */
     struct sv their_id;            /* its tls-id */
@@ -71,6 +72,7 @@ struct layout {
     bool dc_bundled;
     struct tport dc;               /* its transport */
     bool legacy, connection;       /* the WIC's dialect, to answer in it */
+    struct sv web_id;              /* session id in its o=: another is another peer connection */
     uint16_t bundle_stream;        /* whose transport bundled lines share; 0: no bundle (profile "browser" only) */
 };
 
@@ -87,6 +89,7 @@ struct exch {
     bool quiet;                    /* the offerer waits for no answer: its own came in an ACK */
     bool lock;                     /* the core accepted more than can be: it is asked again with what was chosen (RFC 3264 10.2) */
     bool ahead;                    /* the core had its answer before the WIC was asked: preconditions (RFC 3312) */
+    bool other_peer;               /* the WIC's o= is another's */
     bool told;                     /* the WIC has its answer: what the core says later changes T2 alone */
     unsigned n_early;              /* descriptions that came before the answer */
     struct layout *saved;          /* before the one that is being read */

@@ -20,35 +20,41 @@ static uint64_t certs_of(const struct sdp_attr *fingerprints)
     return all ? all : 1;
 }
 
-/* Which role a transport has from now on, and whether that is a new association. The gateway begins one for another certificate
- * of the peer, or when it is told to become the client; not as the server that it is already. NONE: it cannot be. */
+static bool is_restart(const struct tport *tp, const struct web_trans *t)
+{
+    return tp->ufrag.n > 0 && !sv_eq(tp->ufrag, t->ufrag) && !sv_eq(tp->pwd, t->pwd);
+}
+
+/* Browsers say no tls-id. One that began anew shows by its ICE credentials together with its o= line, which a peer connection
+ * keeps as long as it lives (RFC 8829 5.2.1). */
+static bool is_other(const struct exch *x, const struct tport *tp, const struct web_trans *t)
+{
+    if (tp->their_id.n > 0 && t->tls_id.n > 0)
+        return !sv_eq(tp->their_id, t->tls_id);
+    return x->other_peer && is_restart(tp, t);
+}
+
+/* Which role a transport has from now on, and whether that is a new association. NONE: it cannot be. */
 static enum sdp_setup next_role(const struct exch *x, const struct tport *tp, const struct web_trans *t, bool cert, bool *renew)
 {
-    bool other_id = tp->their_id.n > 0 && t->tls_id.n > 0 && !sv_eq(tp->their_id, t->tls_id);
-    enum sdp_setup now = tp->role;
+    bool other = is_other(x, tp, t);
+    enum sdp_setup now = web_role(t->setup, tp->role == SDP_SETUP_NONE ? x->dtls_choice : tp->role);
 
-    *renew = false;
-    if (now == SDP_SETUP_NONE)
-        return web_role(t->setup, x->dtls_choice);
-    if (other_id && !cert && now == SDP_SETUP_PASSIVE)
-        now = web_role(t->setup, SDP_SETUP_ACTIVE);
-    else
-        now = web_role(t->setup, now);
-    *renew = cert || other_id || now != tp->role;
-    return *renew && !cert && (now != SDP_SETUP_ACTIVE || tp->role == SDP_SETUP_ACTIVE) ? SDP_SETUP_NONE : now;
+    *renew = now != SDP_SETUP_NONE && tp->role != SDP_SETUP_NONE && (cert || other || now != tp->role);
+    return now;
 }
 
 int exch_take_transport(struct exch *x, struct tport *tp, const struct web_trans *t)
 {
     uint64_t certs = certs_of(t->fingerprints);
-    bool renew;
-    enum sdp_setup role = next_role(x, tp, t, tp->certs && tp->certs != certs, &renew);
+    bool cert = tp->certs && tp->certs != certs, renew;
+    enum sdp_setup role = next_role(x, tp, t, cert, &renew);
 
     if (role == SDP_SETUP_NONE)
-        return exch_refuse(x, 488, 305, tp->role == SDP_SETUP_NONE ? "a=setup fits no DTLS role"
-                                                                   : "the DTLS association cannot be made anew");
-    tp->restart = tp->ufrag.n > 0 && !sv_eq(tp->ufrag, t->ufrag) && !sv_eq(tp->pwd, t->pwd);
+        return exch_refuse(x, 488, 305, "a=setup fits no DTLS role");
+    tp->restart = is_restart(tp, t);
     tp->renew = renew;
+    tp->release = renew && !cert && role == SDP_SETUP_PASSIVE; /* another certificate says it by itself */
     tp->age += renew && x->from == SIP_W2; /* else our offer said which one */
     tp->role = role;
     tp->ufrag = t->ufrag;

@@ -524,6 +524,20 @@ int browser_reset(struct browser *b, uint16_t sid)
     return err;
 }
 
+void browser_restart(struct browser *b, const char *ufrag, const char *pwd)
+{
+    sv_copy(sv_from(ufrag), b->ufrag, sizeof(b->ufrag));
+    sv_copy(sv_from(pwd), b->pwd, sizeof(b->pwd));
+    b->started = b->ice_up = false;
+}
+
+void browser_share(struct browser *b, const struct browser *of)
+{
+    dtls_ctx_free(b->ctx);
+    b->ctx = dtls_ctx_ref(of->ctx);
+    memcpy(b->fingerprint, of->fingerprint, sizeof(b->fingerprint));
+}
+
 void browser_break_fingerprint(struct browser *b)
 {
     const int err = new_identity(b, NULL);

@@ -33,6 +33,9 @@ uint16_t browser_port(const struct browser *b);
  * data channels. */
 int browser_start(struct browser *b, const struct addr *remote, const char *ufrag, const char *pwd, const char *fingerprint,
                   bool dtls_client, uint16_t sctp_local, uint16_t sctp_remote);
+/* Other ICE credentials (RFC 8445 9): the checks begin with the next browser_start, DTLS goes on. */
+void browser_restart(struct browser *b, const char *ufrag, const char *pwd);
+void browser_share(struct browser *b, const struct browser *of); /* not started yet: the certificate of another */
 /* The same without ICE and DTLS: SRTP with the keys of a=crypto (RFC 4568). */
 int browser_start_sdes(struct browser *b, const struct addr *remote, const struct srtp_key *send, const struct srtp_key *recv);
 /* One plain RTP or RTCP packet, sealed and sent: -ENOTCONN before there are keys. */

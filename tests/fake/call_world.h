@@ -332,7 +332,7 @@ static size_t show_stream(char *to, size_t size, const struct iq_stream *s)
     n += show_sdp(to + n, size - n, "L", s->local);
     n += show_sdp(to + n, size - n, "R", s->remote);
     n += (size_t)snprintf(to + n, size - n, "%s%s%s%s%s%s%s%s%s%s%s%s%s", s->local_empty ? " L{}" : "", s->remote_empty ? " R{}" : "",
-                          s->dtls_establish ? " EstBNC" : "", s->act_stun ? " astuns" : "", s->sctp_reset.set ? " reset" : "",
+                          s->dtls_establish ? " EstBNC" : s->dtls_release ? " RelBNC" : "", s->act_stun ? " astuns" : "", s->sctp_reset.set ? " reset" : "",
                           s->notify_dtls ? " ev-dtls" : "", s->notify_tcp ? " ev-tcp" : "",
                           s->notify_sctp_reset ? " ev-reset" : "", s->notify_consent ? " ev-consent" : "",
                           s->notify_ice ? " ev-ice" : "", !s->ice_check.set ? "" : s->ice_check.v ? " scc=controlling" : " scc",

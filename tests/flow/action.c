@@ -72,6 +72,28 @@ static bool wic_forge(struct play *p, const struct chart_step *s, char *why, siz
     return true;
 }
 
+/* A new peer connection with the old certificate: transport 2 has that of transport 1. */
+static bool wic_again(struct play *p, const struct chart_step *s, char *why, size_t size)
+{
+    (void)s, (void)why, (void)size;
+    browser_share(p->trans[1].b, p->trans[0].b);
+    return true;
+}
+
+static bool wic_restart(struct play *p, const struct chart_step *s, char *why, size_t size)
+{
+    char ufrag[VAR_VALUE], pwd[VAR_VALUE], missing[VAR_NAME];
+
+    if (vars_fill(&p->vs, chart_arg(s, "ufrag"), ufrag, sizeof ufrag, missing) ||
+        vars_fill(&p->vs, chart_arg(s, "pwd"), pwd, sizeof pwd, missing)) {
+        snprintf(why, size, "ufrag=U pwd=P wanted");
+        return false;
+    }
+    p->trans[0].ice_up = false;
+    browser_restart(p->trans[0].b, ufrag, pwd);
+    return true;
+}
+
 static bool wic_reset(struct play *p, const struct chart_step *s, char *why, size_t size)
 {
     char sid[16], missing[VAR_NAME];
@@ -176,7 +198,8 @@ static const struct action {
 } actions[] = {
     {"wic", "vanish", wic_vanish, false}, {"wic", "mute", wic_mute, false},   {"wic", "drop", wic_drop, false},
     {"wic", "return", wic_return, false},  {"wic", "forge", wic_forge, false}, {"wic", "reset", wic_reset, false},
-    {"wic", "refused", wic_refused, true}, {"", "mute", any_mute, false},        {"", "back", any_back, false},      {"", "metric", any_metric, true},
+    {"wic", "again", wic_again, false},    {"wic", "restart", wic_restart, false}, {"wic", "refused", wic_refused, true},
+    {"", "mute", any_mute, false},        {"", "back", any_back, false},      {"", "metric", any_metric, true},
 };
 
 static const struct action *find(const struct chart_step *s)

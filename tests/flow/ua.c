@@ -281,6 +281,16 @@ static void fresh(struct ua *u)
         rnd_text(u->call_id, 20);
 }
 
+static void put_session(struct ua *u, struct sv origin, struct buf *b)
+{
+    buf_str(b, "v=0\r\n");
+    if (origin.n)
+        buf_printf(b, "%.*s\r\n", SV_ARG(origin));
+    else
+        buf_printf(b, "o=- 1 %u IN IP4 127.0.0.1\r\n", ++u->sdp_version);
+    buf_str(b, "s=-\r\nt=0 0\r\n");
+}
+
 /* Chart lines of one kind; SDP gets the lines that RFC 8866 requires. */
 static void put_lines(struct ua *u, struct sv body, bool sdp, struct buf *b)
 {
@@ -294,9 +304,10 @@ static void put_lines(struct ua *u, struct sv body, bool sdp, struct buf *b)
         if (!l.n || is != sdp || l.p[0] == '!' || l.p[0] == '|' || sv_starts(l, "To:"))
             continue;
         if (sdp && first && !sv_starts(l, "v="))
-            buf_printf(b, "v=0\r\no=- 1 %u IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n", ++u->sdp_version);
+            put_session(u, sv_starts(l, "o=") ? l : SV_NONE, b);
+        if (!first || !sv_starts(l, "o="))
+            buf_printf(b, "%.*s\r\n", SV_ARG(l));
         first = false;
-        buf_printf(b, "%.*s\r\n", SV_ARG(l));
     }
 }
 

@@ -268,6 +268,29 @@ static void test_new_fingerprint(void **state)
     assert_int_not_equal(strlen(worker_got(r, BUS_SEP_REMOTE)->u.sep.ufrag), 0); /* ICE restart */
 }
 
+/* The same one again: EstBNC with a Remote, and RelBNC, make a new association; EstBNC alone, or the first, does not. */
+static void test_association_again(void **state)
+{
+    struct rig *r = *state;
+    const struct bus_sep *sep;
+
+    call(r);
+    run(r, MODIFY("ip/1/access/2", "Media { Stream = 1 { " WIC_REMOTE("audio", "111", "") " } }, Signals { tlsbsc/EstBNC { Stream = 1 } }"));
+    sep = &worker_got(r, BUS_SEP_REMOTE)->u.sep;
+    assert_true(sep->establish && !sep->again);
+    run(r, MODIFY("ip/1/access/2", "Signals { tlsbsc/EstBNC { Stream = 1 } }"));
+    assert_false(worker_got(r, BUS_SEP_REMOTE)->u.sep.again);
+    run(r, MODIFY("ip/1/access/2", "Media { Stream = 1 { " WIC_REMOTE("audio", "111", "") " } }, Signals { tlsbsc/EstBNC { Stream = 1 } }"));
+    assert_true(worker_got(r, BUS_SEP_REMOTE)->u.sep.again);
+    run(r, MODIFY("ip/1/access/2", "Media { Stream = 1 { " WIC_REMOTE("audio", "111", "") " } }"));
+    assert_false(worker_got(r, BUS_SEP_REMOTE)->u.sep.again);
+    assert_int_equal(error_of(run(r, MODIFY("ip/1/access/2", "Signals { tlsbsc/RelBNC { Stream = 1 } }"))), 0);
+    sep = &worker_got(r, BUS_SEP_REMOTE)->u.sep;
+    assert_true(sep->again);
+    assert_int_equal(sep->role, BUS_DTLS_SERVER);
+    assert_int_equal(error_of(run(r, MODIFY("ip/1/core/1", "Signals { tlsbsc/RelBNC { Stream = 1 } }"))), 513);
+}
+
 /* --- SDES --- */
 
 #define KEY_A "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
@@ -858,6 +881,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_codecs_change, setup, teardown),
         cmocka_unit_test_setup_teardown(test_transfer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_new_fingerprint, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_association_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sdes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bundle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bundle_refused, setup, teardown),

@@ -240,6 +240,39 @@ static void srtp_changes_role(void **state)
     flow_free(flow);
 }
 
+/* The same certificate in a new association (RFC 8842 5.5), in either role; what is under way is not begun anew. */
+static void srtp_again(void **state)
+{
+    struct fixture *f = *state;
+    struct far_keys old, new;
+    struct flow *flow;
+
+    want_rtp(f);
+    for (int client = 0; client < 2; client++) {
+        bring_up(f, client);
+        flow = add_flow(f);
+        far_keys(f, &old);
+        f->log[0] = '\0';
+        f->spec.again = true;
+        peer_begin(f, !client); /* the far end's is new before ours sends */
+        sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+        sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+        f->spec.again = false;
+        run(f, both_done);
+        assert_non_null(strstr(f->log, client ? "DTLS_UP client" : "DTLS_UP server"));
+        far_keys(f, &new);
+        assert_int_equal(rtp_in(f, new.tx, 2), SEP_MEDIA);
+        assert_int_equal(rtp_in(f, old.tx, 3), SEP_DROPPED);
+        assert_int_equal(rtp_out(f, new.rx, 3), 0);
+        sep_remote(f->sep, &f->spec, &f->tx, net_now_ms()); /* unasked: it stays */
+        assert_int_equal(rtp_in(f, new.tx, 4), SEP_MEDIA);
+        assert_carries(f);
+        far_keys_free(&old);
+        far_keys_free(&new);
+        flow_free(flow);
+    }
+}
+
 /* A channel comes to a bundle that had media alone: SCTP hears that the association stands; again when it comes again. */
 static void data_joins_srtp(void **state)
 {
@@ -271,6 +304,7 @@ int main(void)
         TEST(srtp_changes_association),
         TEST(srtp_ends_with_its_association),
         TEST(srtp_changes_role),
+        TEST(srtp_again),
         TEST(data_joins_srtp),
     };
 

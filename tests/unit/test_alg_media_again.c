@@ -85,7 +85,7 @@ static void test_new_certificate_server(void **state)
     hang_up(SIP_W2);
 }
 
-/* Another tls-id with the same certificate: the gateway is told by becoming the client; one that is, cannot be told. */
+/* Another tls-id with the same certificate: the gateway is told by its role, by EstBNC again, or by RelBNC. */
 static void test_new_tls_id(void **state)
 {
     struct sip_in *in;
@@ -95,16 +95,62 @@ static void test_new_tls_id(void **state)
     set_server();
     establish(AUDIO(W2_ICE SEC(MEDIA_FP, ID1, "actpass")), CORE_AUDIO);
     in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE SEC(MEDIA_FP, ID2, "actpass")));
-    OP("MOD ip/1/access/8\n S1 - EstBNC astuns", "! R(");
+    OP("MOD ip/1/access/8\n S1 - R(", "RelBNC astuns", "!EstBNC");
     op_ok(op_pending());
-    TEXT(in->body, "a=setup:active\r\n", "-again1\r\n");
+    TEXT(in->body, "a=setup:passive\r\n", "-again1\r\n");
     ack(in);
-    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE SEC(MEDIA_FP, ID1, "actpass")));
-    assert_int_equal(in->status, 488);
-    TEXT(in->headers, "association");
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE SEC(MEDIA_FP, ID1, "passive")));
+    OP("S1 - R(", "EstBNC");
+    op_ok(op_pending());
+    TEXT(in->body, "a=setup:active\r\n", "-again2\r\n");
     ack(in);
-    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE SEC(MEDIA_FP, ID2, "active"))); /* the role alone: nor that */
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE SEC(MEDIA_FP, ID2, "actpass")));
+    OP("S1 - R(", "EstBNC");
+    op_ok(op_pending());
+    TEXT(in->body, "a=setup:active\r\n", "-again3\r\n");
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE SEC(MEDIA_FP, ID2, "active"))); /* the role alone */
+    OP("S1 - R(", "RelBNC");
+    op_ok(op_pending());
+    TEXT(in->body, "a=setup:passive\r\n", "-again4\r\n");
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE SEC(MEDIA_FP, ID2, "actpass"))); /* and no more */
+    assert_null(op_pending());
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE SEC(MEDIA_FP, ID2, "holdconn")));
     assert_int_equal(in->status, 488);
+    hang_up(SIP_W2);
+}
+
+/* Browsers say no tls-id: a new peer connection with the old certificate shows by o= and ICE, either alone by nothing. */
+static void test_new_peer_connection(void **state)
+{
+#define PLAIN(ice) AUDIO(ice "a=fingerprint:sha-256 " MEDIA_FP "\r\na=setup:actpass\r\n")
+    char other[4096], restart[4096];
+    struct sip_in *in;
+
+    (void)state;
+    snprintf(other, sizeof other, "%s", PLAIN(NEW_ICE));
+    assert_non_null(strstr(other, "o=- "));
+    strstr(other, "o=- ")[4] = '9';
+    snprintf(restart, sizeof restart, "%s", PLAIN(NEW_ICE));
+    world_open(1);
+    establish(PLAIN(W2_ICE), CORE_AUDIO);
+    in = inside(dlg_of(SIP_W2), "INVITE", other);
+    OP("R(", "a=ice-ufrag:$|", "EstBNC astuns");
+    op_ok(op_pending());
+    TEXT(in->body, "!tls-id", "a=setup:active\r\n");
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE", other);
+    assert_null(op_pending());
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE", restart); /* o= alone */
+    assert_null(op_pending());
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE", PLAIN(W2_ICE)); /* ICE alone */
+    OP("!EstBNC", "a=ice-ufrag:$|");
+    op_ok(op_pending());
+    ack(in);
     hang_up(SIP_W2);
 }
 
@@ -344,7 +390,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_new_certificate),
         cmocka_unit_test(test_new_certificate_server),
-        cmocka_unit_test(test_new_tls_id),
+        cmocka_unit_test(test_new_tls_id), cmocka_unit_test(test_new_peer_connection),
         cmocka_unit_test(test_new_certificate_of_channels),
         cmocka_unit_test(test_bundle_again),
         cmocka_unit_test(test_other_profile),
