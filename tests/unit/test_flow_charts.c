@@ -124,9 +124,10 @@ static bool sip_text(struct one *o, char *text)
                 continue;
             }
             if (is && !sdp)
-                buf_str(&b, "\r\nv=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n");
+                buf_printf(&b, "\r\nv=0\r\n%.*s\r\ns=-\r\nt=0 0\r\n", SV_ARG(sv_starts(l, "o=") ? l : SV("o=- 1 1 IN IP4 127.0.0.1")));
             sdp = sdp || is;
-            buf_printf(&b, "%.*s\r\n", SV_ARG(l));
+            if (!sv_starts(l, "o="))
+                buf_printf(&b, "%.*s\r\n", SV_ARG(l));
         }
     }
     if (!sdp && !raw)
