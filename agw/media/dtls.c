@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 /* Our order, as server; offered alike as client. GCM first: half the cost of CM with HMAC for video packets. */
 #define SRTP_PROFILES "SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80:SRTP_AES128_CM_SHA1_32"
 #define SRTP_LABEL "EXTRACTOR-dtls_srtp"
+
+#define DTLS_COOKIE 20
 
 struct dtls_ctx {
     unsigned refs; /* owners and connections; all of one thread */
@@ -37,6 +40,7 @@ struct dtls {
     unsigned fp_n;
     bool mismatch;
     bool want_srtp, no_srtp; /* asked for; not to be had */
+    uint8_t cookie[DTLS_COOKIE];
     char why[96];
 };
 
@@ -130,6 +134,23 @@ static int on_verify(X509_STORE_CTX *store, void *arg)
     return 0;
 }
 
+/* RFC 6347 4.2.1: who answers with it has received it. */
+static int on_cookie(SSL *ssl, unsigned char *out, unsigned *n)
+{
+    const struct dtls *d = SSL_get_app_data(ssl);
+
+    memcpy(out, d->cookie, sizeof(d->cookie));
+    *n = sizeof(d->cookie);
+    return 1;
+}
+
+static int on_cookie_back(SSL *ssl, const unsigned char *cookie, unsigned n)
+{
+    const struct dtls *d = SSL_get_app_data(ssl);
+
+    return n == sizeof(d->cookie) && CRYPTO_memcmp(cookie, d->cookie, n) == 0;
+}
+
 static int load_cert(SSL_CTX *ssl, const uint8_t *cert, size_t cert_n, const uint8_t *key, size_t key_n)
 {
     EVP_PKEY *pkey = d2i_AutoPrivateKey(NULL, &key, (long)key_n);
@@ -152,6 +173,8 @@ static int set_policy(SSL_CTX *ssl)
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_verify_depth(ssl, 1);
     SSL_CTX_set_cert_verify_callback(ssl, on_verify, NULL);
+    SSL_CTX_set_cookie_generate_cb(ssl, on_cookie);
+    SSL_CTX_set_cookie_verify_cb(ssl, on_cookie_back);
     if (!SSL_CTX_set_min_proto_version(ssl, DTLS1_2_VERSION) ||
         !SSL_CTX_set_max_proto_version(ssl, DTLS1_2_VERSION) || !SSL_CTX_set_cipher_list(ssl, CIPHERS) ||
         !SSL_CTX_set1_groups_list(ssl, "X25519:P-256") || SSL_CTX_set_tlsext_use_srtp(ssl, SRTP_PROFILES) ||
@@ -250,6 +273,14 @@ int dtls_new(struct dtls **dp, struct dtls_ctx *ctx, bool client, msec_t timeout
     else
         SSL_set_accept_state(d->ssl);
     *dp = d;
+    return 0;
+}
+
+int dtls_ask_cookie(struct dtls *d)
+{
+    if (RAND_bytes(d->cookie, sizeof(d->cookie)) != 1)
+        return -EIO;
+    SSL_set_options(d->ssl, SSL_OP_COOKIE_EXCHANGE);
     return 0;
 }
 

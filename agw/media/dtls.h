@@ -30,6 +30,9 @@ int dtls_new(struct dtls **dp, struct dtls_ctx *ctx, bool client, msec_t timeout
 /* Before the handshake: without a common SRTP profile it fails ("no common SRTP profile", the peer gets the alert
  * handshake_failure, RFC 5764 4.1). use_srtp is offered and accepted in any case, so that media may join data later. */
 void dtls_want_srtp(struct dtls *d);
+/* Server, before the first input: the flight leaves only after the client has shown that it receives at its address (RFC 6347
+ * 4.2.1, HelloVerifyRequest); until then no answer is longer than what came. 0, -EIO. */
+int dtls_ask_cookie(struct dtls *d);
 void dtls_free(struct dtls *d);
 bool dtls_is_client(const struct dtls *d);
 enum dtls_state dtls_state(const struct dtls *d);

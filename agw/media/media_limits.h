@@ -62,6 +62,7 @@
                                   packets in order: whoever spoofs a plain source must not use up MEDIA_SRTP_SSRC */
 #define MEDIA_NEWS_MS 30000    /* and one more each 30 s */
 #define MEDIA_FLOW_SPEAKERS 4  /* of these, senders of RTCP alone that are remembered */
+#define MEDIA_SRTP_USED 32     /* SDES keys of a stream that others have replaced: more rekeying is refused */
 #define MEDIA_SRTP_OLD_MS 1000 /* keys before the last ones still open what was under way */
 #define MEDIA_RELATCH_MS 10000 /* so long another address may take over after ipnapt/latch RELATCH while the old one goes on */
 #define MEDIA_RTCP_MS 5000     /* RFC 3550 6.2: between reports */

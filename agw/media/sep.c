@@ -185,6 +185,11 @@ static int begin(struct sep *sep, bool client, msec_t now)
 
     if (err)
         return err;
+    if (!client && !sep->ice && dtls_ask_cookie(sep->dtls)) { /* a signalled address has proved nothing */
+        dtls_free(sep->dtls);
+        sep->dtls = NULL;
+        return -EIO;
+    }
     if (sep->rtp.sec == BUS_SEC_DTLS)
         dtls_want_srtp(sep->dtls);
     sep->reported = DTLS_HANDSHAKE;

@@ -1,6 +1,7 @@
 /* The fast path of a stream endpoint: who sent it, is it authentic, is it within the rate, whose is it. Keys, too: those of
  * DTLS and of SDES, and the change from one to the next. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "agw/media/flow.h"
 #include "agw/media/rtcp.h"
@@ -53,6 +54,14 @@ void sep_media_stop(struct sep *sep)
     srtp_free(rtp->rx);
     srtp_free(rtp->tx);
     rtp->rx = rtp->tx = NULL;
+    while (rtp->used) {
+        struct sep_key *k = rtp->used;
+
+        rtp->used = k->next;
+        explicit_bzero(k, sizeof(*k));
+        free(k);
+    }
+    rtp->n_used = 0;
     explicit_bzero(&rtp->send, sizeof(rtp->send));
     explicit_bzero(&rtp->recv, sizeof(rtp->recv));
 }
@@ -69,6 +78,26 @@ static bool same_key(const struct srtp_key *a, const struct srtp_key *b)
            memcmp(a->salt, b->salt, srtp_salt_len(a->profile)) == 0;
 }
 
+/* Its indices are gone with its context: a key that comes back would use its keystream a second time, or take replays. */
+static int retire(struct sep_rtp *rtp, const struct srtp_key *was, const struct srtp_key *next)
+{
+    struct sep_key *k;
+
+    for (k = rtp->used; k; k = k->next)
+        if (same_key(&k->key, next))
+            return -EKEYREJECTED;
+    if (was->profile == SRTP_PROFILE_NONE)
+        return 0;
+    k = rtp->n_used < MEDIA_SRTP_USED ? malloc(sizeof(*k)) : NULL;
+    if (!k)
+        return rtp->n_used < MEDIA_SRTP_USED ? -ENOMEM : -ENOSPC;
+    k->key = *was;
+    k->next = rtp->used;
+    rtp->used = k;
+    rtp->n_used++;
+    return 0;
+}
+
 /* RFC 4568: other keys in a later Remote are a rekey; the same ones go on with their indices. */
 static int sdes_keys(struct sep *sep, const struct bus_rtp *spec)
 {
@@ -76,12 +105,16 @@ static int sdes_keys(struct sep *sep, const struct bus_rtp *spec)
     int err = 0;
 
     if (spec->send.profile != SRTP_PROFILE_NONE && !same_key(&spec->send, &rtp->send)) {
-        err = key_out(sep, &spec->send);
+        err = retire(rtp, &rtp->send, &spec->send);
+        if (!err)
+            err = key_out(sep, &spec->send);
         if (!err)
             rtp->send = spec->send;
     }
     if (!err && spec->recv.profile != SRTP_PROFILE_NONE && !same_key(&spec->recv, &rtp->recv)) {
-        err = key_in(sep, &spec->recv);
+        err = retire(rtp, &rtp->recv, &spec->recv);
+        if (!err)
+            err = key_in(sep, &spec->recv);
         if (!err)
             rtp->recv = spec->recv;
     }
@@ -113,7 +146,8 @@ int sep_media_set(struct sep *sep, const struct bus_sep *spec)
 
     if (!r->on)
         return 0;
-    if (rtp->on && rtp->sec != r->sec)
+    /* SDES keys outlive a time without them: should they come back, so do their indices */
+    if (rtp->on && rtp->sec != r->sec && (rtp->sec == BUS_SEC_DTLS || r->sec == BUS_SEC_DTLS))
         sep_media_stop(sep);
     rtp->on = true;
     rtp->sec = r->sec;

@@ -20,6 +20,11 @@ struct sep_event {
     char text[BUS_TEXT];
 };
 
+struct sep_key { /* an SDES key that another one has replaced */
+    struct sep_key *next;
+    struct srtp_key key;
+};
+
 struct sep_rtp { /* all zero: no RTP */
     bool on;
     enum bus_sec sec;
@@ -32,6 +37,8 @@ struct sep_rtp { /* all zero: no RTP */
     struct srtp *rx, *tx;     /* NULL: no keys yet */
     struct srtp *rx_old;      /* until the first packet with rx, or for MEDIA_SRTP_OLD_MS */
     msec_t rx_old_until;
+    struct sep_key *used;     /* send and recv of before: never to be taken again */
+    unsigned n_used;
 };
 
 struct sep {

@@ -139,6 +139,36 @@ static void without_ice_one_address_counts(void **state)
     assert_carries(f);
 }
 
+/* RFC 6347 4.2.1: who writes a victim's address into SDP and forges hellos from there gets it nothing longer than what he sent. */
+static void without_ice_nothing_is_amplified(void **state)
+{
+    struct fixture *f = *state;
+    size_t in = 0, out = 0;
+
+    f->spec.ice = false;
+    f->spec.has_remote = true;
+    f->spec.remote = f->a;
+    open_sep(f, BUS_DTLS_SERVER);
+    for (unsigned i = 0; i < 20; i++) { /* each with another hello, none with our cookie */
+        peer_begin(f, true);
+        in += f->peer_tx.slot[0].n;
+        feed(f, &f->a, f->peer_tx.slot[0].p, f->peer_tx.slot[0].n);
+        sep_tick(f->sep, &f->tx, net_now_ms() + 500);
+        drain(f);
+    }
+    for (unsigned i = 0; i < f->tx.n; i++)
+        out += f->tx.slot[i].n;
+    assert_in_range(out, 20, in);
+    assert_int_equal(f->tx.slot[0].p[13], 3); /* HelloVerifyRequest */
+    print_message("reflection_dtls_no_ice=%.2f\n", (double)out / (double)in);
+    f->spec.ice = true;
+    open_sep(f, BUS_DTLS_SERVER);
+    peer_begin(f, true);
+    assert_int_equal(feed(f, &f->a, f->peer_tx.slot[0].p, f->peer_tx.slot[0].n), SEP_UNVALIDATED);
+    assert_int_equal(f->tx.n, 0);
+    print_message("reflection_dtls_ice=0.00\n");
+}
+
 static void follows_the_nominated_pair(void **state)
 {
     struct fixture *f = *state;
@@ -248,6 +278,7 @@ int main(void)
         TEST(early_hello_is_held),
         TEST(mismatch_passes_nothing),
         TEST(without_ice_one_address_counts),
+        TEST(without_ice_nothing_is_amplified),
         TEST(follows_the_nominated_pair),
         TEST(sends_nothing_while_lost),
         TEST(both_ends_may_close),

@@ -203,6 +203,59 @@ static void rekeying(void **state)
     relay_open(r);
 }
 
+static void secure_or_not(struct relay *r, enum bus_sec sec, uint8_t seed)
+{
+    struct tx none = {0};
+
+    relay_secure(&r->a, SRTP_AES128_CM_SHA1_80, seed);
+    r->a.sep_spec.rtp.sec = sec;
+    if (sec == BUS_SEC_NONE)
+        memset(&r->a.sep_spec.rtp.send, 0, sizeof(r->a.sep_spec.rtp.send)), memset(&r->a.sep_spec.rtp.recv, 0, sizeof(r->a.sep_spec.rtp.recv));
+    sep_remote(r->a.sep, &r->a.sep_spec, &none, r->now);
+}
+
+/* RFC 3711 9.1: one keystream for one packet. A description that takes SDES away and brings the same key back, or that goes
+ * back to the key before the last one, must not begin its indices again. */
+static void no_key_twice(void **state)
+{
+    struct relay *r = *state;
+    const struct relay_rtp m = {.pt = 8, .seq = 5, .ts = 800, .ssrc = 9, .payload = SV("secret voice")};
+    struct srtp *tx, *rx;
+    struct sep_out out;
+    struct tx none = {0};
+    struct wire first;
+    int64_t before;
+
+    relay_secure(&r->a, SRTP_AES128_CM_SHA1_80, 1);
+    relay_open(r);
+    tx = relay_far_tx(r, &r->a);
+    rx = relay_far_rx(r, &r->a);
+    assert_true(put(r, &r->a, sealed(&first, tx, 5, 9, 8)));
+    assert_true(relay_rtp(r, &r->b, &m));
+    assert_int_equal(srtp_open(rx, r->pkt.p, &r->pkt.n), 0);
+    secure_or_not(r, BUS_SEC_NONE, 1);
+    assert_true(relay_rtp(r, &r->b, &m)); /* as it is */
+    assert_non_null(memmem(r->pkt.p, r->pkt.n, "secret", 6));
+    secure_or_not(r, BUS_SEC_SDES, 1);
+    assert_false(relay_rtp(r, &r->b, &m)); /* the same index of the same key */
+    before = count_get(&r->a.counts.replayed);
+    assert_false(put(r, &r->a, &first)); /* a replay */
+    assert_int_equal(count_get(&r->a.counts.replayed), before + 1);
+    assert_true(put(r, &r->a, sealed(&first, tx, 6, 9, 8)));
+    assert_false(sep_has_news(r->a.sep));
+    secure_or_not(r, BUS_SEC_SDES, 60);
+    assert_false(sep_has_news(r->a.sep));
+    secure_or_not(r, BUS_SEC_SDES, 1);
+    assert_true(sep_output(r->a.sep, &out, &none));
+    assert_int_equal(out.what, BUS_EV_DTLS_FAILED);
+    assert_string_equal(out.text, "keys cannot be used");
+    r->now += MEDIA_SRTP_OLD_MS;
+    sep_tick(r->a.sep, &none, r->now);
+    assert_false(put(r, &r->a, sealed(&first, tx, 7, 9, 8)));
+    srtp_free(tx);
+    srtp_free(rx);
+}
+
 static void latch_needs_authentic(void **state)
 {
     struct relay *r = *state;
@@ -468,7 +521,7 @@ static void bundle_rtcp(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(engines_and_profiles),  T(attacks),     T(before_keys),     T(rekeying),
+        T(engines_and_profiles),  T(attacks),     T(before_keys),     T(rekeying), T(no_key_twice),
         T(latch_needs_authentic), T(latch_plain), T(ice_and_consent), T(bundle), T(bundle_rtcp),
     };
 
