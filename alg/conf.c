@@ -308,6 +308,7 @@ static const struct conf_key keys[] = {
     YES_NO("core_ipv6", core_ipv6, false, "offer IPv6 to the core; agw's realms need address6"),
     YES_NO("early_media", early_media, true, "pass provisional answers of the core to the browser"),
     YES_NO("preconditions", preconditions, false, "offer preconditions (RFC 3312) to the core; no: only when it asks by 421"),
+    LIST("emergency_numbers", emergency_numbers, "[\"112\", \"911\"]", check_name, "beside urn:service:sos: 380, they are not carried"),
     NUMBER("max_calls", max_calls, 1000, 1, 1000000, "calls at once; over it 503"),
     NUMBER("no_answer", no_answer, 180, 1, 3600, "seconds until an unanswered call is given up"),
     NUMBER("hanging", hanging, 3600, 0, 86400, "hanging termination detection at the gateway, seconds; 0 = off"),

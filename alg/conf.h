@@ -34,7 +34,7 @@ struct alg_conf {
     bool reg_event, origin_missing, resolve_routes, dtls_active, ice_tcp, early_media, preconditions, access_ipv6, core_ipv6;
     char *access_interface, *access_realm, *core_interface, *core_realm;
     char *web_profile, *ice, *core_audio, *core_video;
-    struct conf_strs audio_codecs, video_codecs;
+    struct conf_strs audio_codecs, video_codecs, emergency_numbers;
     int64_t media_inactivity;
     char *ops, *log;
     int64_t profile_version, version, heartbeat;

@@ -271,6 +271,7 @@ static int calls_open(struct service *v)
                    .codecs = {{(const char *const *)c->audio_codecs.v, c->audio_codecs.n},
                               {(const char *const *)c->video_codecs.v, c->video_codecs.n}},
                    .core_proto = {c->core_audio, c->core_video}},
+        .emergency = (const char *const *)c->emergency_numbers.v, .n_emergency = c->emergency_numbers.n,
         .heartbeat_s = (unsigned)c->hanging, .early_media_183 = c->early_media, .preconditions = c->preconditions,
     };
 

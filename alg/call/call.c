@@ -151,6 +151,17 @@ static const char *core_uri(struct arena *a, const char *uri)
     return arena_printf(a, "%.*s%s", (int)(p - uri), uri, p + n);
 }
 
+/* TS 24.229 5.2.6.3: what the WIC says of its access may stand beside the network's word, which it may not say itself. */
+static void put_access(struct call *call, const struct sip_msg *m)
+{
+    const char *theirs = sip_msg_header(m, "P-Access-Network-Info"), *ours = reg_access_info(call->calls->alg->reg);
+
+    if (theirs && !strcasestr(theirs, "network-provided") && strlen(theirs) <= CALL_ACCESS_MAX)
+        put_hdr(&call->req, "P-Access-Network-Info", keep(call->x, theirs));
+    if (ours)
+        put_hdr(&call->req, "P-Access-Network-Info", arena_printf(call->x->a, "%s;network-provided", ours));
+}
+
 /* W2 -> Mw. -ENOMEM. */
 static int request_mo(struct call *call, const struct sip_msg *m, const struct reg_binding *b)
 {
@@ -171,6 +182,7 @@ static int request_mo(struct call *call, const struct sip_msg *m, const struct r
     put_hdr(q, "P-Asserted-Identity", arena_printf(a, "<%s>", identity));
     put_hdr(q, "P-Charging-Vector",
             arena_printf(a, "icid-value=%s;icid-generated-at=%s", icid, call->calls->conf.home_domain));
+    put_access(call, m);
     pass_hdrs(call, m);
     return q->uri && q->from && q->to ? 0 : -ENOMEM;
 }
@@ -286,13 +298,43 @@ static void invite(struct calls *c, struct sip_in *in, const struct sip_msg *m,
     fsm_event(&call->fsm, EV_OFFER, NULL);
 }
 
+/* --- emergency calls: not over this access (TS 24.229 5.2.10) --- */
+
+static bool is_emergency(const struct calls_conf *conf, const char *uri)
+{
+    struct sv rest = sv_from(uri), scheme = sv_cut(&rest, ':'), user;
+
+    if (sv_iis(scheme, "urn"))
+        return sv_istarts(rest, "service:sos");
+    user = sv_cut(&rest, '@');
+    user = sv_cut(&user, ';');
+    for (unsigned i = 0; i < conf->n_emergency; i++) {
+        if (sv_is(user, conf->emergency[i]))
+            return true;
+    }
+    return false;
+}
+
+static void refuse_emergency(struct sip_in *in)
+{
+    static const char body[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n"
+                               "<ims-3gpp version=\"1\"><alternative-service><type>emergency</type>"
+                               "<reason>Emergency calls are not carried here: use another phone</reason>"
+                               "</alternative-service></ims-3gpp>\r\n";
+    const struct sip_hdr hdrs[] = {{"Content-Disposition", "render;handling=optional"}, {NULL, NULL}};
+
+    sip_reply(in, 380, NULL, hdrs, SV(body), "application/3gpp-ims+xml");
+}
+
 /* What can be said before looking at the SDP. 0: go on. */
 static int screen(struct calls *c, const struct sip_msg *m, struct leg_why *why)
 {
     const char *ctype = sip_msg_ctype(m), *coding = sip_msg_header(m, "Content-Encoding");
     struct sv body = sip_msg_body(m);
 
-    if (c->stopping || (c->conf.max_calls && c->n >= c->conf.max_calls))
+    if (is_emergency(&c->conf, sip_msg_uri(m))) /* before all else (TS 24.229 5.2.1) */
+        *why = (struct leg_why){.status = 380};
+    else if (c->stopping || (c->conf.max_calls && c->n >= c->conf.max_calls))
         *why = (struct leg_why){.status = 503, .retry_after = 5 + rnd_u32() % (CALL_RETRY_MAX - 4)};
     else if (session_asked(&(struct session){0}, m))
         *why = (struct leg_why){.status = 422};
@@ -306,8 +348,6 @@ static int screen(struct calls *c, const struct sip_msg *m, struct leg_why *why)
         *why = (struct leg_why){.status = 413};
     else if (leg_qos_of(m) == LEG_QOS_UNSURE && early_offer_waits(body)) /* nobody may be rung, and no answer would be sure to arrive */
         *why = (struct leg_why){.status = 580};
-    else if (!strncasecmp(sip_msg_uri(m), "urn:service:sos", 15)) /* TS 24.229 5.2.10: not over this access */
-        *why = (struct leg_why){.status = 380};
     else
         return 0;
     return why->status;
@@ -321,7 +361,10 @@ static void on_invite(struct calls *c, struct sip_in *in, const struct sip_msg *
 
     if (screen(c, m, &why)) {
         log_info("call", "msg=\"refused\" status=%d from=%s", why.status, sip_msg_from_uri(m));
-        leg_reject(in, &why);
+        if (why.status == 380)
+            refuse_emergency(in);
+        else
+            leg_reject(in, &why);
         return;
     }
     if (sip_msg_side(m) == SIP_W2) {

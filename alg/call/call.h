@@ -22,6 +22,8 @@ struct calls_conf {
     unsigned heartbeat_s;    /* hangterm/thb: 3600 */
     bool early_media_183;    /* pass core 18x */
     bool preconditions;      /* our offers to the core speak of them (RFC 3312); else only when it asks by 421 */
+    const char *const *emergency; /* numbers beside urn:service:sos that get 380 */
+    unsigned n_emergency;
     struct sdp_policy policy;
     unsigned media_inactivity_s; /* RTP of the core that stays away ends the call; 0: never */
 };

@@ -75,6 +75,7 @@ static struct world {
     struct alg alg;
     struct calls *calls;
     const char *lacks; /* a package that no gateway has */
+    const char *access_info;
     struct sip_in *ins;
     struct sip_out *outs;
     struct sip_dlg *dlgs;
@@ -283,6 +284,12 @@ unsigned reg_by_request(const struct reg *r, const struct sip_msg *m, const stru
     for (; n < W.n_bindings && n < max; n++)
         out[n] = &W.binding[n];
     return n;
+}
+
+const char *reg_access_info(const struct reg *r)
+{
+    (void)r;
+    return W.access_info;
 }
 
 const char *reg_identity(const struct reg_binding *b, const char *preferred)
