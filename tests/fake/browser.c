@@ -78,12 +78,12 @@ static int hub_get(struct hub **hubp, uv_loop_t *loop)
 
 static void teardown(struct browser *b);
 
-static void enter(struct browser *b)
+void browser_enter(struct browser *b)
 {
     b->busy++;
 }
 
-static void leave(struct browser *b)
+void browser_leave(struct browser *b)
 {
     if (--b->busy == 0 && b->dying)
         teardown(b);
@@ -104,6 +104,10 @@ static void flush(struct browser *b)
 
     if (b->muted) {
         tx->n = 0;
+        return;
+    }
+    if (b->tcp) {
+        browser_tcp_flush(b, tx);
         return;
     }
     tx_address(tx, 0, &b->remote);
@@ -284,43 +288,48 @@ static void pump(struct hub *hub)
     while ((s = sctp_lib_next(hub->sctp))) {
         struct browser *b = sctp_owner(s);
 
-        enter(b);
+        browser_enter(b);
         while (sctp_next(s, &ev))
             if (!b->dying)
                 on_sctp(b, &ev);
         flush(b);
-        leave(b);
+        browser_leave(b);
     }
     hub->pumping = false;
 }
 
 /* --- the loop's calls --- */
 
+void browser_input(struct browser *b, const struct dgram *in)
+{
+    const enum demux_kind kind = demux(in->p, in->n);
+    const msec_t now = net_now_ms();
+
+    if (b->muted || b->dying || !b->started)
+        return;
+    if (kind == DEMUX_STUN)
+        on_stun(b, in, now);
+    else if (kind == DEMUX_DTLS)
+        on_dtls(b, in, now);
+    else if (kind == DEMUX_MEDIA)
+        browser_rtp_input(b, in);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct browser *b = poll->data;
     struct hub *hub = b->hub;
-    const msec_t now = net_now_ms();
     unsigned first, n;
 
     (void)status;
     (void)events;
     udp_reset(hub->rx);
     n = udp_recv(hub->rx, b->fd, MEDIA_RX_BATCH, &first);
-    enter(b);
-    for (unsigned i = 0; i < n && !b->muted && !b->dying && b->started; i++) {
-        const struct dgram *in = udp_dgram(hub->rx, i);
-        const enum demux_kind kind = demux(in->p, in->n);
-
-        if (kind == DEMUX_STUN)
-            on_stun(b, in, now);
-        else if (kind == DEMUX_DTLS)
-            on_dtls(b, in, now);
-        else if (kind == DEMUX_MEDIA)
-            browser_rtp_input(b, in);
-    }
+    browser_enter(b);
+    for (unsigned i = 0; i < n; i++)
+        browser_input(b, udp_dgram(hub->rx, i));
     pump(hub);
-    leave(b);
+    browser_leave(b);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -333,7 +342,7 @@ static void on_tick(uv_timer_t *timer)
     DL_FOREACH_SAFE(hub->browsers, b, tmp) {
         if (!b->started || b->muted)
             continue;
-        enter(b);
+        browser_enter(b);
         if (now >= b->next_check)
             send_check(b, now);
         if (b->dtls && now >= dtls_deadline(b->dtls, now)) {
@@ -341,7 +350,7 @@ static void on_tick(uv_timer_t *timer)
             flush(b);
             report_dtls(b);
         }
-        leave(b);
+        browser_leave(b);
     }
     pump(hub);
 }
@@ -434,6 +443,7 @@ static void teardown(struct browser *b)
     b->started = false; /* a loop over the list may still meet us once */
     dtls_ctx_free(b->ctx);
     DL_DELETE(hub->browsers, b);
+    browser_tcp_close(b);
     uv_close((uv_handle_t *)&b->poll, on_closed);
     hub_release(hub);
 }
@@ -442,9 +452,9 @@ void browser_free(struct browser *b)
 {
     if (!b || b->dying)
         return;
-    enter(b);
+    browser_enter(b);
     b->dying = true;
-    leave(b);
+    browser_leave(b);
 }
 
 const char *browser_ufrag(const struct browser *b)
@@ -561,6 +571,8 @@ int browser_record(struct browser *b, const void *p, size_t n)
 
 int browser_datagram(struct browser *b, const void *p, size_t n)
 {
+    if (b->tcp)
+        return browser_tcp_send(b, p, n);
     return sendto(b->fd, p, n, 0, &b->remote.u.sa, addr_len(&b->remote)) < 0 ? -errno : 0;
 }
 

@@ -33,6 +33,8 @@ uint16_t browser_port(const struct browser *b);
  * data channels. */
 int browser_start(struct browser *b, const struct addr *remote, const char *ufrag, const char *pwd, const char *fingerprint,
                   bool dtls_client, uint16_t sctp_local, uint16_t sctp_remote);
+/* Before browser_start: over a TCP connection to there instead of datagrams (RFC 6544, active). 0, -errno. */
+int browser_dial(struct browser *b, const struct addr *remote);
 /* Other ICE credentials (RFC 8445 9): the checks begin with the next browser_start, DTLS goes on. */
 void browser_restart(struct browser *b, const char *ufrag, const char *pwd);
 void browser_share(struct browser *b, const struct browser *of); /* not started yet: the certificate of another */

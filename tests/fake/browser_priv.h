@@ -6,6 +6,7 @@
 #include "agw/ctl/cert.h"
 #include "agw/data/sctp.h"
 #include "agw/media/dtls.h"
+#include "agw/media/leg.h"
 #include "agw/media/stun.h"
 
 #define BROWSER_SIDS 1024 /* channels that a test may reset */
@@ -28,6 +29,7 @@ struct browser {
     struct browser_h h;
     uv_poll_t poll;
     int fd;
+    struct browser_tcp *tcp; /* NULL: datagrams */
     struct addr local, remote;
     char ufrag[5], pwd[25];      /* as long as Chromium's */
     char remote_ufrag[257], remote_pwd[257];
@@ -51,6 +53,16 @@ struct browser {
     struct srtp *seal, *open;    /* RTP: what we send, what we get; NULL: no keys yet */
     struct browser *prev, *next;
 };
+
+/* browser.c */
+void browser_enter(struct browser *b); /* around calls into the user */
+void browser_leave(struct browser *b);
+void browser_input(struct browser *b, const struct dgram *in);
+
+/* browser_tcp.c */
+int browser_tcp_send(struct browser *b, const void *p, size_t n);
+void browser_tcp_flush(struct browser *b, struct tx *tx);
+void browser_tcp_close(struct browser *b);
 
 /* browser_rtp.c */
 void browser_rtp_keys(struct browser *b); /* DTLS is up */

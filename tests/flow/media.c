@@ -156,7 +156,7 @@ struct play_wic *media_trans(struct play *p, const struct chart_step *s, const c
     return &p->trans[n - 1];
 }
 
-/* ice ok addr=IP:PORT ufrag=U pwd=P fp=AA:BB.. role=client|server [line=N] [sctp=LOCAL,REMOTE] */
+/* ice ok addr=IP:PORT ufrag=U pwd=P fp=AA:BB.. role=client|server [line=N] [sctp=LOCAL,REMOTE] [over=tcp] */
 static bool start_ice(struct play *p, struct play_wic *w, const struct chart_step *s, char *why, size_t size)
 {
     char addr[128], ufrag[300], pwd[300], fp[256], sctp[64], full[300];
@@ -177,6 +177,7 @@ static bool start_ice(struct play *p, struct play_wic *w, const struct chart_ste
     if (local)
         p->dc = (unsigned)(w - p->trans);
     if (addr_parse_hostport(&remote, sv_from(addr), 0) ||
+        (sv_is(chart_arg(s, "over"), "tcp") && browser_dial(w->b, &remote)) ||
         browser_start(w->b, &remote, ufrag, pwd, full, sv_is(chart_arg(s, "role"), "client"), (uint16_t)local,
                       (uint16_t)far)) {
         snprintf(why, size, "the WIC's media cannot start with addr=%s", addr);
