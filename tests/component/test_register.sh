@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Registration in its three ways (TR 23.701 6.1.2.1) with Kamailio as the registrar, digest over a database: the WIC itself, alg
-# as an IP-PBX, alg in the WIC's name; over a restart of alg; and nothing of a password in what alg writes.
+# Registration in its ways (TR 23.701 6.1.2.1, TS 24.371 6.1) with Kamailio as the registrar, digest over a database: the WIC itself,
+# alg as an IP-PBX, alg in the WIC's name, alg as a trusted node; several pages of a user; over a restart of alg; ended by the core and
+# by who keeps the users; and nothing of a password in what alg writes.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/component/lib.sh
 need kamailio kamcmd sqlite3 node curl openssl
@@ -53,18 +54,19 @@ printf '{"user": "carol@web.example.net", "password": "wic-carol-77e1", "impu": 
     "$HOME_NET" "$HOME_NET" | users import - >/dev/null
 printf 'ims-dave-e81b\n' >"$TMP/dave"
 users add dave@web.example.net --no-password --impu "sip:dave@$HOME_NET" --impi "dave@$HOME_NET" --ims-password-file "$TMP/dave"
-is "alg-users: four are in the store" "$(users list | wc -l)" 4
+users add frank@trust.example.net --no-password --impu "sip:frank@$HOME_NET" --impi "frank@$HOME_NET"
+is "alg-users: five are in the store" "$(users list | wc -l)" 5
 is "the store is its owner's alone" "$(stat -c %a "$TMP/state/users.db")" 600
 is "no password is in the store" "$(cat "$TMP"/state/users.db* | grep -acE 'wic-|ims-')" 0
 
 CONF="home_domain: $HOME_NET
 flow_recovery: 20
-reg_event: true
 access_info: IEEE-802.11
 token_keys: [{kid: k1, alg: ES256, file: $TMP/web.pub}]
 web_domains:
   - {domain: office.example.net, way: pbx, pilot: \"sip:pbx@$HOME_NET\", password_file: $TMP/pilot, expires: 30}
   - {domain: web.example.net, way: third-party, login: both}
+  - {domain: trust.example.net, way: trusted-node}
   - {domain: $HOME_NET}"
 run_alg() { # with its trace, so that it can be searched
     alg_conf "$CONF" >"$TMP/alg.yaml"
@@ -101,6 +103,11 @@ wic_start alice USER=alice PASSWORD=ims-alice-19c2 INSTANCE=3
 tell alice register
 says "WIC: challenge and answer are passed on" alice 'REGISTER 200 contact=<sip:alice-3@abc.invalid;transport=ws>'
 core_saw "WIC: a flow token in the Path" 'got REGISTER to alice .*path=<sip:[a-z2-7]{29}@127.0.0.1:[0-9]+;lr;ob>.*integrity=ip-assoc-pending'
+core_saw "WIC: charging and access are alg's word" "got REGISTER to alice .*pani=IEEE-802.11;network-provided charging=icid-value=.*orig-ioi=\"Type 1$HOME_NET\""
+fresh alice
+tell alice register
+says "WIC: and again" alice 'REGISTER 200'
+core_saw "WIC: bound by now, so its answer is trusted more" 'got REGISTER to alice .*integrity=ip-assoc-yes'
 tell bob message "sip:alice@$HOME_NET" hi
 says "WIC: reached by its Path" alice 'got MESSAGE .* saying hi'
 
@@ -137,19 +144,147 @@ says "token: as access_token=\"...\", too" dave2 'REGISTER 200 .*impu=<sip:dave@
 tell dave2 register 0
 says "token: out again" dave2 'REGISTER 200 contact= '
 
+# --- in a call, too ---
+fresh dave
+tell dave token "$GOOD"
+tell dave invite "sip:alice@$HOME_NET"
+says "token: a call is placed" dave 'INVITE 200'
+fresh dave
+tell dave token "$OLD"
+tell dave reinvite
+says "token: expired in the call, its re-INVITE gets 401" dave 'INVITE 401 .*Bearer realm="web.example.net", error="invalid_token"'
+tell dave token
+fresh dave
+tell dave reinvite
+says "token: without one, too" dave 'INVITE 401 .*Bearer realm="web.example.net"'
+fresh alice
+tell dave bye
+says "token: but nobody is kept from ending it" dave 'BYE 200'
+says "token: and the other end hears it" alice 'got BYE'
+released "token: nothing is left of it"
+is "token: the core never saw one in a call either" "$(grep -c 'bearer=Bearer' "$TMP/core.log")" 0
+
+# --- alg as a node that the core trusts ---
+wic_start frank USER=frank DOMAIN=trust.example.net INSTANCE=20 \
+    TOKEN="$(token "{\"sub\": \"frank\", \"aud\": \"trust.example.net\", \"exp\": $((NOW + 120))}" "$TMP/web.key")"
+tell frank register
+says "trusted node: in with a token alone" frank 'REGISTER 200 .*impu=<sip:frank@home'
+core_saw "trusted node: no challenge" 'got REGISTER to frank .*bearer=Digest integrity=auth-done'
+wic_start guest USER=guest DOMAIN=trust.example.net INSTANCE=21 TOKEN="$(token "{\"sub\": \"guest\", \"aud\": \"trust.example.net\",
+    \"exp\": $((NOW + 120)), \"impu\": \"sip:pool7@$HOME_NET\"}" "$TMP/web.key")"
+tell guest register
+says "trusted node: with an identity of the pool" guest 'REGISTER 200 .*impu=<sip:pool7@home'
+tell frank message "sip:pool7@$HOME_NET" to the pool
+says "trusted node: one reaches the other" guest 'got MESSAGE .* from <sip:frank@home.* saying to the pool'
+tell frank register 0
+tell guest register 0
+says "trusted node: out again" guest 'REGISTER 200 contact= '
+says "trusted node: both" frank 'REGISTER 200 contact= '
+
+# --- several pages of one user, one of them with TLS ---
+wic_start tab USER=alice PASSWORD=ims-alice-19c2 INSTANCE=8 WS="$WSS" TLS=1 RINGS=1
+tell tab register
+says "tabs: another page of alice" tab 'REGISTER 200'
+core_saw "tabs: with TLS its answer is known by that" 'got REGISTER to alice .*integrity=tls-pending'
+fresh tab
+tell tab register
+says "tabs: again" tab 'REGISTER 200'
+core_saw "tabs: bound, with TLS" 'got REGISTER to alice .*integrity=tls-yes'
+GRUU=$(sed -n 's/.*REGISTER 200.*pub-gruu="\([^"]*\)".*/\1/p' "$TMP/tab.log" | tail -1)
+TEMP=$(sed -n 's/.*REGISTER 200.*temp-gruu="\([^"]*\)".*/\1/p' "$TMP/tab.log" | tail -1)
+fresh alice
+tell bob message "$GRUU" by gruu
+says "tabs: its GRUU reaches it" tab 'got MESSAGE .* saying by gruu'
+tell bob message "$TEMP" by temporary gruu
+says "tabs: its temporary GRUU, too" tab 'got MESSAGE .* saying by temporary gruu'
+is "tabs: and nobody else" "$(grep -c 'saying by' "$TMP/alice.log")" 0
+wic_start tab2 USER=alice PASSWORD=ims-alice-19c2 INSTANCE=11 RINGS=1
+tell tab2 register
+says "tabs: a third" tab2 'REGISTER 200'
+tell alice register 0
+says "tabs: the first leaves" alice 'REGISTER 200 contact= '
+fresh tab
+fresh tab2
+fresh bob
+tell bob invite "sip:alice@$HOME_NET"
+says "tabs: a call rings here" tab 'got INVITE'
+says "tabs: and there (the core forks)" tab2 'got INVITE'
+tell tab2 answer
+says "tabs: one answers" bob 'INVITE 200'
+says "tabs: the other stops ringing" tab 'got CANCEL'
+tell bob bye
+says "tabs: the call ends" tab2 'got BYE'
+released "tabs: nothing is left of it"
+
+# --- a WebSocket drops, and a registration runs out ---
+fresh tab
+HAD=$(metric "$ALG_OPS" alg_register_recovered_total)
+tell tab drop
+says "drop: the connection is gone" tab '^closed'
+fresh bob
+tell bob message "$GRUU" while it is away
+says "drop: meanwhile it is temporarily unavailable" bob 'MESSAGE 480'
+tell tab connect
+until_true 8 seen "$TMP/tab.log" '^open' || give_up "the page connects again"
+fresh tab
+tell tab register
+says "drop: it comes back" tab 'REGISTER 200'
+is "drop: the binding is the same one" "$(metric "$ALG_OPS" alg_register_recovered_total)" $((HAD + 1))
+tell bob message "$GRUU" you are back
+says "drop: and is reached" tab 'got MESSAGE .* saying you are back'
+HAD=$(metric "$ALG_OPS" alg_registrations)
+fresh tab2
+tell tab2 register 5
+says "expiry: for 5 s" tab2 'REGISTER 200 .*expires=5 '
+check "expiry: and then it is gone" until_true 9 metric_is "$ALG_OPS" alg_registrations $((HAD - 1))
+tell tab register 0
+says "tabs: the last leaves" tab 'REGISTER 200 contact= '
+fresh alice
+tell alice register
+says "tabs: the first is back" alice 'REGISTER 200'
+
 # --- the core ends a registration (RFC 3680) ---
 wic_start ender USER=alice PASSWORD=ims-alice-19c2 INSTANCE=7
 HAD=$(metric "$ALG_OPS" alg_registrations)
 tell ender register
 says "reg event: another tab of the user" ender 'REGISTER 200'
-core_saw "reg event: subscribed to once for its two" 'got SUBSCRIBE to alice'
+core_saw "reg event: subscribed to for all of them" 'got SUBSCRIBE to alice .*pai=<sip:alg@127'
 is "reg event: only once" "$(grep -c 'got SUBSCRIBE to alice' "$TMP/core.log")" 1
+core_saw "reg event: the pilot, too" 'got SUBSCRIBE to pbx'
+core_saw "reg event: who left is let go" 'got SUBSCRIBE to frank .*expires=0 ' 15
 kamcmd -s "unix:$TMP/ctl" ul.rm_contact location alice "sip:alice-7@abc.invalid;transport=ws" >/dev/null
 says "reg event: the connection of what it removed is closed" ender '^close 10(00|12)'
 check "reg event: that binding is gone" until_true 3 metric_is "$ALG_OPS" alg_registrations "$HAD"
 is "reg event: the other stays" "$(grep -c '^close' "$TMP/alice.log")" 0
 
+fresh carol
+kamcmd -s "unix:$TMP/ctl" ul.rm location carol >/dev/null
+says "reg event: who was registered by alg, too" carol '^close 10(00|12)'
+tell carol connect
+until_true 8 seen "$TMP/carol.log" '^open' || give_up "carol connects again"
+fresh carol
+tell carol register
+says "reg event: and may come back" carol 'REGISTER 200'
+
+# --- who keeps the users takes one away ---
+wic_start eve2 USER=eve DOMAIN=office.example.net PASSWORD=wic-eve-9d04 INSTANCE=12
+tell eve2 register
+says "removed: she is in" eve2 'REGISTER 200 .*sip:eve-2@abc.*sip:eve-12@abc|REGISTER 200 .*sip:eve-12@abc.*sip:eve-2@abc'
+users remove eve@office.example.net
+says "removed: and out" eve2 '^close 1000'
+says "removed: on each page" eve '^close 1000'
+fresh bob
+tell bob message "sip:2002@$HOME_NET" anybody
+says "removed: nobody is there any more" bob 'MESSAGE 4(04|80)'
+echo 'wic-eve-9d04' | users add eve@office.example.net --impu "sip:2002@$HOME_NET"
+fresh eve
+tell eve connect
+until_true 8 seen "$TMP/eve.log" '^open' || give_up "eve connects again"
+tell eve register
+says "removed: put back, she is in again" eve 'REGISTER 200'
+
 # --- alg is killed and comes back ---
+ASKED=$(grep -c 'got SUBSCRIBE to carol' "$TMP/core.log")
 kill -KILL "$ALG"
 wait "$ALG" 2>/dev/null
 forget "$ALG"
@@ -172,6 +307,9 @@ says "restart: carol is reached" carol 'got MESSAGE .* saying again'
 core_saw "restart: the pilot is registered again" 'saved pbx'
 tell alice message sip:2001@$HOME_NET again
 says "restart: bob is reached" bob 'got MESSAGE .* saying again'
+
+asked_again() { [ "$(grep -c 'got SUBSCRIBE to carol' "$TMP/core.log")" -gt "$ASKED" ]; }
+check "restart: subscribed again for who was there" until_true 8 asked_again
 
 # --- the core speaks SHA-256 ---
 stop_pid "$CORE"

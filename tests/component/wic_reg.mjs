@@ -1,5 +1,6 @@
 // A WIC that registers: by digest (MD5 or SHA-256) or web token, takes orders a line each on standard input, says what came of
 // them a line each. WS: port. USER, DOMAIN, PASSWORD, NAME (digest username), ALGORITHM, TOKEN, TOKEN_FORM=param, INSTANCE. TLS=1: over WSS.
+// RINGS=1: a call is answered when it is told to.
 import crypto from 'node:crypto';
 import net from 'node:net';
 import readline from 'node:readline';
@@ -57,12 +58,23 @@ function request(method, uri, body = '', type = 'application/sdp') {
         `To: <${uri}>`, `Call-ID: ${id()}`, `CSeq: 1 ${method}`, `Contact: <${contact}>`, bearer()], body, type);
 }
 
-function onRequest(first, text, body) {
+function answer(text, status, body = '') {
     const to = value(text, 'To');
+
+    message(`SIP/2.0 ${status}`, [`Via: ${value(text, 'Via')}`, `To: ${to.includes('tag=') ? to : `${to};tag=wic`}`, `From: ${value(text, 'From')}`,
+        `Call-ID: ${value(text, 'Call-ID')}`, `CSeq: ${value(text, 'CSeq')}`, `Contact: <${contact}>`], body);
+}
+
+function onRequest(first, text, body) {
     say(`got ${first[0]} ${first[1]} from ${value(text, 'From').replace(/;tag.*/, '')}${first[0] === 'MESSAGE' ? ` saying ${body}` : ''}`);
     if (first[0] === 'ACK') return;
-    message('SIP/2.0 200 OK', [`Via: ${value(text, 'Via')}`, `To: ${to.includes('tag=') ? to : `${to};tag=wic`}`, `From: ${value(text, 'From')}`,
-        `Call-ID: ${value(text, 'Call-ID')}`, `CSeq: ${value(text, 'CSeq')}`, `Contact: <${contact}>`], first[0] === 'INVITE' ? sdp('active') : '');
+    if (first[0] === 'INVITE') state.ringing = text;
+    if (first[0] === 'INVITE' && env.RINGS) {
+        answer(text, '180 Ringing');
+        return;
+    }
+    answer(text, '200 OK', first[0] === 'INVITE' ? sdp('active') : '');
+    if (first[0] === 'CANCEL') answer(state.ringing, '487 Request Terminated');
 }
 
 function onAnswer(status, text) {
@@ -74,21 +86,22 @@ function onAnswer(status, text) {
         return;
     }
     const stale = /stale=true/.test(text) ? ' stale' : '';
-    say(`${method} ${status}${stale} contact=${value(text, 'Contact')} impu=${value(text, 'P-Associated-URI')} ` +
+    say(`${method} ${status}${stale} contact=${values(text, 'Contact').join(', ')} impu=${value(text, 'P-Associated-URI')} ` +
         `challenge=${values(text, 'WWW-Authenticate').map((c) => c.replace(/nonce="[^"]*"/, 'nonce=*')).join('|')} retry=${value(text, 'Retry-After')}`);
     const [key, service] = [value(text, 'Turn-Key'), value(text, 'Turn-Service')];
     if (key || service) say(`turn key=${key} service=${service}`);
     if (method === 'INVITE') {
         message(`ACK ${status === 200 ? value(text, 'Contact').replace(/[<>]/g, '') : aor} SIP/2.0`, [`Via: ${value(text, 'Via')}`, 'Max-Forwards: 70',
             `From: ${value(text, 'From')}`, `To: ${value(text, 'To')}`, `Call-ID: ${value(text, 'Call-ID')}`, `CSeq: ${cseq} ACK`]);
-        state.dialog = text;
+        if (status === 200) state.dialog = text;
     }
 }
 
-function bye() {
-    const t = state.dialog;
-    message(`BYE ${value(t, 'Contact').replace(/[<>]/g, '')} SIP/2.0`, [`Via: SIP/2.0/WS abc.invalid;branch=z9hG4bK${id()}`, 'Max-Forwards: 70',
-        `From: ${value(t, 'From')}`, `To: ${value(t, 'To')}`, `Call-ID: ${value(t, 'Call-ID')}`, 'CSeq: 2 BYE']);
+function inside(method, body = '') { // a request in the dialog
+    const t = state.dialog, cseq = ++state.inside;
+    message(`${method} ${value(t, 'Contact').replace(/[<>]/g, '')} SIP/2.0`, [`Via: SIP/2.0/WS abc.invalid;branch=z9hG4bK${id()}`, 'Max-Forwards: 70',
+        `From: ${value(t, 'From')}`, `To: ${value(t, 'To')}`, `Call-ID: ${value(t, 'Call-ID')}`, `CSeq: ${cseq} ${method}`, `Contact: <${contact}>`,
+        bearer()], body);
 }
 
 function connect() {
@@ -134,12 +147,18 @@ function onData(more) {
 }
 
 const orders = {
-    connect, bye,
+    connect,
+    bye: () => inside('BYE'),
+    reinvite: () => inside('INVITE', sdp('actpass')),
+    answer: () => answer(state.ringing, '200 OK', sdp('active')),
     register: (expires = '600') => { state.expires = Number(expires); state.tries = 0; state.nc = 0; register(); },
     password: (text) => { state.password = text; },
     token: (text) => { state.token = text ?? ''; },
     message: (uri, ...text) => request('MESSAGE', uri, text.join(' '), 'text/plain'),
-    invite: (uri) => request('INVITE', uri, sdp('actpass')),
+    invite: (uri) => {
+        state.inside = 1;
+        request('INVITE', uri, sdp('actpass'));
+    },
     drop: () => s.destroy(),
     quit: () => process.exit(0),
 };
