@@ -5,7 +5,7 @@
 #include "agw/media/rtp.h"
 #include "common/net.h"
 
-#define PKT_HEAD 32   /* octets free before a datagram as received */
+#define PKT_HEAD 64   /* octets free before a datagram as received: for a header extension, and for IP and UDP */
 #define PKT_TAIL 64   /* octets free behind the longest one: SRTCP index, tag (RFC 3711, RFC 7714) */
 
 struct sep;

@@ -14,12 +14,18 @@
 #define UDP_HEAD 8
 #define NET_HEAD 24 /* octets of the IP header that are kept: up to the source address, of IPv6 too */
 #define INSNS 200
+#define FIRST_PLACES 64
 
 struct record { /* as the filter below writes it */
     uint64_t cookie;
     uint32_t n, ifindex; /* octets of udp */
     uint8_t net[NET_HEAD];
     uint8_t udp[]; /* header and payload */
+};
+
+struct place {
+    uint64_t cookie; /* the kernel counts them up, so neighbours come and go together */
+    struct ring_member *member; /* NULL: free */
 };
 
 struct ring {
@@ -29,7 +35,8 @@ struct ring {
     _Atomic(unsigned long) *taken;      /* the same, as the kernel knows it; a page that both write */
     const _Atomic(unsigned long) *made; /* written so far; a page for reading, and behind it ... */
     const uint8_t *data;                /* ... the ring, twice in a row: no record is cut */
-    struct ring_member *members;        /* by cookie */
+    struct place *place;                /* members by cookie: open addressing, linear probing, at most half full */
+    size_t mask, n;                     /* places - 1; those in use */
 };
 
 /* --- the filter --- */
@@ -166,7 +173,9 @@ int ring_new(struct ring **rp)
         return -ENOMEM;
     r->filter = -1;
     r->page = (size_t)sysconf(_SC_PAGESIZE);
-    r->map = bpf(BPF_MAP_CREATE, &attr); /* close-on-exec, as the program is */
+    r->place = calloc(FIRST_PLACES, sizeof(*r->place));
+    r->mask = FIRST_PLACES - 1;
+    r->map = r->place ? bpf(BPF_MAP_CREATE, &attr) : -ENOMEM; /* close-on-exec, as the program is */
     if (r->map < 0)
         err = r->map;
     if (!err) {
@@ -184,7 +193,7 @@ void ring_free(struct ring *r)
 {
     if (!r)
         return;
-    HASH_CLEAR(hh, r->members);
+    free(r->place);
     if (r->taken)
         munmap((void *)r->taken, r->page);
     if (r->made)
@@ -203,17 +212,43 @@ int ring_fd(const struct ring *r)
 
 /* --- members --- */
 
+/* Where it is, or would be. */
+static size_t find(const struct place *v, size_t mask, uint64_t cookie)
+{
+    size_t i = cookie & mask;
+
+    while (v[i].member && v[i].cookie != cookie)
+        i = (i + 1) & mask;
+    return i;
+}
+
+static int grow(struct ring *r)
+{
+    const size_t mask = 2 * r->mask + 1;
+    struct place *v = calloc(mask + 1, sizeof(*v));
+
+    if (!v)
+        return -ENOMEM;
+    for (size_t i = 0; i <= r->mask; i++) {
+        if (r->place[i].member)
+            v[find(v, mask, r->place[i].cookie)] = r->place[i];
+    }
+    free(r->place);
+    r->place = v;
+    r->mask = mask;
+    return 0;
+}
+
 int ring_join(struct ring *r, int fd, struct ring_member *m)
 {
     socklen_t n = sizeof(m->cookie);
 
+    if (r->n > r->mask / 2 && grow(r))
+        return -ENOMEM;
     if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &m->cookie, &n))
         return -errno;
-    HASH_ADD(hh, r->members, cookie, sizeof(m->cookie), m);
-    if (!m->hh.tbl) {
-        m->cookie = 0;
-        return -ENOMEM;
-    }
+    r->place[find(r->place, r->mask, m->cookie)] = (struct place){m->cookie, m};
+    r->n++;
     if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &r->filter, sizeof(r->filter))) {
         const int err = -errno;
 
@@ -225,10 +260,20 @@ int ring_join(struct ring *r, int fd, struct ring_member *m)
 
 void ring_leave(struct ring *r, struct ring_member *m)
 {
+    size_t gap = find(r->place, r->mask, m->cookie);
+
     if (!m->cookie)
         return;
-    HASH_DEL(r->members, m);
     m->cookie = 0;
+    r->n--;
+    for (size_t i = (gap + 1) & r->mask; r->place[i].member; i = (i + 1) & r->mask) {
+        /* one may move into the gap unless its home lies behind it */
+        if (((i - r->place[i].cookie) & r->mask) >= ((i - gap) & r->mask)) {
+            r->place[gap] = r->place[i];
+            gap = i;
+        }
+    }
+    r->place[gap].member = NULL;
 }
 
 /* --- datagrams --- */
@@ -277,7 +322,7 @@ bool ring_next(struct ring *r, struct ring_in *in)
         const uint32_t n = atomic_load_explicit(head, memory_order_relaxed);
 
         r->at += (n + BPF_RINGBUF_HDR_SZ + 7) & ~7ul;
-        HASH_FIND(hh, r->members, &rec->cookie, sizeof(rec->cookie), in->member);
+        in->member = r->place[find(r->place, r->mask, rec->cookie)].member;
         if (!in->member) /* closed meanwhile */
             continue;
         source(rec, &in->src);

@@ -4,16 +4,12 @@
  * goes to the socket's own queue as ever. Linux 5.8, CAP_BPF. Thread: the worker. */
 #pragma once
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "common/net.h"
 
 struct ring;
 
 struct ring_member { /* a socket, in whoever owns it; all zero: in no ring */
     uint64_t cookie; /* the kernel's name of it, never used again */
-    UT_hash_handle hh;
 };
 
 struct ring_in { /* one datagram; p lives until the next ring_next or ring_is_empty */

@@ -21,20 +21,21 @@ struct out {
     struct item item[MEDIA_RX_SLOTS];
     struct iovec iov[MEDIA_RX_SLOTS]; /* of the items */
     struct mmsghdr msg[MEDIA_RX_SLOTS];
-    struct { /* of the raw socket */
-        uint8_t head[RAW_HEAD];
-        struct iovec iov[2];
-    } whole[MEDIA_RX_SLOTS];
 };
 
 void sock_init(struct sock *s, int fd, enum sock_kind kind, const struct addr *local)
 {
+    const int on = 1;
+
     *s = (struct sock){.fd = fd, .kind = kind, .local = *local, .want = 1};
     if (fd < 0)
         return;
     sock_marks(s);
-    if (kind != SOCK_LEG && !addr_is_v6(local))
-        udp_uncut(fd);
+    if (kind == SOCK_LEG || addr_is_v6(local))
+        return;
+    udp_uncut(fd);
+    /* sending asks no more whether the address that it is bound to is ours; with CAP_NET_RAW */
+    (void)setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on));
 }
 
 void sock_marks(struct sock *s)
@@ -116,7 +117,8 @@ bool out_add(struct out *o, struct sock *s, const struct pkt *pkt)
     return true;
 }
 
-static void send_all(int fd, struct mmsghdr *msg, unsigned total, struct out_sum *sum)
+/* head: octets of each message that are not payload */
+static void send_all(int fd, struct mmsghdr *msg, unsigned total, size_t head, struct out_sum *sum)
 {
     unsigned at = 0, sent = 0;
 
@@ -124,11 +126,8 @@ static void send_all(int fd, struct mmsghdr *msg, unsigned total, struct out_sum
         const int n = sendmmsg(fd, msg + at, total - at, MSG_DONTWAIT);
 
         if (n > 0) {
-            for (int i = 0; i < n; i++) {
-                const struct msghdr *h = &msg[at + (unsigned)i].msg_hdr;
-
-                sum->octets += h->msg_iov[h->msg_iovlen - 1].iov_len;
-            }
+            for (int i = 0; i < n; i++)
+                sum->octets += msg[at + (unsigned)i].msg_hdr.msg_iov->iov_len - head;
             at += (unsigned)n;
             sent += (unsigned)n;
         } else if (errno == EMSGSIZE && udp_send_cut(fd, &msg[at].msg_hdr)) {
@@ -154,7 +153,7 @@ static void send_many(struct out *o, const struct sock *s, struct out_sum *sum)
         *h = (struct msghdr){.msg_name = &o->item[i].to, .msg_namelen = addr_len(&o->item[i].to),
                              .msg_iov = &o->iov[i], .msg_iovlen = 1};
     }
-    send_all(s->fd, o->msg, n, sum);
+    send_all(s->fd, o->msg, n, 0, sum);
 }
 
 static void send_one(struct out *o, const struct sock *s, struct out_sum *sum)
@@ -170,18 +169,20 @@ static void send_one(struct out *o, const struct sock *s, struct out_sum *sum)
     sum->octets += iov->iov_len;
 }
 
-/* From `n` on; returns where it ends. */
+_Static_assert(RTP_EXT_MAX + RAW_HEAD <= PKT_HEAD, "the headers fit before a packet, wherever it begins");
+
+/* From `n` on; returns where it ends. The headers are written into the slots, before the packets. */
 static unsigned list_raw(struct out *o, const struct sock *s, unsigned n)
 {
     for (unsigned i = s->first; i != NONE; i = o->item[i].next) {
         struct msghdr *h = &o->msg[n].msg_hdr;
-        const struct iovec *iov = &o->iov[i];
+        struct iovec *iov = &o->iov[i];
+        uint8_t *head = (uint8_t *)iov->iov_base - RAW_HEAD;
 
-        raw_head(o->whole[n].head, &s->local, &o->item[i].to, s->tos, iov->iov_base, iov->iov_len);
-        o->whole[n].iov[0] = (struct iovec){o->whole[n].head, RAW_HEAD};
-        o->whole[n].iov[1] = *iov;
-        *h = (struct msghdr){.msg_name = &o->item[i].to, .msg_namelen = addr_len(&o->item[i].to),
-                             .msg_iov = o->whole[n].iov, .msg_iovlen = 2};
+        raw_head(head, &s->local, &o->item[i].to, s->tos, iov->iov_base, iov->iov_len);
+        *iov = (struct iovec){head, RAW_HEAD + iov->iov_len};
+        *h = (struct msghdr){.msg_name = &o->item[i].to, .msg_namelen = addr_len(&o->item[i].to), .msg_iov = iov,
+                             .msg_iovlen = 1};
         n++;
     }
     return n;
@@ -200,7 +201,7 @@ static void flush_raw(struct out *o, struct out_sum *sum)
         if (goes_raw(o, s))
             n = list_raw(o, s, n);
     }
-    send_all(o->raw, o->msg, n, sum);
+    send_all(o->raw, o->msg, n, RAW_HEAD, sum);
 }
 
 void out_flush(struct out *o, struct out_sum *sum)

@@ -49,7 +49,8 @@ struct out_sum { /* of one flush */
 int out_new(struct out **op, bool raw); /* raw: for streams with a port of their own, if the process may */
 bool out_is_raw(const struct out *o);
 void out_free(struct out *o);
-bool out_add(struct out *o, struct sock *s, const struct pkt *pkt); /* false: full, flush first */
+/* false: full, flush first. The packet and RAW_HEAD octets before it are the list's until then. */
+bool out_add(struct out *o, struct sock *s, const struct pkt *pkt);
 /* One system call for all packets by the raw socket, one for each other socket. What a socket has no room for is lost, as on any
  * wire, and counted; the next packet tries again. */
 void out_flush(struct out *o, struct out_sum *sum);

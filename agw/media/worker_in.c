@@ -172,6 +172,8 @@ static void warm_bunch(const struct worker *w, struct sock *const *from, unsigne
 
     if (n < 2)
         return;
+    for (unsigned i = 0; i < n; i++)
+        warm_all(from[i], offsetof(struct sock, raw));
     for (unsigned i = 0; i < n; i++) {
         const struct dgram *in = udp_dgram(w->rx, first + i);
 

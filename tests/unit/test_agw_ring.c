@@ -180,6 +180,40 @@ static void closed_meanwhile(void **state)
     ring_leave(f->ring, &f->member[0]);
 }
 
+/* Some hundred come and go; who is left has what came to him, the others nothing. */
+static void many_members(void **state)
+{
+    struct fixture *f = *state;
+    static struct ring_member member[300];
+    static struct addr at[300];
+    int fd[300];
+    struct ring_in in;
+
+    needs_ring(f);
+    for (unsigned i = 0; i < 300; i++) {
+        fd[i] = bound(&at[i], SV("127.0.0.1"));
+        assert_int_equal(ring_join(f->ring, fd[i], &member[i]), 0);
+    }
+    for (unsigned i = 0; i < 300; i++)
+        assert_int_equal(sendto(f->peer, &i, sizeof(i), 0, &at[i].u.sa, addr_len(&at[i])), sizeof(i));
+    for (unsigned i = 0; i < 300; i++) {
+        if (i % 3)
+            ring_leave(f->ring, &member[i]);
+    }
+    for (unsigned i = 0; i < 300; i += 3) {
+        assert_true(ring_next(f->ring, &in));
+        assert_ptr_equal(in.member, &member[i]);
+        assert_memory_equal(in.p, &i, sizeof(i));
+    }
+    assert_false(ring_next(f->ring, &in));
+    for (unsigned i = 0; i < 300; i++) {
+        ring_leave(f->ring, &member[i]);
+        close(fd[i]);
+    }
+    say(f, 1, "b", 1);
+    expect(f, 1, "b", 1);
+}
+
 static void wakes_up(void **state)
 {
     struct fixture *f = *state;
@@ -221,7 +255,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_length), TEST(in_order), TEST(what_does_not_fit), TEST(round_and_round), TEST(closed_meanwhile),
-        TEST(wakes_up), cmocka_unit_test(not_allowed),
+        TEST(many_members), TEST(wakes_up), cmocka_unit_test(not_allowed),
     };
 
     return cmocka_run_group_tests_name("agw/media/ring", tests, NULL, NULL);

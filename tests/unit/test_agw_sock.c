@@ -41,8 +41,11 @@ static void expect(int fd, const struct addr *from, uint8_t mark, size_t n)
     assert_int_equal(p[n - 1], mark);
 }
 
-static struct pkt packet(uint8_t *p, uint8_t mark, size_t n, const struct addr *to)
+/* In a slot with room before it. */
+static struct pkt packet(uint8_t *slot, uint8_t mark, size_t n, const struct addr *to)
 {
+    uint8_t *p = slot + PKT_HEAD;
+
     memset(p, mark, n);
     return (struct pkt){.p = p, .n = n, .end = p + n, .to = *to};
 }
@@ -50,7 +53,7 @@ static struct pkt packet(uint8_t *p, uint8_t mark, size_t n, const struct addr *
 /* Packets of every length 1..64, and long ones, from two sockets in turn: each peer gets its own, in order. */
 static void send_both(bool raw)
 {
-    static uint8_t bytes[80][2000];
+    static uint8_t bytes[80][PKT_HEAD + 2000];
     struct addr at[2], peer[2];
     struct sock sock[2];
     int fd[2], peer_fd[2];
@@ -157,7 +160,7 @@ static void checksum(void **state)
 static void longer_than_the_way(void **state)
 {
     struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-    static uint8_t bytes[4][1900];
+    static uint8_t bytes[4][PKT_HEAD + 1900];
     struct addr at, peer;
     struct sock sock;
     struct out *o;
