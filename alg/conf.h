@@ -23,6 +23,8 @@ struct alg_conf {
     char *sip_tls_cert, *sip_tls_key, *sip_tls_ca;
     bool sip_tls_verify, sip_tls_mutual;
     struct conf_strs sip_tls_peers;
+    char *resolv_conf;
+    int64_t hop_options, hop_options_lost, hop_silent;
     char *ws_cert, *ws_key, *state_dir;
     struct conf_strs ws_listen, wss_listen, ws_hosts, ops_hosts, origins, turn_servers;
     char *turn_secret_file, *turn_by;

@@ -183,8 +183,10 @@ static int sip_open(struct service *v)
         .flow_base = state_run(v->alg.state) << 32,
     };
     struct sip_h h = {.request = on_request, .flow_closed = on_flow_closed, .flow_moved = on_flow_moved, .arg = v};
-    struct sip_conf s = {.host = c->sip_host, .next_hop = c->next_hop.v[0], .resolve_routes = c->resolve_routes, .name = c->mid,
-                         .ws = &ws, .trace = v->alg.trace};
+    struct sip_conf s = {.host = c->sip_host, .next_hop = (const char *const *)c->next_hop.v, .n_next_hop = c->next_hop.n, .resolve_routes = c->resolve_routes, .name = c->mid,
+                         .ws = &ws, .trace = v->alg.trace, .resolv_conf = c->resolv_conf,
+                         .options_s = (unsigned)c->hop_options, .options_lost = (unsigned)c->hop_options_lost,
+                         .silent_ms = (unsigned)c->hop_silent};
     struct reg_conf r = {.domain = c->home_domain, .orphan_s = (unsigned)(c->flow_recovery ? c->flow_recovery : c->orphan),
                          .no_register_s = (unsigned)c->ws_no_register, .access_info = c->access_info, .state = v->alg.state, .reg_event = c->reg_event};
     struct reg_way ways[REG_WAYS_MAX];
@@ -284,9 +286,9 @@ static bool on_health(void *arg, struct buf *why)
 {
     struct service *v = arg;
 
-    if (!v->stopping && mgc_ready(v->alg.mgc))
+    if (!v->stopping && mgc_ready(v->alg.mgc) && sip_core_is_up(v->alg.sip))
         return true;
-    buf_str(why, v->stopping ? "stopping" : "no gateway is registered");
+    buf_str(why, v->stopping ? "stopping" : !mgc_ready(v->alg.mgc) ? "no gateway is registered" : "no next hop of the core answers");
     return false;
 }
 

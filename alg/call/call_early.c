@@ -100,7 +100,7 @@ static bool common(struct call *call, int ev, struct call_ev *e)
     case EV_FLOW_BACK:
         return true;
     case EV_REJECT:
-        call_fail_branch(e->br, call_far_status(e->status), 0);
+        call_far_refused(e->br, e->status);
         return true;
     case EV_TIMEOUT:
         call_end_status(call, call->fsm.state == CALL_EARLY ? 408 : 503, 0, "SIP;cause=408;text=\"No answer\"");

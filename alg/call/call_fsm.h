@@ -174,6 +174,7 @@ void call_iq_refused(struct call *call, const struct iq_result *r);
 bool call_commit(struct call *call);       /* the exchange went through; false: no memory */
 void call_progress(struct call *call, struct branch *br, const struct call_ev *e);
 int call_ask_again(struct branch *br);      /* the INVITE once more, after 422. 0: it is out */
+void call_far_refused(struct branch *br, int status);
 void call_fail_branch(struct branch *br, int status, unsigned retry_after);
 bool call_early(struct call *call, struct branch *br, const struct call_ev *e); /* call_early.c; false: no early media in it */
 /* call_qos.c */

@@ -152,6 +152,14 @@ void call_fail_branch(struct branch *br, int status, unsigned retry_after)
     call_end_status(br->call, best->failed, best->retry_after, NULL);
 }
 
+/* The core's own 503 is about its next hops; the WIC's is ours, and says when it is worth another try. */
+void call_far_refused(struct branch *br, int status)
+{
+    const struct sip *s = br->call->calls->alg->sip;
+
+    call_fail_branch(br, call_far_status(status), status == 503 && br->call->origin == SIP_W2 ? sip_core_wait(s) : 0);
+}
+
 static void fail_iq(struct branch *br, const struct iq_result *r)
 {
     unsigned retry_after;
@@ -298,7 +306,7 @@ void call_on_offered(struct fsm *f, int ev, void *data)
         break;
     case EV_REJECT:
         if (!e->br->failed)
-            call_fail_branch(e->br, call_far_status(e->status), 0);
+            call_far_refused(e->br, e->status);
         break;
     case EV_FLOW_BACK:
         break;

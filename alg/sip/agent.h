@@ -53,7 +53,8 @@ struct sip {
     struct trace *trace;
     struct self selfs[SIP_LISTEN_MAX];
     unsigned n_selfs;
-    char *name, *next_hop, *agent_name;
+    struct core *core;  /* its next hops */
+    char *name, *agent_name;
     bool resolve_routes;
     int64_t bad_seen;   /* of the agents' own counters */
     struct sip_in *ins;
@@ -61,6 +62,23 @@ struct sip {
     struct sip_dlg *dlgs;
     struct relay *relays;
     count_t counts[SIP_C_N];
+};
+
+#define HOP_URL_MAX 480
+
+/* One request towards the core: where it goes, where it went, and again elsewhere when that fails. Zeroed: not in use. */
+struct hop_try {
+    struct hop_try *prev, *next;
+    struct sip *sip;           /* NULL: not in use */
+    nta_outgoing_t **orq;      /* where its owner keeps the transaction */
+    nta_response_f *cb;
+    void *magic;
+    unsigned id, tried[HOP_TRIES_MAX], n_tried; /* of hops */
+    bool fixed;                /* goes where its Route says by number, and nowhere else */
+    bool stay;                 /* whoever is asked has shown itself: no other place any more */
+    bool listed, heard;
+    msec_t due;                /* silent until then: the next one is asked, too late for this one */
+    char url[HOP_URL_MAX];
 };
 
 struct sip_msg {
@@ -100,6 +118,7 @@ struct sip_out {
     enum sip_side side;
     sip_flow flow;
     nta_outgoing_t *orq;
+    struct hop_try hop;
     bool invite;
     uint32_t rseq;          /* re-INVITE: of the last reliable 18x; 0: none */
     struct sip_dlg *dlg;
@@ -120,6 +139,7 @@ struct sip_dlg {
     char *aor;              /* W2: whose connection it began on; NULL: nobody's */
     bool token;             /* who logged in with a web token: its requests bring one */
     char *call_id;
+    unsigned hop_id;        /* Mw: through whom it was set up, 0 = unknown */
     uint32_t inv_cseq;      /* of the INVITE that the next ACK is for */
     char inv_branch[160];
     bool inv_2xx;
@@ -160,8 +180,19 @@ struct self_how in_how(const struct sip_in *in); /* how it came, on Mw */
 
 /* sip_out.c */
 struct self_how out_how(const struct sip *s); /* how the next hop is reached */
-/* The physical next hop for a message whose first Route (or Request-URI) is this; NULL = that very place. */
-url_string_t const *out_hop(const struct sip *s, const url_t *url);
+
+/* hop_try.c: through which next hop */
+/* to: its first Route, or in a dialog without one its target; NULL: any next hop. By number is followed, by name goes to a next
+ * hop: the one of that name, else `prefer` (0: nobody) if that is well, else whose turn it is. 0 and the URL to give Sofia (NULL:
+ * that very place; lives as long as t); -EHOSTUNREACH: nobody is there to be asked. */
+int hop_take(struct hop_try *t, struct sip *s, const url_t *to, unsigned prefer, url_string_t const **url);
+/* The same for what has no answer (ACK, a farewell): somebody is always asked. */
+url_string_t const *hop_any(struct hop_try *t, struct sip *s, const url_t *to, unsigned prefer);
+/* It was sent; orq is where the transaction is kept, cb and magic are its own. */
+void hop_sent(struct hop_try *t, nta_outgoing_t **orq, nta_response_f *cb, void *magic);
+/* First thing in cb. true: refused or unheard it went to the next one (*orq is new); nothing is to be done. */
+bool hop_again(struct hop_try *t, nta_outgoing_t *orq, const sip_t *sip);
+void hop_over(struct hop_try *t); /* the owner goes; twice is fine */
 int out_start(struct sip_out **op, struct sip *s, struct sip_dlg *d, enum sip_side side, sip_flow flow, sip_response_h *cb,
               void *arg, struct sip_out **made);
 void out_free(struct sip_out *out);
@@ -181,8 +212,8 @@ void rel_free_all(struct sip_in *in);
 
 /* sip_dlg.c */
 int dlg_on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *sip);
-/* The next hop of a dialog: its first route or its target; NULL = let Sofia see. */
-url_string_t const *dlg_hop(const struct sip *s, const nta_leg_t *leg);
+/* Where a dialog's requests go: its first route or its target. */
+const url_t *dlg_to(const nta_leg_t *leg);
 void dlg_established(struct sip_dlg *d, const sip_t *sip, nta_outgoing_t *orq); /* a 2xx to our INVITE or UPDATE */
 void dlg_move_flow(struct sip *s, sip_flow old, sip_flow now);
 

@@ -21,6 +21,7 @@ struct pbx {
     struct digest_secret secret;
     struct regc *regc; /* under way */
     char *call_id, *contact, *path, *service_route, *realm;
+    char *instance;
     char *gruu; /* what GRUUs of its numbers end in: "home.example.net;bg=urn:..." of the core, or our own "host:port" */
     msec_t next, until, pause; /* when to ask again; registered until */
 };
@@ -41,10 +42,8 @@ static int read_password(const char *file, char *out, size_t size)
 int pbx_new(struct pbx **pp, struct reg *r, const struct reg_way *way)
 {
     struct pbx *p = calloc(1, sizeof *p);
-    const struct sip *s = r->sip;
-    char password[1024], text[600], hash[DIGEST_HEX], uri[SELF_URI_MAX], name[USER_TEXT_MAX];
+    char password[1024], text[600], hash[DIGEST_HEX], uri[SELF_URI_MAX];
     const char *host = strchr(way->pilot, '@');
-    const char *user = strncmp(way->pilot, "sip:", 4) ? way->pilot : way->pilot + 4;
     int err = p ? read_password(way->password_file, password, sizeof password) : -ENOMEM;
 
     if (!p)
@@ -53,7 +52,6 @@ int pbx_new(struct pbx **pp, struct reg *r, const struct reg_way *way)
     p->way = way;
     if (err)
         log_error("reg", "msg=\"no password of the pilot\" file=%s why=\"%s\"", way->password_file, strerror(-err));
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(user, "@"), user);
     p->realm = strdup(host ? host + 1 : r->domain);
     if (!err && p->realm)
         err = digest_secret_make(&p->secret, way->impi, p->realm, password);
@@ -61,16 +59,11 @@ int pbx_new(struct pbx **pp, struct reg *r, const struct reg_way *way)
     digest_seal(hash, r->key.k, sizeof r->key.k, way->pilot);
     snprintf(text, sizeof text, "pbx-%.24s", hash);
     p->call_id = strdup(text);
-    if (way->bulk) /* RFC 6140 5.1: no user part, all numbers behind it; 7.1.1: the instance, of which GRUUs are made */
-        snprintf(text, sizeof text, "<%s;bnc>;+sip.instance=\"<urn:uuid:%.8s-%.4s-4%.3s-8%.3s-%.12s>\"", self_uri(uri, s, NULL, out_how(s)),
-                 hash, hash + 8, hash + 12, hash + 15, hash + 18);
-    else
-        snprintf(text, sizeof text, "<%s>", self_uri(uri, s, name, out_how(s)));
-    p->contact = strdup(text);
-    snprintf(text, sizeof text, "<%s;lr>", self_uri(uri, s, "pbx", out_how(s)));
-    p->path = strdup(text);
-    p->gruu = strdup(self_uri(uri, s, NULL, out_how(s)) + 4); /* without its scheme */
-    if (!err && (!p->call_id || !p->contact || !p->path || !p->realm || !p->gruu))
+    /* RFC 6140 7.1.1: the instance, of which GRUUs are made */
+    snprintf(text, sizeof text, "+sip.instance=\"<urn:uuid:%.8s-%.4s-4%.3s-8%.3s-%.12s>\"", hash, hash + 8, hash + 12, hash + 15, hash + 18);
+    p->instance = strdup(text);
+    p->gruu = strdup(self_uri(uri, r->sip, NULL, out_how(r->sip)) + 4); /* without its scheme */
+    if (!err && (!p->call_id || !p->realm || !p->gruu || !p->instance))
         err = -ENOMEM;
     if (err)
         pbx_free(p);
@@ -91,6 +84,7 @@ void pbx_free(struct pbx *p)
     free(p->service_route);
     free(p->realm);
     free(p->gruu);
+    free(p->instance);
     free(p);
 }
 
@@ -183,11 +177,31 @@ void pbx_ended(struct pbx *p, bool at_once)
     log_error("reg", "pilot=%s msg=\"registration ended by the core: calls get 503\"", p->way->pilot);
 }
 
+/* Where the core finds us: over what it is reached itself at this time. */
+static int name_us(struct pbx *p)
+{
+    const struct sip *s = p->reg->sip;
+    const char *user = strncmp(p->way->pilot, "sip:", 4) ? p->way->pilot : p->way->pilot + 4;
+    char text[SELF_URI_MAX + 100], uri[SELF_URI_MAX], name[USER_TEXT_MAX];
+
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(user, "@"), user);
+    if (p->way->bulk) /* RFC 6140 5.1: no user part, all numbers behind it */
+        snprintf(text, sizeof text, "<%s;bnc>;%s", self_uri(uri, s, NULL, out_how(s)), p->instance);
+    else
+        snprintf(text, sizeof text, "<%s>", self_uri(uri, s, name, out_how(s)));
+    free(p->contact);
+    p->contact = strdup(text);
+    snprintf(text, sizeof text, "<%s;lr>", self_uri(uri, s, "pbx", out_how(s)));
+    free(p->path);
+    p->path = strdup(text);
+    return p->contact && p->path ? 0 : -ENOMEM;
+}
+
 void pbx_tick(struct pbx *p, msec_t now)
 {
     struct regc_conf c = {
         .aor = p->way->pilot, .impi = p->way->impi, .realm = p->realm, .secret = &p->secret, .call_id = p->call_id,
-        .contact = p->contact, .path = p->path, .require = p->way->bulk ? "gin" : NULL, .expires = p->way->expires,
+        .require = p->way->bulk ? "gin" : NULL, .expires = p->way->expires,
         .bound = p->until != 0,
     };
 
@@ -198,6 +212,10 @@ void pbx_tick(struct pbx *p, msec_t now)
     }
     if (p->regc || now < p->next)
         return;
+    if (name_us(p))
+        return;
+    c.contact = p->contact;
+    c.path = p->path;
     if (regc_start(&p->regc, p->reg, &c, on_registered, p))
         on_registered(p, 503, NULL);
 }

@@ -126,6 +126,7 @@ void relay_take_back(struct reg *r, struct binding *b)
     msg_t *msg = b->request ? msg_dup(b->request) : NULL;
     sip_t *sip = msg ? sip_object(msg) : NULL;
     sip_cseq_t *cseq;
+    struct hop_try hop;
 
     if (!sip)
         return;
@@ -136,5 +137,5 @@ void relay_take_back(struct reg *r, struct binding *b)
     cseq = sip_cseq_create(msg_home(msg), sip->sip_cseq->cs_seq + 1, SIP_METHOD_REGISTER);
     if (cseq)
         msg_header_replace(msg, (msg_pub_t *)sip, (msg_header_t *)sip->sip_cseq, (msg_header_t *)cseq);
-    nta_outgoing_destroy(nta_outgoing_mcreate(s->agents[SIP_MW].nta, NULL, NULL, out_hop(s, NULL), msg, TAG_END()));
+    nta_outgoing_destroy(nta_outgoing_mcreate(s->agents[SIP_MW].nta, NULL, NULL, hop_any(&hop, s, NULL, 0), msg, TAG_END()));
 }

@@ -21,6 +21,7 @@ struct regc {
     regc_h *cb;
     void *arg;
     nta_outgoing_t *orq;
+    struct hop_try hop;
     su_home_t home[1];
     char *uri, *aor, *impi, *realm, *call_id, *contact, *path, *require, *from;
     struct digest_secret secret;
@@ -34,6 +35,7 @@ void regc_free(struct regc *c)
     if (!c)
         return;
     DL_DELETE(c->reg->regcs, c);
+    hop_over(&c->hop);
     if (c->orq)
         nta_outgoing_destroy(c->orq);
     su_home_deinit(c->home);
@@ -67,6 +69,7 @@ static int send_it(struct regc *c)
     char *lines = su_sprintf(home, "P-Visited-Network-ID: \"%s\"\r\nP-Charging-Vector: %s", r->domain,
                              route_charging(home, self_host(s), r->domain));
     char *require = c->require ? su_sprintf(home, "path, %s", c->require) : su_strdup(home, "path");
+    url_string_t const *hop;
     int err = 0;
 
     if (c->path)
@@ -75,17 +78,22 @@ static int send_it(struct regc *c)
         lines = su_sprintf(home, "%s\r\nP-Access-Network-Info: %s;network-provided", lines, r->access_info);
     if (c->orq)
         nta_outgoing_destroy(c->orq);
-    c->orq = nta_outgoing_tcreate(s->agents[SIP_MW].leg, on_answer, c, out_hop(s, NULL), SIP_METHOD_REGISTER, (url_string_t *)c->uri,
+    c->orq = NULL;
+    /* The answer to a challenge goes where the challenge came from, if it is well. */
+    if (!hop_take(&c->hop, s, NULL, c->hop.id, &hop))
+        c->orq = nta_outgoing_tcreate(s->agents[SIP_MW].leg, on_answer, c, hop, SIP_METHOD_REGISTER, (url_string_t *)c->uri,
                                   SIPTAG_FROM_STR(c->from), SIPTAG_TO_STR(su_sprintf(home, "<%s>", c->aor)),
                                   SIPTAG_CALL_ID_STR(c->call_id), SIPTAG_CSEQ_STR(cseq), SIPTAG_CONTACT_STR(c->contact),
                                   SIPTAG_EXPIRES_STR(expires), SIPTAG_REQUIRE_STR(require),
                                   TAG_IF(c->require, SIPTAG_PROXY_REQUIRE_STR(c->require)),
                                   SIPTAG_SUPPORTED_STR("path, outbound, gruu"), SIPTAG_AUTHORIZATION_STR(c->authorization),
                                   SIPTAG_USER_AGENT_STR(s->agent_name), SIPTAG_HEADER_STR(lines), TAG_END());
-    if (!c->orq)
+    if (!c->orq) {
         err = -EIO;
-    else
+    } else {
+        hop_sent(&c->hop, &c->orq, on_answer, c);
         sip_wire_sent(s, SIP_MW, c->orq, NULL);
+    }
     su_home_deinit(home);
     sip_wire_flush(s);
     return err;
@@ -193,7 +201,7 @@ static int on_answer(void *magic, nta_outgoing_t *orq, const sip_t *sip)
     bool again = false;
 
     sip_wire_flush(s);
-    if (status < 200)
+    if (hop_again(&c->hop, orq, sip) || status < 200)
         return 0;
     if (in && ++c->tries <= TRIES_MAX) {
         if (status == 401) {

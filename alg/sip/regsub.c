@@ -27,6 +27,8 @@ struct regsub {
     char *aor, *impu, *route; /* impu: who is asked about; route: Service-Route of the first binding, NULL = none */
     nta_leg_t *leg;
     nta_outgoing_t *orq;
+    struct hop_try hop;
+    unsigned hop_id;    /* through whom it was taken */
     msec_t next_at;     /* to refresh or to try again */
     msec_t leave_at;    /* when its user may be gone; MSEC_NEVER */
     msec_t pause;
@@ -37,6 +39,7 @@ struct regsub {
 
 static void leg_free(struct regsub *u)
 {
+    hop_over(&u->hop);
     if (u->orq)
         nta_outgoing_destroy(u->orq);
     if (u->leg)
@@ -174,7 +177,7 @@ static int on_answer(void *magic, nta_outgoing_t *orq, const sip_t *sip)
     unsigned expires;
 
     sip_wire_flush(u->reg->sip);
-    if (status < 200)
+    if (hop_again(&u->hop, orq, sip) || status < 200)
         return 0;
     nta_outgoing_destroy(u->orq);
     u->orq = NULL;
@@ -189,6 +192,7 @@ static int on_answer(void *magic, nta_outgoing_t *orq, const sip_t *sip)
         nta_leg_client_route(u->leg, sip->sip_record_route, sip->sip_contact);
         u->up = true;
         u->pause = 0;
+        u->hop_id = u->hop.id;
         u->next_at = net_now_ms() + (expires > 1200 ? (msec_t)(expires - 600) * 1000 : (msec_t)expires * 500); /* TS 24.229 5.1.1.3 */
         return 0;
     }
@@ -219,22 +223,26 @@ static void subscribe(struct regsub *u)
     struct reg *r = u->reg;
     struct sip *s = r->sip;
     su_home_t home[1] = {SU_HOME_INIT(home)};
+    url_string_t const *hop;
     sip_route_t *route = !u->up && u->route ? sip_route_make(home, u->route) : NULL;
     char *lines = su_sprintf(home, "P-Asserted-Identity: %s\r\nP-Charging-Vector: %s", self_name(s, home),
                              route_charging(home, self_host(s), r->domain));
 
     u->next_at = net_now_ms() + AGAIN_MIN_MS;
-    if (!u->leg && leg_open(u)) {
+    if ((!u->leg && leg_open(u)) ||
+        hop_take(&u->hop, s, u->up ? dlg_to(u->leg) : route ? route->r_url : NULL, u->up ? u->hop_id : 0, &hop)) {
         leg_free(u);
     } else {
-        u->orq = nta_outgoing_tcreate(u->leg, on_answer, u, u->up ? dlg_hop(s, u->leg) : out_hop(s, route ? route->r_url : NULL),
-                                      SIP_METHOD_SUBSCRIBE, u->up ? NULL : (url_string_t *)u->impu, TAG_IF(route, SIPTAG_ROUTE(route)),
+        u->orq = nta_outgoing_tcreate(u->leg, on_answer, u, hop, SIP_METHOD_SUBSCRIBE, u->up ? NULL : (url_string_t *)u->impu,
+                                      TAG_IF(route, SIPTAG_ROUTE(route)),
                                       SIPTAG_CONTACT_STR(self_name(s, home)), SIPTAG_EVENT_STR("reg"),
                                       SIPTAG_ACCEPT_STR("application/reginfo+xml"),
                                       SIPTAG_EXPIRES_STR(su_sprintf(home, "%u", u->leaving ? 0 : EXPIRES_S)), SIPTAG_USER_AGENT_STR(s->agent_name),
                                       SIPTAG_HEADER_STR(lines), TAG_END());
-        if (u->orq)
+        if (u->orq) {
+            hop_sent(&u->hop, &u->orq, on_answer, u);
             sip_wire_sent(s, SIP_MW, u->orq, NULL);
+        }
     }
     su_home_deinit(home);
     sip_wire_flush(s);

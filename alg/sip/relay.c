@@ -1,4 +1,5 @@
 /* REGISTER and MESSAGE: passed on as they are but for what the border asks (sip-sdp: B2BUA shape, 2.3). */
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -15,12 +16,14 @@ struct relay {
     sip_flow from_flow; /* W2: whose request it is */
     nta_incoming_t *irq;
     nta_outgoing_t *orq;
+    struct hop_try hop;
     struct relay_h h;
 };
 
 static void relay_free(struct relay *r)
 {
     DL_DELETE(r->sip->relays, r);
+    hop_over(&r->hop);
     if (r->orq)
         nta_outgoing_destroy(r->orq);
     nta_incoming_destroy(r->irq);
@@ -43,13 +46,18 @@ static void relay_answer(struct relay *r, int status, const sip_t *in)
     msg_t *back = from ? msg_dup(from) : NULL;
     sip_t *sip = back ? sip_object(back) : NULL;
     const char *lines = NULL;
+    char after[32];
     int other;
 
     if (sip)
         msg_remove(back, sip, "Via"), msg_remove(back, sip, "Record-Route");
     other = r->h.answer(r->h.arg, status, sip ? in : NULL, back, sip, &lines);
-    if (!other && !sip)
+    if (!other && (!sip || (status == 503 && r->from == SIP_W2)))
         other = status;
+    if (other == 503 && r->from == SIP_W2 && !lines) { /* ours: the core's is about its next hops */
+        snprintf(after, sizeof after, "Retry-After: %u", sip_core_wait(r->sip));
+        lines = after;
+    }
     if (!other && nta_incoming_complete_response(r->irq, back, status, in->sip_status->st_phrase, TAG_END()) >= 0) {
         nta_incoming_mreply(r->irq, back);
         back = NULL;
@@ -74,7 +82,7 @@ static int on_answer(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 
     sip_wire_flush(r->sip);
     count_add(&r->sip->counts[SIP_C_IN], 1);
-    if (status >= 200)
+    if (!hop_again(&r->hop, orq, sip) && status >= 200)
         relay_answer(r, status, sip && !nta_sip_is_internal(sip) ? sip : NULL);
     return 0;
 }
@@ -142,12 +150,15 @@ void relay_request(struct agent *from, nta_incoming_t *irq, enum sip_side to, si
     status = is_one_too_many(r) ? 503 : to == SIP_W2 && !tp ? 480 : relay_copy(r, uri, &msg);
     if (!status) {
         const sip_t *sip = sip_object(msg);
-        url_string_t const *hop = tp ? NULL : out_hop(s, sip->sip_route ? sip->sip_route->r_url : NULL);
+        url_string_t const *hop = NULL;
 
-        r->orq = nta_outgoing_mcreate(s->agents[to].nta, on_answer, r, hop, msg, TAG_IF(tp, NTATAG_TPORT(tp)), TAG_END());
+        if (tp || !hop_take(&r->hop, s, sip->sip_route ? sip->sip_route->r_url : NULL, 0, &hop))
+            r->orq = nta_outgoing_mcreate(s->agents[to].nta, on_answer, r, hop, msg, TAG_IF(tp, NTATAG_TPORT(tp)), TAG_END());
         if (!r->orq) {
             msg_destroy(msg);
             status = 503;
+        } else if (!tp) {
+            hop_sent(&r->hop, &r->orq, on_answer, r);
         }
         sip_wire_sent(s, to, r->orq, NULL);
     }

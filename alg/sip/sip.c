@@ -10,8 +10,9 @@
 #include <sofia-sip/tport_tag.h>
 
 #include "alg/sip/agent.h"
-#include "alg/sip/screen.h"
+#include "alg/sip/core.h"
 #include "alg/sip/core_tls.h"
+#include "alg/sip/screen.h"
 #include "alg/sip/ws.h"
 #include "common/log.h"
 
@@ -29,6 +30,12 @@ const struct count_def sip_counters[SIP_C_N] = {
     [SIP_C_IN] = {"alg_sip_in_total", "requests and responses taken", false},
     [SIP_C_OUT] = {"alg_sip_out_total", "requests and responses made", false},
     [SIP_C_RELAYED] = {"alg_sip_relayed_total", "REGISTER and MESSAGE passed on", false},
+    [SIP_C_HOPS] = {"alg_core_hops", "next hops towards the core that are known", true},
+    [SIP_C_HOPS_UP] = {"alg_core_hops_up", "those of them that are not down", true},
+    [SIP_C_HOP_DOWNS] = {"alg_core_hop_down_total", "times one went down", false},
+    [SIP_C_HOP_LOST] = {"alg_core_hop_lost_total", "requests and OPTIONS that one did not answer, or refused to be sent", false},
+    [SIP_C_HOP_503] = {"alg_core_hop_503_total", "503 of next hops", false},
+    [SIP_C_FAILOVER] = {"alg_core_failover_total", "requests that went to another next hop", false},
 };
 
 void sip_wire_flush(struct sip *s)
@@ -183,7 +190,8 @@ int agent_start(struct agent *a, struct sip *s, enum sip_side side, const char *
     a->side = side;
     a->nta = nta_agent_create(s->root, (url_string_t *)url, NULL, NULL, NTATAG_UA(1), NTATAG_SERVER_RPORT(side == SIP_MW),
                               NTATAG_MAXSIZE(SIP_MSG_MAX + SIP_FRAME_ROOM), NTATAG_MERGE_482(0),
-                              NTATAG_USE_NAPTR(0), NTATAG_EXTRA_100(0), TAG_IF(conf->t1_ms, NTATAG_SIP_T1(conf->t1_ms)),
+                              NTATAG_USE_NAPTR(0), NTATAG_EXTRA_100(0), NTATAG_PASS_100(side == SIP_MW),
+                              TAG_IF(conf->t1_ms, NTATAG_SIP_T1(conf->t1_ms)),
                               TAG_IF(conf->t1_ms, NTATAG_SIP_T1X64(conf->t1_ms * 64)),
                               TAG_IF(dump, TPTAG_DUMP(dump)),
                               TAG_IF(side == SIP_MW, NTATAG_MCLASS(screen_mclass(s->screen))),
@@ -202,6 +210,8 @@ static int start_core(struct sip *s, const struct sip_conf *conf)
         err = self_open(s, &s->agents[SIP_MW], conf);
     if (!err && s->wire)
         wire_set_local(s->wire, s->selfs[0].port);
+    if (!err)
+        err = core_new(&s->core, s, conf);
     return err;
 }
 
@@ -240,11 +250,10 @@ static int nest(struct sip *s)
 static int copy_conf(struct sip *s, const struct sip_conf *conf)
 {
     s->name = strdup(conf->name);
-    s->next_hop = strdup(conf->next_hop);
     s->agent_name = strdup(conf->agent ? conf->agent : "openiq-alg/" OPENIQ_VERSION);
     s->resolve_routes = conf->resolve_routes;
     s->trace = conf->trace;
-    return s->name && s->next_hop && s->agent_name ? 0 : -ENOMEM;
+    return s->name && s->agent_name ? 0 : -ENOMEM;
 }
 
 /* Sofia runs its timers by the wall clock: an hour forward and every transaction times out, an hour back and none does.
@@ -296,6 +305,7 @@ void sip_free(struct sip *s)
         sip_dlg_free(s->dlgs);
     out_free_all(s);
     in_free_all(s);
+    core_free(s->core);
     for (unsigned i = 0; i < 2; i++) {
         if (s->agents[i].leg)
             nta_leg_destroy(s->agents[i].leg);
@@ -312,7 +322,6 @@ void sip_free(struct sip *s)
     wire_free(s->wire);
     self_close(s);
     free(s->name);
-    free(s->next_hop);
     free(s->agent_name);
     free(s);
 }
@@ -354,6 +363,16 @@ uint16_t sip_port(const struct sip *s)
 uint16_t sip_ws_port(const struct sip *s, unsigned listen)
 {
     return ws_port(bridge_ws(s->bridge), listen);
+}
+
+bool sip_core_is_up(const struct sip *s)
+{
+    return hops_up(&s->core->hops) > 0;
+}
+
+unsigned sip_core_wait(const struct sip *s)
+{
+    return core_retry_after(s->core);
 }
 
 const count_t *sip_counts(const struct sip *s)

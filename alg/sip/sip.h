@@ -71,7 +71,12 @@ struct sip_conf { /* only read by sip_new */
     bool n_more;
     const struct sip_tls_conf *tls; /* NULL: none */
     const char *host;          /* name or address put into Via and Contact on Mw; NULL = that of listen */
-    const char *next_hop;      /* "sip:127.0.0.1:5070;transport=udp" */
+    const char *const *next_hop; /* "sip:127.0.0.1:5070;transport=udp", "sip:home.example.net": in order of preference */
+    unsigned n_next_hop;
+    const char *resolv_conf;   /* NULL: /etc/resolv.conf */
+    unsigned options_s;        /* between OPTIONS to each next hop; 0 = none */
+    unsigned options_lost;     /* in a row without an answer: it is down; 0 = 3 */
+    unsigned silent_ms;        /* a next hop that says nothing for so long: another one is asked; 0 = 4000 */
     bool resolve_routes;       /* Route by a name: look it up instead of sending to next_hop */
     const char *name;          /* what browsers see as our host: "alg1.example.net" */
     const char *agent;         /* User-Agent and Server */
@@ -80,7 +85,8 @@ struct sip_conf { /* only read by sip_new */
     struct trace *trace;
 };
 
-enum sip_counter { SIP_C_MW_BAD, SIP_C_W2_BAD, SIP_C_FOREIGN, SIP_C_UNREGISTERED, SIP_C_IN, SIP_C_OUT, SIP_C_RELAYED, SIP_C_N };
+enum sip_counter { SIP_C_MW_BAD, SIP_C_W2_BAD, SIP_C_FOREIGN, SIP_C_UNREGISTERED, SIP_C_IN, SIP_C_OUT, SIP_C_RELAYED,
+                   SIP_C_HOPS, SIP_C_HOPS_UP, SIP_C_HOP_DOWNS, SIP_C_HOP_LOST, SIP_C_HOP_503, SIP_C_FAILOVER, SIP_C_N };
 extern const struct count_def sip_counters[SIP_C_N];
 
 int sip_new(struct sip **sp, uv_loop_t *loop, const struct sip_conf *conf, const struct sip_h *h);
@@ -89,6 +95,8 @@ void sip_free(struct sip *s); /* NULL is fine; runs the loop until its handles a
 void sip_turn(struct sip *s, unsigned max_ms);
 uint16_t sip_port(const struct sip *s);                  /* Mw, as bound */
 uint16_t sip_ws_port(const struct sip *s, unsigned listen);
+bool sip_core_is_up(const struct sip *s); /* a next hop is known and not down */
+unsigned sip_core_wait(const struct sip *s); /* seconds, for a 503 of ours when the core cannot be reached */
 const count_t *sip_counts(const struct sip *s);
 const count_t *sip_ws_counts(const struct sip *s);       /* by ws_counters of ws.h */
 

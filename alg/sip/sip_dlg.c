@@ -178,15 +178,13 @@ void dlg_established(struct sip_dlg *d, const sip_t *sip, nta_outgoing_t *orq)
         nta_leg_client_route(d->leg, NULL, sip->sip_contact);
 }
 
-url_string_t const *dlg_hop(const struct sip *s, const nta_leg_t *leg)
+const url_t *dlg_to(const nta_leg_t *leg)
 {
     const sip_route_t *route = NULL;
     const sip_contact_t *target = NULL;
 
     nta_leg_get_route((nta_leg_t *)leg, &route, &target);
-    if (route)
-        return out_hop(s, route->r_url);
-    return out_hop(s, target ? target->m_url : NULL);
+    return route ? route->r_url : target ? target->m_url : NULL;
 }
 
 struct shape { /* one request, before it is sent */
@@ -206,9 +204,13 @@ static nta_outgoing_t *dlg_send(struct sip_dlg *d, struct sip_out *out, const st
     const char *lines = msg_lines(home, q->hdrs);
     sip_payload_t *payload = q->body.n ? sip_payload_create(home, q->body.p, (isize_t)q->body.n) : NULL;
     url_string_t *uri = q->uri ? (url_string_t *)url_hdup(home, (const url_t *)q->uri) : NULL;
-    url_string_t const *hop = tp ? NULL : q->uri ? out_hop(s, route ? route->r_url : NULL) : dlg_hop(s, d->leg);
-    nta_outgoing_t *orq;
+    url_string_t const *hop = NULL;
+    nta_outgoing_t *orq = NULL;
 
+    if (!tp && !q->uri)
+        hop = hop_any(&out->hop, s, dlg_to(d->leg), d->hop_id);
+    else if (!tp && hop_take(&out->hop, s, route ? route->r_url : NULL, 0, &hop))
+        goto out;
     orq = nta_outgoing_tcreate(d->leg, out_response, out, hop, sip_method_code(q->method), q->method, uri,
                                TAG_IF(tp, NTATAG_TPORT(tp)), TAG_IF(route, SIPTAG_ROUTE(route)),
                                TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
@@ -217,6 +219,7 @@ static nta_outgoing_t *dlg_send(struct sip_dlg *d, struct sip_out *out, const st
                                TAG_IF(!msg_has(q->hdrs, "User-Agent"), SIPTAG_USER_AGENT_STR(s->agent_name)),
                                TAG_IF(payload, SIPTAG_CONTENT_TYPE_STR(q->ctype ? q->ctype : "application/sdp")),
                                TAG_IF(payload, SIPTAG_PAYLOAD(payload)), TAG_END());
+out:
     su_home_deinit(home);
     return orq;
 }
@@ -236,12 +239,14 @@ static int dlg_start(struct sip_dlg *d, struct sip_out **op, const struct shape 
     out->invite = !strcmp(q->method, "INVITE");
     out->orq = dlg_send(d, out, q, tp);
     if (!out->orq) {
+        err = !tp && !out->hop.id && !out->hop.fixed ? -EHOSTUNREACH : -EINVAL;
         DL_DELETE(s->outs, out);
         free(out);
         if (op)
             *op = NULL;
-        err = -EINVAL;
     } else {
+        if (!tp)
+            hop_sent(&out->hop, &out->orq, out_response, out);
         sip_wire_sent(s, d->side, out->orq, NULL);
     }
     sip_wire_flush(s);
@@ -304,10 +309,11 @@ int sip_ack(struct sip_dlg *d, const struct sip_hdr *hdrs, struct sv body)
     sip_payload_t *payload = body.n ? sip_payload_create(home, body.p, (isize_t)body.n) : NULL;
     sip_cseq_t *cseq = sip_cseq_create(home, d->inv_cseq, SIP_METHOD_ACK);
     nta_outgoing_t *ack = NULL;
+    struct hop_try hop;
     int err = d->side == SIP_W2 && !tp ? -ENOTCONN : d->inv_2xx ? 0 : -EINVAL;
 
     if (!err) {
-        ack = nta_outgoing_tcreate(d->leg, NULL, NULL, tp ? NULL : dlg_hop(s, d->leg), SIP_METHOD_ACK, NULL,
+        ack = nta_outgoing_tcreate(d->leg, NULL, NULL, tp ? NULL : hop_any(&hop, s, dlg_to(d->leg), d->hop_id), SIP_METHOD_ACK, NULL,
                                    TAG_IF(tp, NTATAG_TPORT(tp)), SIPTAG_CSEQ(cseq), NTATAG_ACK_BRANCH(d->inv_branch),
                                    TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
                                    TAG_IF(payload, SIPTAG_CONTENT_TYPE_STR("application/sdp")),

@@ -87,12 +87,14 @@ static void send_prack(struct sip_dlg *d, nta_leg_t *leg, const sip_t *sip)
     rack->ra_cseq = sip->sip_cseq->cs_seq;
     rack->ra_method = sip->sip_cseq->cs_method;
     rack->ra_method_name = sip->sip_cseq->cs_method_name;
-    out->orq = nta_outgoing_tcreate(leg, out_response, out, dlg_hop(s, leg), SIP_METHOD_PRACK, NULL, SIPTAG_RACK(rack),
+    out->orq = nta_outgoing_tcreate(leg, out_response, out, hop_any(&out->hop, s, dlg_to(leg), d->hop_id), SIP_METHOD_PRACK, NULL, SIPTAG_RACK(rack),
                                     SIPTAG_USER_AGENT_STR(s->agent_name), TAG_END());
-    if (out->orq)
+    if (out->orq) {
+        hop_sent(&out->hop, &out->orq, out_response, out);
         sip_wire_sent(s, d->side, out->orq, NULL);
-    else
+    } else {
         out_free(out);
+    }
 }
 
 /* RFC 6228: the callee with that tag is out; its place is free for another. The leg of the INVITE itself stays. */

@@ -3,6 +3,11 @@
 
 #define SIP_MSG_MAX (64 * 1024)       /* bytes of one SIP message, W2 and Mw */
 #define SIP_LISTEN_MAX 4              /* addresses of ours towards the core: two families, with and without TLS */
+#define HOPS_MAX 32                   /* next hops that names may resolve to, all together */
+#define HOP_TRIES_MAX 6               /* next hops that get one request before it is given up */
+#define HOP_BAR_MAX_S 600             /* longest Retry-After of a next hop that is honoured, seconds */
+#define HOP_TTL_MIN_S 5               /* DNS: names are looked up again no sooner and no later than that, seconds */
+#define HOP_TTL_MAX_S 3600
 #define SIP_LINES_MAX 200             /* header lines of one message from a browser */
 #define SIP_VALUE_MAX 4096            /* bytes of one header value that is kept beyond its message */
 #define SIP_EARLY_MAX 8               /* early dialogs of one INVITE; answers of more forks are not taken */

@@ -1,36 +1,18 @@
 /* Client transactions (RFC 3261 8.1, 17.1) and where their messages go. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include <utlist.h>
 
-#include "alg/sip/agent.h"
+#include "alg/sip/core.h"
 #include "common/log.h"
-
-static bool is_numeric(const char *host)
-{
-    struct in6_addr any;
-
-    return host && (host[0] == '[' || inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1);
-}
-
-/* A Route by number is followed; a name goes to the next hop, which knows the network, unless told to look it up. */
-url_string_t const *out_hop(const struct sip *s, const url_t *url)
-{
-    if (url && (is_numeric(url->url_host) || (s->resolve_routes && url->url_host)))
-        return NULL;
-    return (url_string_t const *)s->next_hop;
-}
 
 struct self_how out_how(const struct sip *s)
 {
-    const char *hop = s->next_hop;
+    struct hops_wish wish = {.last_resort = true};
+    const struct hop *hop = hops_choose(&s->core->hops, net_now_ms(), &wish);
 
-    return (struct self_how){!strncmp(hop, "sips:", 5) || strcasestr(hop, "transport=tls") ? SELF_TLS
-                             : strcasestr(hop, "transport=tcp")                           ? SELF_TCP
-                                                                                          : SELF_UDP,
-                             strchr(hop, '[') != NULL};
+    return hop ? (struct self_how){hop->proto, addr_is_v6(&hop->addr)} : hop_dns_guess(s->core->dns);
 }
 
 int out_start(struct sip_out **op, struct sip *s, struct sip_dlg *d, enum sip_side side, sip_flow flow, sip_response_h *cb,
@@ -57,6 +39,7 @@ int out_start(struct sip_out **op, struct sip *s, struct sip_dlg *d, enum sip_si
 void out_free(struct sip_out *out)
 {
     DL_DELETE(out->sip->outs, out);
+    hop_over(&out->hop);
     if (out->orq)
         nta_outgoing_destroy(out->orq);
     free(out);
@@ -81,8 +64,12 @@ int out_response(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 
     sip_wire_flush(s);
     count_add(&s->counts[SIP_C_IN], 1);
-    if (status < 101)
+    if (out->invite && out->dlg && out->dlg->earlies) /* a callee has shown itself */
+        out->hop.stay = true;
+    if (hop_again(&out->hop, orq, sip) || status < 101)
         return 0;
+    if (out->invite && out->dlg && out->hop.id)
+        out->dlg->hop_id = out->hop.id;
     if (status < 200 && out->invite && out->dlg && !internal && !early_response(out, sip))
         return 0;
     if (status / 100 == 2 && out->dlg && !internal)
@@ -110,6 +97,7 @@ void out_forget(struct sip *s, const struct sip_dlg *d)
         if (out->dlg == d) { /* it ends by itself; a late 2xx is acknowledged and released */
             out->dlg = NULL;
             out->cb = NULL;
+            out->hop.stay = true;
         }
 }
 
@@ -123,6 +111,7 @@ int sip_cancel(struct sip_out *out, const char *reason_header)
 {
     if (!out->invite || !out->orq)
         return -EINVAL;
+    out->hop.stay = true;
     /* RFC 3261 9.1: Sofia holds it back until a provisional answer came. */
     nta_outgoing_tcancel(out->orq, NULL, NULL, TAG_IF(reason_header, SIPTAG_REASON_STR(reason_header)), TAG_END());
     sip_wire_flush(out->sip); /* CANCEL is small: always whole in the record */
@@ -139,14 +128,15 @@ int sip_request(struct sip_out **op, struct sip *s, const struct sip_target *to,
     const char *lines = msg_lines(home, hdrs);
     sip_payload_t *payload = body.n ? sip_payload_create(home, body.p, (isize_t)body.n) : NULL;
     url_t *uri = url_hdup(home, (const url_t *)to->uri);
+    url_string_t const *hop = NULL;
     int err = to->side == SIP_W2 && !tp ? -ENOTCONN : uri ? 0 : -EINVAL;
 
     if (!err)
         err = out_start(op, s, NULL, to->side, to->flow, cb, cb_arg, &out);
+    if (!err && !tp && (err = hop_take(&out->hop, s, route ? route->r_url : NULL, 0, &hop)))
+        out_free(out);
     if (!err) {
-        const url_t *first = route ? route->r_url : NULL;
-
-        out->orq = nta_outgoing_tcreate(s->agents[to->side].leg, out_response, out, tp ? NULL : out_hop(s, first),
+        out->orq = nta_outgoing_tcreate(s->agents[to->side].leg, out_response, out, hop,
                                         sip_method_code(method), method, (url_string_t *)uri,
                                         TAG_IF(tp, NTATAG_TPORT(tp)), SIPTAG_FROM_STR(to->from), SIPTAG_TO_STR(to->to),
                                         TAG_IF(route, SIPTAG_ROUTE(route)), TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
@@ -157,6 +147,8 @@ int sip_request(struct sip_out **op, struct sip *s, const struct sip_target *to,
             out_free(out);
             err = -EINVAL;
         } else {
+            if (!tp)
+                hop_sent(&out->hop, &out->orq, out_response, out);
             sip_wire_sent(s, to->side, out->orq, NULL);
         }
     }

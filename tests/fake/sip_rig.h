@@ -117,7 +117,8 @@ static void rig_start_as(struct rig *r, unsigned max_msg, unsigned ping_s, const
     r->core = net_udp(&r->core_addr);
     assert_true(r->core >= 0);
     snprintf(hop, sizeof hop, "sip:127.0.0.1:%u;transport=udp", addr_port(&r->core_addr));
-    sc.next_hop = hop;
+    sc.next_hop = (const char *const[]){hop};
+    sc.n_next_hop = 1;
     assert_int_equal(sip_new(&r->sip, &r->loop, &sc, &h), 0);
     assert_int_equal(reg_new(&r->reg, r->sip, rc), 0);
     r->alg_addr = loopback(sip_port(r->sip));

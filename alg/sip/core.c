@@ -1,0 +1,119 @@
+#include "alg/sip/core.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "common/rnd.h"
+
+#define TICK_MS 100
+#define REST_S 30 /* without OPTIONS: how long one that refused is left alone */
+
+static const char *const transports[] = {[SELF_UDP] = "udp", [SELF_TCP] = "tcp", [SELF_TLS] = "tls"};
+
+void core_count(struct core *c)
+{
+    count_t *v = c->sip->counts;
+
+    count_add(&v[SIP_C_HOPS], (int64_t)c->hops.n - count_get(&v[SIP_C_HOPS]));
+    count_add(&v[SIP_C_HOPS_UP], (int64_t)hops_up(&c->hops) - count_get(&v[SIP_C_HOPS_UP]));
+}
+
+void core_heard(struct core *c, struct hop *hop, const sip_t *answer)
+{
+    const sip_retry_after_t *after = answer->sip_retry_after;
+    char text[ADDR_STRLEN];
+
+    if (hop_answered(hop)) {
+        log_info("core", "hop=%s transport=%s msg=\"next hop answers again\"", addr_str(&hop->addr, text), transports[hop->proto]);
+        core_count(c);
+    }
+    if (answer->sip_status->st_status != 503)
+        return;
+    count_add(&c->sip->counts[SIP_C_HOP_503], 1);
+    if (!after || !after->af_delta)
+        return;
+    hop_bar(hop, net_now_ms(), (unsigned)after->af_delta);
+    log_warn("core", "hop=%s transport=%s msg=\"next hop wants to be left alone\" retry_after=%u", addr_str(&hop->addr, text),
+             transports[hop->proto], (unsigned)after->af_delta);
+}
+
+void core_unheard(struct core *c, struct hop *hop, bool refused)
+{
+    char text[ADDR_STRLEN];
+    msec_t now = net_now_ms();
+
+    count_add(&c->sip->counts[SIP_C_HOP_LOST], 1);
+    if (!(refused ? hop_refused(hop) : hop_lost(&c->hops, hop))) {
+        if (!hop->down && hop->probe_at > now) /* is it only this one request? */
+            hop->probe_at = now;
+        return;
+    }
+    count_add(&c->sip->counts[SIP_C_HOP_DOWNS], 1);
+    log_error("core", "hop=%s transport=%s msg=\"next hop is down\" why=\"%s\" left=%u", addr_str(&hop->addr, text),
+              transports[hop->proto], refused ? "cannot be reached" : "no answer", hops_up(&c->hops));
+    if (!c->options_ms) { /* nobody would find out that it is back */
+        hop_bar(hop, now, REST_S);
+        hop_answered(hop);
+    }
+    core_count(c);
+}
+
+unsigned core_retry_after(const struct core *c)
+{
+    unsigned wait = hops_wait(&c->hops, net_now_ms());
+
+    return wait ? wait : 5 + rnd_u32() % 26; /* not all at once */
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct core *c = timer->data;
+    msec_t now = net_now_ms();
+
+    if (c->closing)
+        return;
+    hop_dns_tick(c->dns, now);
+    hop_live_tick(c, now);
+    hop_try_tick(c, now);
+}
+
+int core_new(struct core **cp, struct sip *s, const struct sip_conf *conf)
+{
+    struct core *c = calloc(1, sizeof *c);
+    int err;
+
+    if (!c)
+        return -ENOMEM;
+    c->sip = s;
+    c->hops.lost_max = conf->options_lost ? conf->options_lost : 3;
+    c->silent_ms = conf->silent_ms ? conf->silent_ms : 4000;
+    c->options_ms = conf->options_s * 1000;
+    *cp = c;
+    uv_timer_init(s->loop, &c->tick);
+    c->tick.data = c;
+    uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
+    err = hop_dns_new(&c->dns, c, conf);
+    core_count(c);
+    return err;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct core *c = handle->data;
+
+    c->closed = true;
+}
+
+void core_free(struct core *c)
+{
+    if (!c)
+        return;
+    c->closing = true;
+    hop_live_free(c);
+    hop_dns_free(c->dns);
+    uv_close((uv_handle_t *)&c->tick, on_closed);
+    for (int i = 0; i < 10 && !c->closed; i++)
+        uv_run(c->sip->loop, UV_RUN_NOWAIT);
+    free(c);
+}
