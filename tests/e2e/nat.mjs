@@ -51,6 +51,13 @@ export class Nat {
       iifname "out0" ip protocol tcp accept
       iifname "out0" counter drop\n }\n}\n`);
   }
+  // TCP connections through it that have this port are reset at both ends, and new ones refused, until mended.
+  cut(port) {
+    nft(`table ip cut { chain forward { type filter hook forward priority filter - 2;
+      tcp dport ${port} counter reject with tcp reset
+      tcp sport ${port} counter reject with tcp reset\n }\n}\n`);
+  }
+  mend() { nft('delete table ip cut\n'); }
   // Another address on the gateway's side.
   another(addr) { ip('addr', 'add', `${addr}/24`, 'dev', 'gw0'); return addr; }
   // Chromium starts in the browser's namespace; what it keeps of its user (certificates) is in dir.

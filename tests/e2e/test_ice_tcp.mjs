@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Lab, call, launch, metric, phone, post, run, until } from './lab.mjs';
-import { MIC, agwConf, assert, dial, ended, established, fakeMedia, farMedia, hangup, hears, idle, report } from './media.mjs';
+import { MIC, agwConf, assert, dial, ended, established, fakeMedia, farMedia, hangup, hears, idle, packets } from './media.mjs';
 import { Nat } from './nat.mjs';
 import { writeTone } from './tone.mjs';
 
@@ -71,6 +71,20 @@ await run([
     await post('/api/hangup');
     await ended(page);
     await idle();
+  }],
+  ['the connection breaks in the call: the browser comes back with the same ufrag, media go on', async () => {
+    await dial(page, { chat: false, audio: true });
+    await hears(page, MIC);
+    const before = await metric(9102, 'agw_door_let_in');
+    nat.cut(80);
+    await until('the connection is gone', async () => await metric(9102, 'agw_ice_tcp_connections') === 0);
+    nat.mend();
+    const start = Date.now();
+    const had = await packets(page, 'audio');
+    await until('the browser hears the core again', async () => await packets(page, 'audio') > had + 10, 20000);
+    console.log(`# after ${Date.now() - start} ms; ${await metric(9102, 'agw_door_let_in') - before} connections came`);
+    await hears(page, MIC);
+    await hangup(page);
   }],
   ['nothing of it reaches the core', () => {
     const towards = trace('alg').filter((e) => e.proto === 'sip' && e.from === 'alg' && e.to === 'core' && /^m=/m.test(e.body));
