@@ -119,6 +119,7 @@ const char *bus_what_name(enum bus_what w)
         [BUS_EV_DTLS_CLOSED] = "DTLS_CLOSED",
         [BUS_EV_SCTP_UP] = "SCTP_UP",
         [BUS_EV_SCTP_FAILED] = "SCTP_FAILED",
+        [BUS_EV_SCTP_CLOSED] = "SCTP_CLOSED",
         [BUS_EV_CHAN_UP] = "CHAN_UP",
         [BUS_EV_CHAN_RESET_DONE] = "CHAN_RESET_DONE",
         [BUS_EV_CHAN_CLOSED] = "CHAN_CLOSED",

@@ -75,6 +75,7 @@ enum bus_what {
     BUS_EV_DTLS_CLOSED,   /* close_notify */
     BUS_EV_SCTP_UP,
     BUS_EV_SCTP_FAILED,   /* not established, or lost */
+    BUS_EV_SCTP_CLOSED,   /* the peer ended it: ABORT, SHUTDOWN, the end of DTLS */
     BUS_EV_CHAN_UP,
     BUS_EV_CHAN_RESET_DONE,
     BUS_EV_CHAN_CLOSED,   /* the peer reset its stream: event.id = channel */

@@ -189,6 +189,7 @@ static const struct what {
     {BUS_EV_DTLS_FAILED, IQ_EV_DTLS_FAILED, "FT", true},
     {BUS_EV_DTLS_CLOSED, IQ_EV_DTLS_RELEASED, "NR", false},
     {BUS_EV_SCTP_FAILED, IQ_EV_SCTP_FAILED, "FT", false},
+    {BUS_EV_SCTP_CLOSED, IQ_EV_SCTP_RELEASED, "NR", false},
     {BUS_EV_CHAN_RESET_DONE, IQ_EV_SCTP_RESET, NULL, false},
     {BUS_EV_CHAN_CLOSED, IQ_EV_SCTP_RESET, NULL, false},
     {BUS_EV_TCP_FAILED, IQ_EV_TCP_FAILED, "FT", false},
@@ -212,6 +213,7 @@ static bool is_armed(const struct stream *s, enum iq_event ev)
     case IQ_EV_DTLS_RELEASED:
         return s->spec.notify_dtls;
     case IQ_EV_SCTP_FAILED:
+    case IQ_EV_SCTP_RELEASED:
         return s->spec.notify_sctp;
     case IQ_EV_SCTP_RESET:
         return s->spec.notify_sctp_reset;

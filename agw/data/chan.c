@@ -442,8 +442,10 @@ void sassoc_free(struct assoc *a)
     free(a);
 }
 
-static void fail(struct assoc *a, const char *why)
+/* ended: by the peer, who has done with it. */
+static void fail(struct assoc *a, const char *why, bool ended)
 {
+    ended = ended && a->up; /* stop() forgets that */
     if (a->up) { /* so browsers end their calls: by ABORT, or by the end of DTLS */
         log_info("data", "assoc=%llu msg=\"SCTP ended\" why=\"%s\"", (unsigned long long)a->id, why);
     } else {
@@ -451,7 +453,7 @@ static void fail(struct assoc *a, const char *why)
         env_count(a->env, DATA_C_SCTP_FAILED, 1);
     }
     stop(a);
-    env_event(a->env, a->id, BUS_EV_SCTP_FAILED, why);
+    env_event(a->env, a->id, ended ? BUS_EV_SCTP_CLOSED : BUS_EV_SCTP_FAILED, why);
 }
 
 /* TS 23.334 6.2.10.6.2 step 18: both ends open; ours as soon as DTLS is up and the peer's port is known. */
@@ -465,7 +467,7 @@ static void connect_try(struct assoc *a)
     a->deadline = a->env->now + a->env->conf.sctp_init_ms;
     err = sctp_connect(a->s, a->conf.remote_port);
     if (err)
-        fail(a, strerror(-err));
+        fail(a, strerror(-err), false);
 }
 
 void sassoc_dtls_up(struct assoc *a)
@@ -482,7 +484,7 @@ void sassoc_dtls_up(struct assoc *a)
             conf.streams = c->sid + 1u;
     err = sctp_new(&a->s, a->env->lib, &conf);
     if (err)
-        fail(a, strerror(-err));
+        fail(a, strerror(-err), false);
     else
         connect_try(a);
     if (a->s)
@@ -492,7 +494,7 @@ void sassoc_dtls_up(struct assoc *a)
 void sassoc_dtls_down(struct assoc *a)
 {
     if (a->s)
-        fail(a, "DTLS connection closed");
+        fail(a, "DTLS connection closed", true);
 }
 
 /* Another port means another association (RFC 8841 9.3). */
@@ -574,7 +576,7 @@ void sassoc_on_sctp(struct assoc *a, const struct sctp_ev *ev)
             chan_abort(c, "message above max-message-size");
         break;
     case SCTP_UP: on_up(a); break;
-    case SCTP_LOST: fail(a, (const char *)ev->p); break;
+    case SCTP_LOST: fail(a, (const char *)ev->p, ev->by_peer); break;
     case SCTP_RESET_IN: on_reset(a, ev->sid, true); break;
     case SCTP_RESET_OUT: on_reset(a, ev->sid, false); break;
     case SCTP_STREAMS: on_streams(a); break;
@@ -585,5 +587,5 @@ void sassoc_on_sctp(struct assoc *a, const struct sctp_ev *ev)
 void sassoc_tick(struct assoc *a)
 {
     if (a->env->now >= a->deadline)
-        fail(a, "no SCTP association in time");
+        fail(a, "no SCTP association in time", false);
 }

@@ -40,7 +40,7 @@ struct sctp {
     uint16_t *resets;             /* of one notification, still to be reported */
     size_t n_resets;
     enum sctp_what reset_what;
-    bool listed, paused, blocked, progress, connected, lost, lost_told;
+    bool listed, paused, blocked, progress, connected, lost, lost_told, by_peer;
     const char *why;
 };
 
@@ -528,9 +528,11 @@ static bool on_assoc_change(struct sctp *s, const struct sctp_assoc_change *c, s
         *ev = (struct sctp_ev){.what = SCTP_UP};
         return true;
     case SCTP_COMM_LOST:
-        lose(s, "association lost");
+        s->by_peer = c->sac_length > sizeof *c; /* then its ABORT is quoted */
+        lose(s, s->by_peer ? "aborted by the peer" : "association lost");
         return false;
     case SCTP_SHUTDOWN_COMP:
+        s->by_peer = true;
         lose(s, "shut down by the peer");
         return false;
     default:
@@ -671,7 +673,7 @@ bool sctp_next(struct sctp *s, struct sctp_ev *ev)
     }
     if (!any && s->lost && !s->lost_told) {
         s->lost_told = true;
-        *ev = (struct sctp_ev){.what = SCTP_LOST, .p = (const uint8_t *)s->why, .n = strlen(s->why)};
+        *ev = (struct sctp_ev){.what = SCTP_LOST, .by_peer = s->by_peer, .p = (const uint8_t *)s->why, .n = strlen(s->why)};
         any = true;
     }
     pthread_mutex_unlock(&stack.lock);

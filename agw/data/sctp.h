@@ -49,6 +49,7 @@ struct sctp_ev {
     enum sctp_what what;
     uint16_t sid;
     uint32_t ppid;
+    bool by_peer;     /* SCTP_LOST: the peer ended what stood */
     const uint8_t *p; /* valid until the next sctp_next of this lib; SCTP_LOST: why, as text */
     size_t n;
 };

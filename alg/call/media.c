@@ -246,7 +246,7 @@ int media_undo_core(struct media *m, const struct exch *x, iq_done_h *done, void
 
     if (err)
         return err;
-    err = rtp_undo_core(&mk, m, x);
+    err = rtp_undo(&mk, m, x, SIP_MW);
     for (unsigned i = 0; !err && i < x->lay.n; i++) {
         struct iq_stream *s;
 

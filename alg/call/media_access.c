@@ -301,7 +301,7 @@ int media_undo_access(struct media *m, const struct exch *x, iq_done_h *done, vo
     struct make mk;
     int err = make_open(&mk, m->t1, m->conf->access_interface);
 
-    return err ? err : make_send(&mk, m, rtp_undo_access(&mk, m, x), done, arg);
+    return err ? err : make_send(&mk, m, rtp_undo(&mk, m, x, SIP_W2), done, arg);
 }
 
 /* First time: message 11 (ADD) or, when the core offered, the answer to it (MOD). Later: what changed. */

@@ -31,8 +31,7 @@ const struct media_end *media_end_of(const struct media *m, uint16_t stream); /*
 /* media_rtp.c: the streams of audio and video. 0, -ENOMEM */
 int rtp_reserve_core(struct make *mk, struct media *m, const struct exch *x);
 int rtp_configure_core(struct make *mk, struct media *m, const struct exch *x);
-int rtp_undo_core(struct make *mk, struct media *m, const struct exch *x);
 int rtp_reserve_access(struct make *mk, struct media *m, const struct exch *x);
 int rtp_configure_access(struct make *mk, struct media *m, const struct exch *x);
-int rtp_undo_access(struct make *mk, struct media *m, const struct exch *x);
+int rtp_undo(struct make *mk, struct media *m, const struct exch *x, enum sip_side side); /* what this exchange added there */
 bool rtp_flows_from_core(const struct exch *x);

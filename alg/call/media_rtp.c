@@ -184,22 +184,6 @@ int rtp_configure_core(struct make *mk, struct media *m, const struct exch *x)
     return err;
 }
 
-int rtp_undo_core(struct make *mk, struct media *m, const struct exch *x)
-{
-    for (unsigned i = 0; i < x->lay.n_rtp; i++) {
-        const struct rline *r = &x->lay.rtp[i];
-        struct iq_stream *s;
-
-        if (!r->fresh || !media_port_of(m, r->stream))
-            continue;
-        s = make_stream(mk, r->stream);
-        if (!s)
-            return -ENOMEM;
-        make_release(s, false);
-    }
-    return 0;
-}
-
 /* --- T1 --- */
 
 static bool is_member(const struct exch *x, const struct rline *r) /* of a bundle: its transport is another stream's */
@@ -421,18 +405,17 @@ int rtp_configure_access(struct make *mk, struct media *m, const struct exch *x)
     return err;
 }
 
-int rtp_undo_access(struct make *mk, struct media *m, const struct exch *x)
+int rtp_undo(struct make *mk, struct media *m, const struct exch *x, enum sip_side side)
 {
     for (unsigned i = 0; i < x->lay.n_rtp; i++) {
         const struct rline *r = &x->lay.rtp[i];
-        struct iq_stream *s;
+        bool there = side == SIP_MW ? media_port_of(m, r->stream) != NULL : media_end_of(m, r->stream) != NULL;
+        struct iq_stream *s = r->fresh && there ? make_stream(mk, r->stream) : NULL;
 
-        if (!r->fresh || !media_end_of(m, r->stream))
-            continue;
-        s = make_stream(mk, r->stream);
-        if (!s)
+        if (r->fresh && there && !s)
             return -ENOMEM;
-        make_release(s, false);
+        if (s)
+            make_release(s, false);
     }
     return 0;
 }

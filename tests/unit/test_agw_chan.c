@@ -301,7 +301,7 @@ static void test_another_port_and_dtls(void **state)
     assert_int_equal(r->peer_msgs, 1);
     sassoc_dtls_down(r->a);
     run(r, 100);
-    assert_int_equal(r->ev[BUS_EV_SCTP_FAILED], 1);
+    assert_int_equal(r->ev[BUS_EV_SCTP_CLOSED], 1);
     assert_int_equal(chan_send(c, SV("x")), -ENOTCONN);
     peer_open(r, 6001, 0);
     sassoc_dtls_up(r->a);

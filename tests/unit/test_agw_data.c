@@ -894,11 +894,11 @@ static void test_association_lost(void **state)
 
     up(r, 1, 0);
     sctp_abort(r->peer);
-    UNTIL(r, r->ev[BUS_EV_SCTP_FAILED] == 1);
+    UNTIL(r, r->ev[BUS_EV_SCTP_CLOSED] == 1);
     assert_int_equal(count_get(&data_counts(r->d)[DATA_C_SCTP_UP]), 0);
     bus_post_id(data_inbox(r->d), BUS_DTLS_DOWN, SEP);
     barrier(r);
-    assert_int_equal(r->ev[BUS_EV_SCTP_FAILED], 1);
+    assert_int_equal(r->ev[BUS_EV_SCTP_CLOSED], 1);
 }
 
 /* Stop with everything open and data under way. */

@@ -551,6 +551,29 @@ static void test_no_early_media(void **state)
     world_close();
 }
 
+/* A browser that closes its peer connection has hung up; its BYE may come later (TS 23.334 6.2.22). */
+static void test_browser_ends_its_media(void **state)
+{
+    static const enum iq_event ends[] = {IQ_EV_SCTP_RELEASED, IQ_EV_DTLS_RELEASED};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(ends); i++) {
+        struct sip_out *bye = NULL, *o;
+
+        world_open(1);
+        establish_mo(wic_offer, core_answer);
+        W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/access/8"), &(struct iq_observed){.event = ends[i], .stream = 1});
+        DL_FOREACH(W.outs, o)
+            if (!strcmp(o->method, "BYE") && o->dlg->side == SIP_MW)
+                bye = o;
+        assert_non_null(bye);
+        TEXT(bye->headers, "Reason: Q.850;cause=16\n");
+        assert_int_equal(inside(dlg_of(SIP_W2), "BYE", NULL)->status, 200);
+        world_drain(false, NULL);
+        world_close();
+    }
+}
+
 static void on_stopped(void *arg)
 {
     *(bool *)arg = true;
@@ -596,6 +619,7 @@ int main(void)
         cmocka_unit_test(test_msrp_lost_and_changed),
         cmocka_unit_test(test_msrp_lost_while_the_wic_is_away),
         cmocka_unit_test(test_no_early_media),
+        cmocka_unit_test(test_browser_ends_its_media),
         cmocka_unit_test(test_stop),
     };
 
