@@ -142,8 +142,10 @@ void leg_reject(struct sip_in *in, const struct leg_why *why)
     }
     if (why->status == 422)
         hdrs[n++] = (struct sip_hdr){"Min-SE", SESSION_MIN_TEXT};
-    if (why->status == 415)
+    if (why->status == 415) {
         hdrs[n++] = (struct sip_hdr){"Accept", "application/sdp"};
+        hdrs[n++] = (struct sip_hdr){"Accept-Encoding", "identity"};
+    }
     sip_reply(in, why->status, NULL, hdrs, SV_NONE, NULL);
 }
 

@@ -5,6 +5,7 @@
 
 #include "alg/call/call_fsm.h"
 #include "alg/call/early_offer.h"
+#include "common/log.h"
 #include "common/rnd.h"
 
 /* Nothing but a refresh, of the session or of the target (RFC 4028 7.4, RFC 3311 5.2). */
@@ -116,6 +117,7 @@ static void take_offer(struct leg *leg, struct sip_in *in, const struct sip_msg 
     struct sv body = sip_msg_body(m);
 
     if (body.n > 0 && (!ctype || strcmp(ctype, "application/sdp") != 0)) {
+        log_info("call", "%s msg=\"change refused\" why=\"a body that is no SDP\"", leg->call->fsm.tag);
         leg_reject(in, &(struct leg_why){.status = 415});
     } else if (leg_is_ahead(leg) && !strcmp(sip_msg_method(m), "UPDATE")) {
         leg_offer_ahead(leg, in, m);

@@ -346,33 +346,45 @@ static bool is_other_version(struct sv line)
     return sv_istarts(version, "SIP/") && !sv_iis(version, "SIP/2.0");
 }
 
+static bool is_stream(struct sv via)
+{
+    struct sv token, rest;
+
+    return !via_split(via, &token, &rest) && (sv_iis(token, "TCP") || sv_iis(token, "TLS"));
+}
+
 const char *frame_mend(char *text, size_t n)
 {
     struct sv rest = {text, n}, line = sv_line(&rest), method = sv_word(&line);
-    bool other = is_other_version(line), via = false;
+    bool other = is_other_version(line), via = false, stream = false, length = false;
     const char *why = NULL;
     struct frame_line h;
+    size_t left = rest.n;
 
     if (sv_istarts(method, "SIP/"))
         return NULL;
     if (!is_token(method))
         return "bad method";
     mend_method(text + (method.p - text), method.n);
-    while (frame_next(&rest, &h)) {
+    for (; frame_next(&rest, &h); left = rest.n) {
         const char *bad = bare_nul(h.raw) ? "NUL in a header" : NULL;
 
         mend_nuls(text + (h.raw.p - text), h.raw.n);
         if (h.value.n && !via && frame_is(&h, "Via", 'v')) {
             via = true;
+            stream = is_stream(h.value);
             bad = mend_via(text + (h.value.p - text), h.value.n);
         } else if (frame_is(&h, "CSeq", 0)) {
             sv_word(&h.value);
             if (h.value.n)
                 mend_method(text + (h.value.p - text), h.value.n);
         }
+        length = length || frame_is(&h, "Content-Length", 'l');
         if (!why && !other) /* another version gets its own answer, 505 */
             why = bad;
     }
+    if (!why && !other && stream && !length && left) /* 20.14; Sofia would wait for the end of the connection */
+        why = "no Content-Length on a stream";
     return why;
 }
 

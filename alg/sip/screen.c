@@ -8,6 +8,7 @@
 #include <sofia-sip/msg_buffer.h>
 #include <sofia-sip/msg_mclass.h>
 #include <sofia-sip/sip_parser.h>
+#include <sofia-sip/tport_plugins.h>
 
 #include "alg/sip/frame.h"
 #include "common/log.h"
@@ -20,7 +21,7 @@ struct screen {
 
 #define METHOD_MAX 64
 
-static void complain(struct screen *sc, const msg_t *msg, const char *why, const char *method)
+static void complain(struct screen *sc, const msg_t *msg, const char *why, const char *method, bool counted)
 {
     const su_sockaddr_t *from = msg_addr((msg_t *)msg);
     struct addr peer = {0};
@@ -32,7 +33,7 @@ static void complain(struct screen *sc, const msg_t *msg, const char *why, const
         peer.u.in6 = from->su_sin6;
     if (from->su_family)
         addr_host(&peer, text);
-    sc->logged++;
+    sc->logged += counted; /* by Sofia, too: see count_bad() */
     log_warn("sip", "side=mw peer=%s msg=\"malformed message from the core\" why=\"%s\" method=%s", text, why, method);
 }
 
@@ -73,10 +74,65 @@ static issize_t request_d(su_home_t *home, msg_header_t *h, char *s, isize_t n)
             return -1;
     }
     if (why) {
-        complain(sc, msg, why, method);
+        complain(sc, msg, why, method, true);
         msg_set_flags(msg, MSG_FLG_ERROR);
     }
     return 0;
+}
+
+/* --- STUN on the SIP port --- */
+
+static tport_stun_server_t *stun_create(su_root_t *root, tagi_t const *tags)
+{
+    (void)root;
+    (void)tags;
+    return malloc(1);
+}
+
+static void stun_destroy(tport_stun_server_t *server)
+{
+    free(server);
+}
+
+static int stun_socket(tport_stun_server_t *server, su_socket_t socket)
+{
+    (void)server;
+    (void)socket;
+    return 0;
+}
+
+static void stun_request(tport_stun_server_t *server, su_socket_t socket, void *p, ssize_t n, void *from, socklen_t from_n)
+{
+    (void)server, (void)socket, (void)p, (void)n, (void)from, (void)from_n;
+}
+
+/* Sofia's own answers any stranger with more octets than he sent, even when it is switched off. Once a process. */
+static void stun_plug(void)
+{
+    static const tport_stun_server_vtable_t mute = {
+        .vst_size = sizeof mute + 1, /* it wants more than the size */
+        .vst_create = stun_create,
+        .vst_destroy = stun_destroy,
+        .vst_add_socket = stun_socket,
+        .vst_remove_socket = stun_socket,
+        .vst_request = stun_request,
+    };
+
+    tport_plug_in_stun_server(&mute); /* EEXIST: it is there already */
+}
+
+/* --- after the headers --- */
+
+/* Sofia answers 413 to what is longer than NTATAG_MAXSIZE without counting it as bad. */
+static issize_t extract_body(msg_t *msg, msg_pub_t *pub, char *b, isize_t n, int eos)
+{
+    const sip_t *sip = (const sip_t *)pub;
+    const sip_request_t *rq = sip->sip_request;
+
+    if (rq && !eos && !(sip->sip_flags & (MSG_FLG_BODY | MSG_FLG_ERROR)) && sip->sip_content_length &&
+        sip->sip_content_length->l_length > SIP_MSG_MAX + SIP_FRAME_ROOM)
+        complain((struct screen *)(uintptr_t)rq->rq_common->h_class, msg, "too large", rq->rq_method_name, false);
+    return sip_extract_body(msg, (sip_t *)pub, b, n, eos);
 }
 
 int screen_new(struct screen **sp)
@@ -85,6 +141,7 @@ int screen_new(struct screen **sp)
 
     if (!sc)
         return -ENOMEM;
+    stun_plug();
     sc->mclass = msg_mclass_clone(sip_default_mclass(), 0, 0);
     if (!sc->mclass) {
         screen_free(sc);
@@ -92,6 +149,7 @@ int screen_new(struct screen **sp)
     }
     sc->request = *sip_request_class;
     sc->request.hc_parse = request_d;
+    sc->mclass->mc_extract_body = extract_body;
     sc->mclass->mc_request[0].hr_class = &sc->request;
     *sp = sc;
     return 0;

@@ -1,5 +1,6 @@
 /* What comes from the core, looked at before Sofia's parser reads it (frame_mend): a message class of our own, which differs from
- * Sofia's in how a request line is read. What Sofia would drop in silence gets its 400. Owner: struct sip. Main thread. */
+ * Sofia's in how a request line is read. What Sofia would drop in silence gets its 400.
+ * STUN on the SIP port gets no answer. Owner: struct sip. Main thread. */
 #pragma once
 
 #include "alg/sip/agent.h"

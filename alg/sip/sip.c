@@ -194,6 +194,7 @@ int agent_start(struct agent *a, struct sip *s, enum sip_side side, const char *
                               TAG_IF(conf->t1_ms, NTATAG_SIP_T1(conf->t1_ms)),
                               TAG_IF(conf->t1_ms, NTATAG_SIP_T1X64(conf->t1_ms * 64)),
                               TAG_IF(dump, TPTAG_DUMP(dump)),
+                              TAG_IF(side == SIP_MW, TPTAG_PONG2PING(1)),
                               TAG_IF(side == SIP_MW, NTATAG_MCLASS(screen_mclass(s->screen))),
                               TAG_IF(side == SIP_MW, TPTAG_IDLE(MW_IDLE_MS)), TAG_END());
     if (!a->nta)

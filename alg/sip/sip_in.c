@@ -219,6 +219,21 @@ static bool takes_sdp(const sip_t *sip)
     return !sip->sip_accept;
 }
 
+/* RFC 3261 8.2.3: a body that is encoded, or there for something else than the session and may not be left aside (20.11). */
+static bool is_unreadable(const sip_t *sip)
+{
+    const sip_content_disposition_t *cd = sip->sip_content_disposition;
+    const sip_content_encoding_t *ce = sip->sip_content_encoding;
+    const sip_method_t method = sip->sip_request->rq_method;
+
+    if (!sip->sip_payload || (method != sip_method_invite && method != sip_method_update))
+        return false;
+    for (unsigned i = 0; ce && ce->k_items && ce->k_items[i]; i++)
+        if (strcasecmp(ce->k_items[i], "identity") != 0)
+            return true;
+    return cd && strcasecmp(cd->cd_type ? cd->cd_type : "", "session") != 0 && !cd->cd_optional;
+}
+
 /* RFC 3261 8.2.2.3. Session timers are served by alg/call (RFC 4028), 100rel and preconditions (RFC 3312) towards the core;
  * REGISTER may also require what is passed on to the registrar. */
 static bool is_understood(enum sip_side side, const char *tag, bool reg)
@@ -267,10 +282,14 @@ int in_screen(struct agent *a, nta_incoming_t *irq, const sip_t *sip)
         status = 420;
     else if (sip->sip_request->rq_method == sip_method_invite && !takes_sdp(sip))
         status = 406;
+    else if (is_unreadable(sip))
+        status = 415;
     if (status) {
         log_info("sip", "side=%s msg=\"refused\" method=%s status=%d", a->side == SIP_W2 ? "w2" : "mw",
                  sip->sip_request->rq_method_name, status);
         nta_incoming_treply(irq, status, msg_phrase(status), TAG_IF(bad, SIPTAG_UNSUPPORTED_STR(bad)),
+                            TAG_IF(status == 415, SIPTAG_ACCEPT_STR("application/sdp")),
+                            TAG_IF(status == 415, SIPTAG_ACCEPT_ENCODING_STR("identity")),
                             SIPTAG_SERVER_STR(a->sip->agent_name), TAG_END());
         nta_incoming_destroy(irq);
     }

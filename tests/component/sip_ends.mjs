@@ -28,8 +28,8 @@ export const methodOf = (text) => text.split(' ')[0];
 
 function split(stream) { // whole messages of a stream, and what is left
     const out = [];
+    stream = stream.replace(/^(\r\n)+/, ''); // a pong
     for (let at; (at = stream.indexOf('\r\n\r\n')) >= 0;) {
-        if (at === 0) { stream = stream.slice(4); continue; }
         const end = at + 4 + Number(value(stream.slice(0, at), 'Content-Length', 'l') || 0);
         if (stream.length < end) break;
         out.push(stream.slice(0, end));
@@ -65,17 +65,22 @@ core.on('message', (m, from) => {
 
 // --- the browser ---
 
-export const browser = { got: [], asked: [], buf: Buffer.alloc(0), open: false, closed: false };
+export const browser = { got: [], asked: [], buf: Buffer.alloc(0), open: false, closed: false, answers: false, rings: false }; // takes calls, lets them ring; else it is busy
 export function frame(text) { // one masked frame, binary where the octets are no UTF-8
     const data = Buffer.from(text, 'latin1'), utf8 = Buffer.compare(Buffer.from(data.toString('utf8'), 'utf8'), data) === 0, n = data.length;
     const head = n < 126 ? [0x80 | n] : [0x80 | 126, n >> 8, n & 255];
     return Buffer.concat([Buffer.from([utf8 ? 0x81 : 0x82, ...head, 0, 0, 0, 0]), data]);
 }
+const audio = (offer) => 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 54111 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 127.0.0.1\r\na=rtcp-mux\r\n' +
+    `a=mid:${/a=mid:(\S+)/.exec(offer)?.[1] ?? 0}\r\na=ice-ufrag:4ZcD\r\na=ice-pwd:2/1muCWoOi3uLifh0NuRHlZw\r\na=setup:active\r\n` +
+    `a=fingerprint:sha-256 ${Array(32).fill('4F').join(':')}\r\na=candidate:2 1 udp 1686052607 127.0.0.1 54111 typ host\r\n`;
 function onBrowser(text) {
     if (statusOf(text)) { browser.got.push(text); return; }
     browser.asked.push(text);
     if (methodOf(text) === 'ACK') return;
-    browser.socket.write(frame(answer(text, methodOf(text) === 'INVITE' ? '486 Busy Here' : '200 OK')));
+    if (methodOf(text) === 'INVITE' && browser.rings) return;
+    if (methodOf(text) !== 'INVITE' || !browser.answers) browser.socket.write(frame(answer(text, methodOf(text) === 'INVITE' ? '486 Busy Here' : '200 OK')));
+    else browser.socket.write(frame(answer(text, '200 OK', 'Contact: <sip:user@b.invalid;transport=ws>\r\nContent-Type: application/sdp\r\n', audio(text))));
 }
 function onFrames(data) {
     browser.buf = Buffer.concat([browser.buf, data]);
@@ -126,27 +131,29 @@ function overUdp(text, patience) {
             if (!isFinal(got)) return;
             if (wantsAck(got)) s.send(Buffer.from(ackOf(text, got), 'latin1'), port, here);
             clearTimeout(timer);
-            timer = setTimeout(end, 30);
+            timer = setTimeout(end, 12);
         });
         s.bind(Number(at?.[1] ?? 5060), here, () => s.send(Buffer.from(text, 'latin1'), port, here));
     });
 }
 
-function overTcp(text, patience) {
+function overTcp(text, patience) { // or pieces of it, a moment between
     return new Promise((resolve) => {
-        const s = net.connect(port, here), texts = [];
-        let stream = '', closed = false;
-        const end = () => { resolve({ texts, closed }); s.destroy(); };
+        const s = net.connect(port, here), texts = [], whole = [text].flat().join('');
+        let stream = '', raw = '', closed = false;
+        const end = () => { resolve({ texts, raw, closed }); s.destroy(); };
         let timer = setTimeout(end, patience);
-        s.on('connect', () => s.write(Buffer.from(text, 'latin1')));
+        s.setNoDelay(true);
+        s.on('connect', async () => { for (const piece of [text].flat()) { s.write(Buffer.from(piece, 'latin1')); if (piece !== text) await sleep(10); } });
         s.on('data', (m) => {
             const [more, left] = split(stream + m.toString('latin1'));
+            raw += m.toString('latin1');
             stream = left;
             texts.push(...more);
-            for (const got of more.filter(isFinal)) if (wantsAck(got)) s.write(Buffer.from(ackOf(text, got), 'latin1'));
+            for (const got of more.filter(isFinal)) if (wantsAck(got)) s.write(Buffer.from(ackOf(whole, got), 'latin1'));
             if (!more.some(isFinal)) return;
             clearTimeout(timer);
-            timer = setTimeout(end, 40);
+            timer = setTimeout(end, 25);
         });
         s.on('close', () => { closed = true; clearTimeout(timer); end(); }).on('error', () => { closed = true; });
     });

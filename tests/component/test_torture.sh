@@ -1,12 +1,23 @@
 #!/usr/bin/env bash
-# The messages of RFC 4475 and RFC 5118 against the running alg (torture.mjs), from the core by UDP and TCP, from a browser by WebSocket,
-# RFC 5118's also by UDP over IPv6. In a network of our own: answers go to the ports that the messages' Via name.
+# Bad and unusual SIP against the running alg: the messages of RFC 4475 and RFC 5118 (torture.mjs) from the core by UDP and TCP, from a
+# browser by WebSocket, RFC 5118's also by UDP over IPv6; and what else of the core's is refused (sip_refusals.mjs). In a network of our
+# own: answers go to the ports that the messages' Via name.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/component/lib.sh
 need node curl
 inside_own_net "tests/component/${0##*/}"
 lab 29000
 start_agw
+run() { # run PROGRAM
+    local name=${1%.mjs}-$PASS
+    start "$name" timeout 120 node "$HERE/$1"
+    NODE=$PID
+    until_true 125 gone "$NODE"
+    take_tap "" <"$TMP/$name.log"
+    has "$name: every message was sent" "$TMP/$name.log" '^end$'
+    check "$name: alg lives" alive "$ALG"
+    released "$name: nothing is left"
+}
 for PASS in udp tcp udp6 ws; do # ws last: what it registers is kept
     if [ $PASS = udp6 ]; then
         alg_conf | sed -E '/^(sip_listen|next_hop)/s/127\.0\.0\.1:[0-9]+/[::1]:&/; s/(\[::1\]):127\.0\.0\.1/\1/; /^(sip_listen|next_hop)/s/: (.*)/: "\1"/' \
@@ -18,13 +29,8 @@ for PASS in udp tcp udp6 ws; do # ws last: what it registers is kept
     fi
     pair_ready || give_up "$PASS: the pair is ready"
     export TMP PASS ALG_SIP FAR_SIP WS
-    start "node-$PASS" timeout 120 node "$HERE/torture.mjs"
-    NODE=$PID
-    until_true 125 gone "$NODE"
-    take_tap "" <"$TMP/node-$PASS.log"
-    has "$PASS: every message was sent" "$TMP/node-$PASS.log" '^end$'
-    check "$PASS: alg lives" alive "$ALG"
-    released "$PASS: nothing is left"
+    run torture.mjs
+    case $PASS in udp | tcp) run sip_refusals.mjs ;; esac
     stop_pid "$ALG"
     is "$PASS: alg ends as it should" $? 0
 done

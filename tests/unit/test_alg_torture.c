@@ -105,6 +105,9 @@ static void test_mend_cases(void **state)
         {"A+B sip:h SIP/2.0\r\nCSeq: 1\r\n  A+B\r\nX: A+B\r\n\r\nA+B", NULL, "A(B sip:h SIP/2.0\r\nCSeq: 1\r\n  A(B\r\nX: A+B\r\n\r\nA+B"},
         {"A(B sip:h SIP/2.0\r\n\r\n", "bad method", "A(B sip:h SIP/2.0\r\n\r\n"},
         {"SIP/2.0 200 A+B\r\nCSeq: 1 A+B\r\n\r\n", NULL, "SIP/2.0 200 A+B\r\nCSeq: 1 A+B\r\n\r\n"},
+        {"OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a\r\n\r\n", "no Content-Length on a stream", "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a\r\n\r\n"},
+        {"OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TLS a\r\nl: 0\r\n\r\n", NULL, "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TLS a\r\nl: 0\r\n\r\n"},
+        {"OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a\r\nX: y\r\n", NULL, "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a\r\nX: y\r\n"}, /* more may come */
         {"", "bad method", ""},
         {"OPTIONS", NULL, "OPTIONS"},
     };
