@@ -7,6 +7,7 @@
 
 #include "alg/sip/agent.h"
 #include "alg/sip/frame.h"
+#include "alg/sip/mask.h"
 #include "alg/sip/ws.h"
 #include "common/log.h"
 
@@ -83,25 +84,14 @@ static void pipe_close(struct bridge *b, struct pipe *p)
 static void trace_w2(struct bridge *b, bool out, struct sv text)
 {
     struct sv rest = text, first = sv_line(&rest);
-    char title[160], *masked = NULL;
-    struct frame_line h;
+    char title[160], *masked;
 
-    if (!b->sip->trace)
+    if (!b->sip->trace || !text.n || !(masked = malloc(text.n)))
         return;
     sv_copy(first, title, sizeof title);
-    rest = text;
-    sv_line(&rest);
-    while (frame_next(&rest, &h)) {
-        if (!frame_is(&h, "Authorization", 0) && !frame_is(&h, "Proxy-Authorization", 0) && !frame_is(&h, "Turn-Key", 0) &&
-            !frame_is(&h, "Turn-Service", 0))
-            continue;
-        if (!masked && (masked = malloc(text.n)))
-            memcpy(masked, text.p, text.n);
-        if (masked && h.value.n)
-            memset(masked + (h.value.p - text.p), '*', h.value.n);
-    }
-    trace_msg(b->sip->trace, out ? "alg" : "wic", out ? "wic" : "alg", "sip", title,
-              (struct sv){masked ? masked : text.p, text.n}, NULL, NULL);
+    memcpy(masked, text.p, text.n);
+    mask_credentials(text, masked);
+    trace_msg(b->sip->trace, out ? "alg" : "wic", out ? "wic" : "alg", "sip", title, (struct sv){masked, text.n}, NULL, NULL);
     free(masked);
 }
 

@@ -13,6 +13,7 @@
 
 #include "alg/sip/agent.h"
 #include "alg/sip/frame.h"
+#include "alg/sip/mask.h"
 #include "common/log.h"
 
 struct stream { /* one direction of one TCP connection */
@@ -109,15 +110,12 @@ static void one_message(struct wire *w, bool out, struct sv text, const struct a
 {
     struct sv rest = text, first = sv_line(&rest);
     char title[160], *copy;
-    struct frame_line h;
 
     if (!sv_trim(text).n || !(copy = malloc(text.n)))
         return; /* keep-alive */
     memcpy(copy, text.p, text.n);
     sv_copy(first, title, sizeof title);
-    while (frame_next(&rest, &h))
-        if ((frame_is(&h, "Authorization", 0) || frame_is(&h, "Proxy-Authorization", 0)) && h.value.n)
-            memset(copy + (h.value.p - text.p), '*', h.value.n);
+    mask_credentials(text, copy);
     trace_msg(w->trace, out ? "alg" : "core", out ? "core" : "alg", "sip", title, (struct sv){copy, text.n},
               peer ? (out ? &w->local : peer) : NULL, peer ? (out ? peer : &w->local) : NULL);
     free(copy);

@@ -2,6 +2,8 @@
 #pragma GCC diagnostic ignored "-Wunused-function" /* the rig has more than this needs */
 #include "tests/fake/sip_rig.h"
 
+#include "alg/sip/mask.h"
+
 #define CLAIMS                                                                                                              \
     "P-Access-Network-Info: 3GPP-E-UTRAN;network-provided\r\nP-Charging-Vector: icid-value=1\r\nP-Visited-Network-ID: theirs\r\n" \
     "Path: <sip:evil@example.net;lr>\r\nService-Route: <sip:evil@example.net;lr>\r\nP-Associated-URI: <sip:boss@h>\r\n"
@@ -120,9 +122,38 @@ static void test_integrity(void **state)
     rig_stop(&r);
 }
 
+/* What goes into a trace. */
+static void test_masked(void **state)
+{
+    static const struct {
+        const char *line, *want;
+    } rows[] = {
+        {"Authorization: Digest username=\"alice\",\r\n response=\"aa\"", NULL}, {"authorization : Bearer eyJ", NULL},
+        {"Proxy-Authorization: Basic YTpi", NULL}, {"Turn-Key: s3cret", NULL},
+        {"WWW-Authenticate: Digest realm=\"h, ck\", nonce=\"n\", ik=\"0a\", CK=\"0b\", qop=\"auth\"",
+         "WWW-Authenticate: Digest realm=\"h, ck\", nonce=\"n\", ik=****, CK=****, qop=\"auth\""},
+        {"WWW-Authenticate: Digest ck=\"0b\"", "WWW-Authenticate: Digest ck=****"},
+        {"Subject: Authorization: x", "Subject: Authorization: x"},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[512], copy[512];
+        int n = snprintf(text, sizeof text, "REGISTER sip:h SIP/2.0\r\nVia: x\r\n%s\r\nTo: y\r\n\r\nAuthorization: body", rows[i].line);
+
+        memcpy(copy, text, (size_t)n + 1);
+        mask_credentials((struct sv){text, (size_t)n}, copy);
+        assert_non_null(strstr(copy, "\r\nTo: y\r\n\r\nAuthorization: body"));
+        assert_int_equal(strlen(copy), n);
+        if (rows[i].want ? !strstr(copy, rows[i].want) : !strstr(copy, "*\r\nTo: y") || strstr(copy, "aa") || strstr(copy, "eyJ"))
+            fail_msg("row %u: %s", i, copy);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_claims), cmocka_unit_test(test_own_access), cmocka_unit_test(test_integrity)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_claims), cmocka_unit_test(test_own_access), cmocka_unit_test(test_integrity),
+                                       cmocka_unit_test(test_masked)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
