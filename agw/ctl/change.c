@@ -194,6 +194,29 @@ static int check_known(const struct change *ch, const struct row *r, enum stream
     return 0;
 }
 
+static bool has_ice(const struct sdp *sdp)
+{
+    return sdp && sdp_attr_of(sdp, sdp->media, "ice-ufrag");
+}
+
+/* A bundle has the transport of one of its members (RFC 9143 7.3): what c= of the others says is not used. */
+static bool rides_on_ice(const struct change *ch, const struct iq_stream *s)
+{
+    struct iq_group g;
+
+    if (has_ice(s->local) || has_ice(s->remote))
+        return true;
+    if (!bundle_of(ch->merged, s->id, &g))
+        return false;
+    for (unsigned k = 0; k < g.n; k++) {
+        const struct iq_stream *member = iq_stream_find(ch->merged, g.streams[k]);
+
+        if (member && (has_ice(member->local) || has_ice(member->remote)))
+            return true;
+    }
+    return false;
+}
+
 static int check_remote(const struct change *ch, const struct row *r, enum stream_kind kind)
 {
     struct remote far;
@@ -201,7 +224,7 @@ static int check_remote(const struct change *ch, const struct row *r, enum strea
 
     if (err)
         return err;
-    far.ice = far.ice || (r->m->local && sdp_attr_of(r->m->local, r->m->local->media, "ice-ufrag"));
+    far.ice = rides_on_ice(ch, r->m);
     err = remote_reach(&far, ch->t->realm->conf->reach, kind == STREAM_TCP, r->m->id, ch->fault);
     if (err)
         count_add(&ch->t->ctx->ctl->counts[CTL_C_UNREACHABLE], 1);
