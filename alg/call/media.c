@@ -145,8 +145,10 @@ static int core_events(struct make *mk, struct media *m, const struct exch *x)
     mk->t->request_id = ++m->request_id;
     mk->t->heartbeat = (struct iq_int){true, m->conf->heartbeat_s};
     m->inactivity_s = watch_s(m, x);
-    if (m->inactivity_s)
+    if (m->inactivity_s) { /* dir is said: the text of H.248.40, with its default, was not at hand */
         mk->t->inactivity = (struct iq_int){true, m->inactivity_s};
+        mk->t->inactivity_dir = (struct iq_text){true, SV("IN")};
+    }
     for (unsigned i = 0; iq_ctx_has(m->ctx, "tcpbcc") && i < x->lay.n; i++) {
         const struct chan *c = &x->lay.ch[i];
         struct iq_stream *s;

@@ -219,7 +219,7 @@ static int access_events(struct make *mk, struct media *m, const struct exch *x)
         if (has_transport(x, &x->lay.rtp[i]))
             err = watch(mk, m, x->lay.rtp[i].stream, false, x->lay.rtp[i].sec[SIP_W2] == RTP_DTLS);
     }
-    return err;
+    return err || !x->lay.owner.stream ? err : watch(mk, m, x->lay.owner.stream, false, true);
 }
 
 /* Acting as STUN server is said each time, establishing DTLS once: when the WIC's transport is told to a client
@@ -245,6 +245,7 @@ static int signal_of(struct make *mk, struct media *m, const struct exch *x, uin
 
 static int access_signals(struct make *mk, struct media *m, const struct exch *x)
 {
+    const struct rline *owner = rtp_owner_speaker(x);
     int err = 0;
 
     if (x->lay.dc_stream && !is_member(x))
@@ -255,7 +256,7 @@ static int access_signals(struct make *mk, struct media *m, const struct exch *x
         if (has_transport(x, r))
             err = signal_of(mk, m, x, r->stream, r->sec[SIP_W2] == RTP_DTLS || r->tp.ufrag.n > 0, &r->tp);
     }
-    return err;
+    return err || !owner ? err : signal_of(mk, m, x, x->lay.owner.stream, true, &owner->tp);
 }
 
 /* --- commands --- */

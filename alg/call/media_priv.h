@@ -34,4 +34,6 @@ int rtp_configure_core(struct make *mk, struct media *m, const struct exch *x);
 int rtp_reserve_access(struct make *mk, struct media *m, const struct exch *x);
 int rtp_configure_access(struct make *mk, struct media *m, const struct exch *x);
 int rtp_undo(struct make *mk, struct media *m, const struct exch *x, enum sip_side side); /* what this exchange added there */
+/* The line whose words are those of a bundle whose own line is gone; NULL: there is none, or no member of it was named. */
+const struct rline *rtp_owner_speaker(const struct exch *x);
 bool rtp_flows_from_core(const struct exch *x);

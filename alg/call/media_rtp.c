@@ -385,9 +385,59 @@ static bool is_last_access(const struct exch *x)
     return x->lay.dc_stream == 0;
 }
 
+const struct rline *rtp_owner_speaker(const struct exch *x)
+{
+    for (unsigned i = 0; x->lay.owner.stream && i < x->lay.n_rtp; i++) {
+        if (x->lay.rtp[i].bundled && x->lay.rtp[i].state != CHAN_GONE && x->web_rtp[i])
+            return &x->lay.rtp[i];
+    }
+    return NULL;
+}
+
+static int put_owner(struct make *mk, const struct exch *x, struct sdp_attr **list)
+{
+    const struct rline *r = &x->lay.owner;
+    int err = sdp_attr_add(mk->a, list, "rtcp-mux", SV_NONE);
+
+    if (!err)
+        err = put_text(mk, list, "mid", x->lay.owner_mid);
+    if (!err && r->mid_ext)
+        err = sdp_attr_addf(mk->a, list, "extmap", "%u urn:ietf:params:rtp-hdrext:sdes:mid", r->mid_ext);
+    return err;
+}
+
+/* A bundle whose first line was removed: its stream, shut, still has the transport, which may begin anew. */
+static int configure_owner(struct make *mk, struct media *m, const struct exch *x)
+{
+    const struct rline *r = &x->lay.owner, *by = rtp_owner_speaker(x);
+    const struct media_end *e = media_end_of(m, r->stream);
+    const struct web_trans *t = by ? x->web->trans[by->web_line] : NULL;
+    struct sv proto = by ? x->lay.web[by->web_line].proto : SV_NONE;
+    struct iq_stream *s;
+    struct sdp_media *md;
+    int err;
+
+    if (!by || !e || !(by->tp.restart || by->tp.renew))
+        return 0;
+    s = make_stream(mk, r->stream);
+    if (!s)
+        return -ENOMEM;
+    s->remote = line_sdp(mk, r, &r->codecs[SIP_W2], proto, t->addrtype, make_numeric(t->addrtype, t->addr), t->port, &md);
+    err = s->remote ? put_owner(mk, x, &md->attrs) : -ENOMEM;
+    if (!err)
+        err = put_remote_trans(mk, by, t, &md->attrs);
+    if (!err)
+        err = make_copy(mk, &md->attrs, t->candidates);
+    if (err || !by->tp.restart)
+        return err;
+    s->local = line_sdp(mk, r, &r->codecs[SIP_W2], proto, e->local.addrtype, e->local.addr, e->local.port, &md);
+    err = s->local ? put_owner(mk, x, &md->attrs) : -ENOMEM;
+    return err ? err : put_local_trans(mk, m, by, &e->local, &md->attrs);
+}
+
 int rtp_configure_access(struct make *mk, struct media *m, const struct exch *x)
 {
-    int err = 0;
+    int err = configure_owner(mk, m, x);
 
     for (unsigned i = 0; !err && i < x->lay.n_rtp; i++) {
         const struct rline *r = &x->lay.rtp[i];

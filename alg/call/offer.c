@@ -40,7 +40,7 @@ static int rline_own(struct arena *a, struct rline *r)
 /* Own copies of all text of a layout whose plain values were copied already. */
 static int layout_own(struct arena *a, struct layout *l)
 {
-    int err = tport_own(a, &l->dc) | copy_sv(a, &l->web_id);
+    int err = tport_own(a, &l->dc) | copy_sv(a, &l->web_id) | rline_own(a, &l->owner) | copy_sv(a, &l->owner_mid);
 
     for (unsigned i = 0; !err && i < l->n; i++) {
         struct chan *c = &l->ch[i];
@@ -145,6 +145,14 @@ static uint16_t last_stream(const struct layout *l)
     return last > l->floor ? last : l->floor;
 }
 
+static void keep_owner(struct layout *l, const struct rline *r)
+{
+    if (r->stream != l->bundle_stream)
+        return;
+    l->owner = *r;
+    l->owner_mid = l->web[r->web_line].mid;
+}
+
 int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay)
 {
     struct arena *a = arena_new(SDP_ARENA_MAX);
@@ -164,8 +172,10 @@ int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay)
             l->ch[l->n++] = x->lay.ch[i];
         }
         for (unsigned i = 0; i < x->lay.n_rtp; i++) {
-            if (x->lay.rtp[i].state == CHAN_GONE)
+            if (x->lay.rtp[i].state == CHAN_GONE) {
+                keep_owner(l, &x->lay.rtp[i]);
                 continue;
+            }
             l->ims[x->lay.rtp[i].ims_line].rtp = (int)l->n_rtp;
             l->rtp[l->n_rtp++] = x->lay.rtp[i];
         }

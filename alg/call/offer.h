@@ -74,6 +74,8 @@ struct layout {
     bool legacy, connection;       /* the WIC's dialect, to answer in it */
     struct sv web_id;              /* session id in its o=: another is another peer connection */
     uint16_t bundle_stream;        /* whose transport bundled lines share; 0: no bundle (profile "browser" only) */
+    struct rline owner;            /* .stream != 0: that stream's line was removed, its transport stays */
+    struct sv owner_mid;
 };
 
 struct exch {

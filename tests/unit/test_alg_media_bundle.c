@@ -28,6 +28,21 @@ static void test_bundle_only_strict(void **state)
     hang_up(SIP_W2);
 }
 
+/* Without the first line, and with other ICE credentials in the others. */
+static const char *restarted(void)
+{
+    static char text[8192];
+    char *p = text;
+
+    snprintf(text, sizeof text, "%s", W2_HEAD "a=group:BUNDLE 1 2\r\nm=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\nc=IN IP4 0.0.0.0\r\n"
+                                      W2_VIDEO("102", "actpass") W2_DC("2", "actpass"));
+    while ((p = strstr(p, "a=ice-ufrag:")))
+        memcpy(p += strlen("a=ice-ufrag:"), "NEWW", 4);
+    for (p = text; (p = strstr(p, "a=ice-pwd:"));)
+        memcpy(p += strlen("a=ice-pwd:"), "new", 3);
+    return text;
+}
+
 /* Profile "browser": one transport, whose owner is the first line. */
 static void test_bundle(void **state)
 {
@@ -62,6 +77,14 @@ static void test_bundle(void **state)
     all_ok();
     assert_int_equal(in->status, 200);
     TEXT(in->body, "m=audio 0 ", "m=video 30002 ");
+    ack(in);
+    /* ... and begins anew when the WIC says so: the stream without a line has it */
+    in = inside(dlg_of(SIP_W2), "INVITE", restarted());
+    OP("MOD ip/1/access/8", "S1 -", "L(v=0| c=IN IP4 198.51.100.20| m=audio ", "a=mid:0|", "a=ice-ufrag:$| a=ice-pwd:$|", "R(v=0| ", "a=ice-ufrag:NEWW|",
+       "!EstBNC");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 0 ", "m=video 40004 ", "a=ice-ufrag:uf", "!a=ice-ufrag:uf40004");
     ack(in);
     hang_up(SIP_W2);
 }
