@@ -155,6 +155,9 @@ char *msg_value(su_home_t *home, const sip_t *in, const char *name);
 char *msg_lines(su_home_t *home, const struct sip_hdr *hdrs);
 const char *msg_phrase(int status); /* the reason phrase of a status; never empty */
 bool msg_has(const struct sip_hdr *hdrs, const char *name);
+bool msg_is_named(const msg_header_t *h, const char *name);
+char *msg_field(su_home_t *home, const msg_header_t *h); /* its value */
+void msg_sift(msg_t *msg, sip_t *sip, bool (*out)(void *arg, const msg_header_t *h), void *arg); /* removes those */
 void msg_remove(msg_t *msg, sip_t *sip, const char *name); /* every header field of that name */
 
 /* sip.c */

@@ -317,7 +317,7 @@ static int name_read(struct name *e, struct hop_dns *d, unsigned entry, const ch
         e->sips = url->url_type == url_sips;
         snprintf(e->host, sizeof e->host, "%s", url->url_host);
         if (url_param(url->url_params, "maddr", e->at, sizeof e->at) <= 0)
-            snprintf(e->at, sizeof e->at, "%s", e->host);
+            memcpy(e->at, e->host, sizeof e->at);
         unbracket(e->host);
         e->numeric = unbracket(e->at);
         e->port = url->url_port ? (uint16_t)atoi(url->url_port) : 0;

@@ -20,14 +20,14 @@ void msg_close(struct sip_msg *m)
     su_home_deinit(m->home);
 }
 
-static bool is_named(const msg_header_t *h, const char *name)
+bool msg_is_named(const msg_header_t *h, const char *name)
 {
     if (h->sh_class->hc_hash == msg_unknown_hash)
         return !strcasecmp(((const msg_unknown_t *)h)->un_name, name);
     return h->sh_class->hc_name && !strcasecmp(h->sh_class->hc_name, name);
 }
 
-static char *field_text(su_home_t *home, const msg_header_t *h)
+char *msg_field(su_home_t *home, const msg_header_t *h)
 {
     char small[256];
     issize_t n;
@@ -83,7 +83,7 @@ char *msg_value(su_home_t *home, const sip_t *in, const char *name)
     while ((h = walk_next(&w))) {
         char *one;
 
-        if (!is_named(h, name) || !(one = field_text(home, h)))
+        if (!msg_is_named(h, name) || !(one = msg_field(home, h)))
             continue;
         for (char *c = one; *c; c++)
             if (*c == '\r' || *c == '\n')
@@ -137,7 +137,17 @@ void msg_remove(msg_t *msg, sip_t *sip, const char *name)
     msg_header_t *h;
 
     while ((h = walk_next(&w)))
-        if (is_named(h, name))
+        if (msg_is_named(h, name))
+            msg_header_remove(msg, (msg_pub_t *)sip, h);
+}
+
+void msg_sift(msg_t *msg, sip_t *sip, bool (*out)(void *arg, const msg_header_t *h), void *arg)
+{
+    struct walk w = walk_start(sip);
+    msg_header_t *h;
+
+    while ((h = walk_next(&w)))
+        if (out(arg, h))
             msg_header_remove(msg, (msg_pub_t *)sip, h);
 }
 

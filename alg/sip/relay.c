@@ -8,6 +8,7 @@
 #include "alg/sip/agent.h"
 #include "alg/sip/route.h"
 #include "common/log.h"
+#include "common/rnd.h"
 
 struct relay {
     struct relay *prev, *next;
@@ -49,6 +50,8 @@ static void relay_answer(struct relay *r, int status, const sip_t *in)
     char after[32];
     int other;
 
+    if (sip && r->from == SIP_W2)
+        route_hide(r->sip, in, back, sip);
     if (sip)
         msg_remove(back, sip, "Via"), msg_remove(back, sip, "Record-Route");
     other = r->h.answer(r->h.arg, status, sip ? in : NULL, back, sip, &lines);
@@ -87,7 +90,7 @@ static int on_answer(void *magic, nta_outgoing_t *orq, const sip_t *sip)
     return 0;
 }
 
-static int relay_copy(struct relay *r, const char *uri, msg_t **out)
+static int relay_copy(struct relay *r, enum sip_side to, const char *uri, msg_t **out)
 {
     msg_t *in = nta_incoming_getrequest(r->irq);
     msg_t *msg = in ? msg_dup(in) : NULL;
@@ -95,11 +98,11 @@ static int relay_copy(struct relay *r, const char *uri, msg_t **out)
     sip_request_t *rq;
     int status = 500;
 
-    if (in)
-        msg_destroy(in);
     if (!sip)
-        return status;
+        goto out;
     route_forward(msg, sip);
+    if (to == SIP_W2)
+        route_hide(r->sip, sip_object(in), msg, sip);
     if (uri) {
         rq = sip_request_create(msg_home(msg), sip->sip_request->rq_method, sip->sip_request->rq_method_name,
                                 (url_string_t const *)uri, NULL);
@@ -108,9 +111,11 @@ static int relay_copy(struct relay *r, const char *uri, msg_t **out)
     }
     status = r->h.edit(r->h.arg, msg, sip);
 out:
-    if (status)
+    if (in)
+        msg_destroy(in);
+    if (status && msg)
         msg_destroy(msg);
-    else
+    else if (!status)
         *out = msg;
     return status;
 }
@@ -147,7 +152,7 @@ void relay_request(struct agent *from, nta_incoming_t *irq, enum sip_side to, si
     r->irq = irq;
     r->h = *h;
     DL_APPEND(s->relays, r);
-    status = is_one_too_many(r) ? 503 : to == SIP_W2 && !tp ? 480 : relay_copy(r, uri, &msg);
+    status = is_one_too_many(r) ? 503 : to == SIP_W2 && !tp ? 480 : relay_copy(r, to, uri, &msg);
     if (!status) {
         const sip_t *sip = sip_object(msg);
         url_string_t const *hop = NULL;
@@ -194,7 +199,13 @@ static void from_identity(msg_t *msg, sip_t *sip, const char *identity)
 static int message_edit(void *arg, msg_t *msg, sip_t *sip)
 {
     struct message *m = arg;
+    char id[25];
 
+    /* Call-IDs have host names in them, and nobody needs to know of the other side's. */
+    rnd_text(id, sizeof id - 1);
+    msg_remove(msg, sip, "Call-ID");
+    sip_add_make(msg, sip, sip_call_id_class, id);
+    msg_remove(msg, sip, "Contact"); /* RFC 3428: a MESSAGE has none */
     if (m->to == SIP_W2) {
         route_strip_to_wic(msg, sip);
         return 0;
@@ -218,6 +229,10 @@ static int message_answer(void *arg, int status, const sip_t *in, msg_t *msg, si
     (void)status;
     (void)in;
     (void)lines;
+    if (sip) {
+        msg_remove(msg, sip, "Call-ID"); /* that of its request */
+        msg_remove(msg, sip, "Contact");
+    }
     if (sip && m->to == SIP_MW) {
         route_strip_to_wic(msg, sip);
         msg_remove(msg, sip, "From"); /* the WIC's own again: from its request */

@@ -1,5 +1,8 @@
 #include "alg/sip/route.h"
 
+#include <strings.h>
+
+#include "alg/sip/core.h"
 #include "common/enc.h"
 #include "common/rnd.h"
 
@@ -12,7 +15,9 @@ static const char *const from_wic[] = { /* TS 24.229 4.4; security agreement end
 static const char *const to_wic[] = {
     "Service-Route", "Path", "P-Charging-Vector", "P-Charging-Function-Addresses", "P-Served-User", "P-Profile-Key",
     "P-Visited-Network-ID", "P-Access-Network-Info", "Feature-Caps", "Accept-Contact", "Reject-Contact", "P-Called-Party-ID",
-    "P-User-Database", "Server", "History-Info", "Turn-Key", "Turn-Service",
+    "P-User-Database", "Server", "History-Info", "Turn-Key", "Turn-Service", "User-Agent", "Warning", "Call-Info", "Error-Info",
+    "Alert-Info", "P-Profile-Key", "P-Private-Network-Indication", "P-Refused-URI-List", "Cellular-Network-Info", "Response-Source",
+    "Restoration-Info", "Relayed-Charge", "Service-Interact-Info", "Resource-Share", "Security-Server", "Resource-Priority",
 };
 
 static void strip(msg_t *msg, sip_t *sip, const char *const *names, unsigned n)
@@ -29,6 +34,83 @@ void route_strip_from_wic(msg_t *msg, sip_t *sip)
 void route_strip_to_wic(msg_t *msg, sip_t *sip)
 {
     strip(msg, sip, to_wic, ARRAY_LEN(to_wic));
+}
+
+/* --- topology hiding --- */
+
+#define HOSTS_MAX 80
+
+struct hosts {
+    su_home_t home[1];
+    const char *v[HOSTS_MAX];
+    unsigned n;
+};
+
+static void know(struct hosts *h, const char *host)
+{
+    size_t n = host ? strlen(host) : 0;
+
+    if (n > 2 && host[0] == '[') /* with and without brackets */
+        host = su_strndup(h->home, host + 1, (isize_t)(n - 2));
+    if (n > 2 && h->n < HOSTS_MAX)
+        h->v[h->n++] = host;
+}
+
+/* What the core's side is made of, as far as we and this message know. */
+static void know_core(struct hosts *h, const struct sip *s, const sip_t *in)
+{
+    char text[ADDR_STRLEN];
+
+    for (unsigned i = 0; i < s->n_selfs; i++)
+        if (strcasecmp(s->selfs[i].host, s->name) != 0)
+            know(h, s->selfs[i].host);
+    for (unsigned i = 0; i < s->core->hops.n; i++) {
+        know(h, su_strdup(h->home, addr_host(&s->core->hops.v[i].addr, text)));
+        if (strcasecmp(s->core->hops.v[i].target, s->core->hops.v[i].name) != 0) /* that is a domain, and no secret */
+            know(h, s->core->hops.v[i].target);
+    }
+    for (const sip_via_t *v = in->sip_via; v; v = v->v_next) {
+        know(h, v->v_host);
+        know(h, v->v_received);
+    }
+    for (const sip_record_route_t *r = in->sip_record_route; r; r = r->r_next)
+        know(h, r->r_url->url_host);
+    for (const sip_route_t *r = in->sip_route; r; r = r->r_next)
+        know(h, r->r_url->url_host);
+}
+
+/* Who talks to whom, and what the message is: those stay whatever they say. */
+static bool is_needed(const msg_header_t *h)
+{
+    static const char *const names[] = {"From", "To", "CSeq", "Call-ID", "Contact", "Max-Forwards", "Via", "Expires", "Min-Expires",
+                                        "Content-Type", "Content-Length", "P-Asserted-Identity", "P-Associated-URI",
+                                        "WWW-Authenticate", "Proxy-Authenticate"};
+
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+        if (msg_is_named(h, names[i]))
+            return true;
+    return h->sh_class->hc_hash != msg_unknown_hash && (!h->sh_class->hc_name || !h->sh_class->hc_name[0]); /* first line, body */
+}
+
+static bool tells(void *arg, const msg_header_t *header)
+{
+    struct hosts *h = arg;
+    const char *text = is_needed(header) ? NULL : msg_field(h->home, header);
+
+    for (unsigned i = 0; text && i < h->n; i++)
+        if (strcasestr(text, h->v[i]))
+            return true;
+    return false;
+}
+
+void route_hide(const struct sip *s, const sip_t *in, msg_t *msg, sip_t *sip)
+{
+    struct hosts h = {.n = 0};
+
+    su_home_init(h.home);
+    know_core(&h, s, in);
+    msg_sift(msg, sip, tells, &h);
+    su_home_deinit(h.home);
 }
 
 char *route_charging(su_home_t *home, const char *host, const char *domain)

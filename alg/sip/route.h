@@ -6,6 +6,9 @@
 
 void route_strip_from_wic(msg_t *msg, sip_t *sip); /* a browser may not claim what the trust domain says */
 void route_strip_to_wic(msg_t *msg, sip_t *sip);   /* the core's own matters */
+/* Of a message of the core, on its way to a browser: header fields that name the core's addresses, or those by which the core
+ * knows us, go, known or not. `in` is what came, with its Vias and routes. */
+void route_hide(const struct sip *s, const sip_t *in, msg_t *msg, sip_t *sip);
 /* "icid-value=...": a new one for each request (TS 24.229 4.5.2). */
 char *route_charging(su_home_t *home, const char *host, const char *domain);
 void route_add(msg_t *msg, sip_t *sip, const char *name, const char *value); /* at the end */

@@ -1,13 +1,14 @@
 // A WIC that registers: by digest (MD5 or SHA-256) or web token, takes orders a line each on standard input, says what came of
 // them a line each. WS: port. USER, DOMAIN, PASSWORD, NAME (digest username), ALGORITHM, TOKEN, TOKEN_FORM=param, INSTANCE. TLS=1: over WSS.
-// RINGS=1: a call is answered when it is told to.
+// LOCAL: its address; DUMP: a file for all that it receives. RINGS=1: a call is answered when it is told to.
 import crypto from 'node:crypto';
+import fs from 'node:fs';
 import net from 'node:net';
 import readline from 'node:readline';
 import tls from 'node:tls';
 
 const env = process.env, id = () => crypto.randomBytes(6).toString('hex');
-const { USER = 'alice', DOMAIN = 'home.example.net', PASSWORD = '', NAME = env.USER, ALGORITHM = 'MD5', INSTANCE = '1' } = env;
+const { USER = 'alice', DOMAIN = 'home.example.net', PASSWORD = '', NAME = env.USER, ALGORITHM = 'MD5', INSTANCE = '1', LOCAL = '127.0.0.1' } = env;
 const aor = `sip:${USER}@${DOMAIN}`, contact = `sip:${USER}-${INSTANCE}@abc.invalid;transport=ws`;
 const state = { token: env.TOKEN ?? '', password: PASSWORD, cseq: 1, call: id(), nc: 0, tries: 0, expires: 600, replay: false };
 let s, buf, open;
@@ -47,8 +48,8 @@ function digest(challenges) {
         `response="${response}", algorithm=${ALGORITHM}, cnonce="${cnonce}", qop=auth, nc=${nc}`;
 }
 
-const sdp = (setup) => 'v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=application 54111 UDP/DTLS/SCTP webrtc-datachannel\r\n' +
-    'c=IN IP4 127.0.0.1\r\na=candidate:2 1 udp 1686052607 127.0.0.1 54111 typ host\r\na=ice-ufrag:4ZcD\r\n' +
+const sdp = (setup) => `v=0\r\no=- 1 2 IN IP4 ${LOCAL}\r\ns=-\r\nt=0 0\r\nm=application 54111 UDP/DTLS/SCTP webrtc-datachannel\r\n` +
+    `c=IN IP4 ${LOCAL}\r\na=candidate:2 1 udp 1686052607 ${LOCAL} 54111 typ host\r\na=ice-ufrag:4ZcD\r\n` +
     `a=ice-pwd:2/1muCWoOi3uLifh0NuRHlZw\r\na=fingerprint:sha-256 ${Array(32).fill('4F').join(':')}\r\na=setup:${setup}\r\na=mid:0\r\n` +
     'a=sctp-port:5000\r\na=dcmap:0 subprotocol="MSRP"\r\n' +
     `a=dcsa:0 setup:${setup === 'active' ? 'passive' : setup}\r\na=dcsa:0 accept-types:text/plain\r\na=dcsa:0 path:msrps://b7xk.invalid:9/x;dc\r\n`;
@@ -107,7 +108,7 @@ function inside(method, body = '') { // a request in the dialog
 function connect() {
     buf = Buffer.alloc(0);
     open = false;
-    const at = { port: Number(env.WS), host: env.WSHOST ?? '127.0.0.1', rejectUnauthorized: false };
+    const at = { port: Number(env.WS), host: env.WSHOST ?? '127.0.0.1', localAddress: env.LOCAL, rejectUnauthorized: false };
     s = env.TLS ? tls.connect(at) : net.connect(at);
     s.on(env.TLS ? 'secureConnect' : 'connect', () => s.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
         'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: http://127.0.0.1:8000\r\n' +
@@ -140,6 +141,7 @@ function onData(more) {
         buf = buf.subarray(at + n);
         if (op === 9) send(text, 10);
         if (op !== 1 && op !== 2) continue;
+        if (env.DUMP) fs.appendFileSync(env.DUMP, `${text}\n`);
         const [head, body] = text.split('\r\n\r\n'), first = head.split(' ');
         if (first[0] === 'SIP/2.0') onAnswer(Number(first[1]), head);
         else onRequest(first, head, body);
