@@ -18,7 +18,7 @@ struct alg_token_row { /* for struct jwt_key_conf */
 
 struct alg_conf {
     char *mid, *h248_listen, *h248_encoding, *profile;
-    struct conf_strs sip_listen, sip_tls_listen, next_hop;
+    struct conf_strs sip_listen, sip_tls_listen, sip_peers, next_hop;
     char *sip_host, *home_domain, *access_info;
     char *sip_tls_cert, *sip_tls_key, *sip_tls_ca;
     bool sip_tls_verify, sip_tls_mutual;

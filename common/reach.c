@@ -137,7 +137,7 @@ bool reach_may(const struct reach *r, const struct addr *a)
     is_carried = carried(a, &inner);
     if (kind == REACH_NEVER || in_any(r->deny, r->n_deny, a) || (is_carried && in_any(r->deny, r->n_deny, &inner)))
         return false;
-    if (kind == REACH_PUBLIC || in_any(r->allow, r->n_allow, a))
+    if ((kind == REACH_PUBLIC && !r->closed) || in_any(r->allow, r->n_allow, a))
         return true;
     /* who writes an internal address in another's dress means to hide it */
     return !is_carried && (r->own & 1u << kind);

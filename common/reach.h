@@ -18,6 +18,7 @@ enum reach_kind {
 #define REACH_NETS 32 /* rows of an operator, each way */
 
 struct reach {
+    bool closed;  /* public addresses need permission, too */
     unsigned own; /* bits of reach_kind that need no permission: of the realm's own addresses */
     unsigned n_allow, n_deny;
     struct addr_net allow[REACH_NETS], deny[REACH_NETS];

@@ -53,6 +53,8 @@ struct assoc_h {
     void *arg;
     /* May this sender talk to us? Pure; no: error 402, one line of log, counted. NULL: all may. */
     bool (*allowed)(void *arg, const struct addr *from, const struct h248_mid *mid);
+    /* MGC: might somebody at this address talk to us? Pure. NULL: everybody might. */
+    bool (*known)(void *arg, const struct addr *from);
 };
 
 int assoc_new(struct assoc **ap, const struct assoc_conf *conf, const struct assoc_h *h, msec_t now);
@@ -77,4 +79,7 @@ bool assoc_peer_up(const struct assoc_peer *p);
 const char *assoc_peer_name(const struct assoc_peer *p); /* its MID as text */
 void *assoc_peer_user(const struct assoc_peer *p);       /* the owner's own data, and ... */
 void assoc_peer_set_user(struct assoc_peer *p, void *user);
+/* Is it an address of one that may talk to us (MG: of a controller)? Others get no answer longer than what they sent, since they
+ * may not be who they say (link.c). */
+bool assoc_knows(const struct assoc *a, const struct addr *from);
 const struct trans *assoc_trans(const struct assoc *a);

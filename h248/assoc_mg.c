@@ -296,3 +296,21 @@ msec_t mg_due(const struct assoc *a)
         return mg->peer->heard + a->conf.silence;
     return MSEC_NEVER;
 }
+
+static bool mg_knows(const struct assoc *a, const struct addr *from)
+{
+    const struct mg *mg = &a->mg;
+
+    for (unsigned i = 0; i < a->conf.n_mgc; i++) {
+        if (addr_eq_host(from, &a->conf.mgc[i]))
+            return true;
+    }
+    return addr_eq_host(from, &mg->target) || addr_eq_host(from, &mg->last);
+}
+
+bool assoc_knows(const struct assoc *a, const struct addr *from)
+{
+    if (a->conf.role == ASSOC_MG)
+        return mg_knows(a, from);
+    return !a->h.known || a->h.known(a->h.arg, from);
+}

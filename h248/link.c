@@ -18,6 +18,8 @@ struct link {
     uv_timer_t timer;
     int handles;      /* open ones; the memory goes with the last */
     bool closing;
+    struct addr asker; /* the stranger whose datagram is worked on ... */
+    size_t may;        /* ... and how many octets he may still get; SIZE_MAX: nobody, or no stranger */
     uint8_t in[H248_MSG_MAX + 1];
 };
 
@@ -52,8 +54,18 @@ static int on_send(void *arg, const struct addr *to, const void *p, size_t n)
 {
     struct link *l = arg;
     char host[ADDR_STRLEN];
-    ssize_t rc = sendto(l->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL, &to->u.sa, addr_len(to));
-    int err = rc < 0 ? -errno : 0;
+    ssize_t rc;
+    int err;
+
+    if (l->may != SIZE_MAX && addr_eq(to, &l->asker)) {
+        if (n > l->may) { /* who forges a source must not make us send it more than he does */
+            log_warn("h248", "peer=%s octets=%zu msg=\"a stranger gets no answer longer than what he sent\"", addr_str(to, host), n);
+            return 0;
+        }
+        l->may -= n;
+    }
+    rc = sendto(l->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL, &to->u.sa, addr_len(to));
+    err = rc < 0 ? -errno : 0;
 
     if (err)
         log_warn("h248", "peer=%s octets=%zu msg=\"not sent: %s\"", addr_str(to, host), n, strerror(-err));
@@ -73,7 +85,10 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
         if (n < 0)
             break; /* EAGAIN, or an ICMP error of an earlier send: both end the batch */
+        l->asker = from;
+        l->may = assoc_knows(l->assoc, &from) ? SIZE_MAX : (size_t)n;
         assoc_input(l->assoc, &from, l->in, (size_t)n, net_now_ms());
+        l->may = SIZE_MAX;
     }
     if (!l->closing)
         rearm(l);
@@ -112,6 +127,13 @@ static bool on_allowed(void *arg, const struct addr *from, const struct h248_mid
     return !l->h.allowed || l->h.allowed(l->h.arg, from, mid);
 }
 
+static bool on_known(void *arg, const struct addr *from)
+{
+    struct link *l = arg;
+
+    return !l->h.known || l->h.known(l->h.arg, from);
+}
+
 static int on_resolve(void *arg, const struct h248_mid *mid, struct addr *out)
 {
     struct link *l = arg;
@@ -141,12 +163,13 @@ static void handles_close(struct link *l)
 int link_new(struct link **lp, uv_loop_t *loop, struct addr *local, const struct assoc_conf *conf, const struct assoc_h *h)
 {
     struct link *l = calloc(1, sizeof *l);
-    struct assoc_h own = {on_send, on_event, on_request, on_seen, on_resolve, l, on_allowed};
+    struct assoc_h own = {on_send, on_event, on_request, on_seen, on_resolve, l, on_allowed, on_known};
     int err = 0;
 
     if (!l)
         return -ENOMEM;
     l->loop = loop;
+    l->may = SIZE_MAX;
     l->h = *h;
     l->fd = net_udp(local);
     if (l->fd < 0) {

@@ -52,3 +52,12 @@ bool admit_is_allowed(const struct admit *rows, unsigned n, const struct addr *f
     }
     return false;
 }
+
+bool admit_is_known(const struct admit *rows, unsigned n, const struct addr *from)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (rows[i].any_from || addr_in_net(from, &rows[i].net))
+            return true;
+    }
+    return false;
+}

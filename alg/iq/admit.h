@@ -16,4 +16,5 @@ struct admit { /* a row; a message needs one of which both halves fit */
  * fits. "*", or "192.0.2.20", "192.0.2.0/24", "2001:db8::/32". 0, -EINVAL. */
 int admit_mid(struct admit *a, const char *text);
 int admit_from(struct admit *a, const char *text);
+bool admit_is_known(const struct admit *rows, unsigned n, const struct addr *from); /* some row has its address */
 bool admit_is_allowed(const struct admit *rows, unsigned n, const struct addr *from, const struct h248_mid *mid);

@@ -113,6 +113,13 @@ static bool on_allowed(void *arg, const struct addr *from, const struct h248_mid
     return !m->conf.admit || admit_is_allowed(m->conf.admit, m->conf.n_admit, from, mid);
 }
 
+static bool on_known(void *arg, const struct addr *from)
+{
+    const struct mgc *m = arg;
+
+    return !m->conf.admit || admit_is_known(m->conf.admit, m->conf.n_admit, from);
+}
+
 static void on_seen(void *arg, bool out, const struct addr *peer, struct sv text,
                     const struct h248_msg *msg)
 {
@@ -137,7 +144,7 @@ static void on_timer_closed(uv_handle_t *h)
 int mgc_new(struct mgc **mp, uv_loop_t *loop, const struct mgc_conf *conf)
 {
     struct mgc *m = calloc(1, sizeof *m);
-    struct assoc_h h = {.event = on_event, .request = on_request, .seen = on_seen, .allowed = on_allowed,
+    struct assoc_h h = {.event = on_event, .request = on_request, .seen = on_seen, .allowed = on_allowed, .known = on_known,
                         .arg = m};
     int err;
 

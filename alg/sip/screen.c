@@ -8,7 +8,11 @@
 #include <sofia-sip/msg_buffer.h>
 #include <sofia-sip/msg_mclass.h>
 #include <sofia-sip/sip_parser.h>
+<<<<<<< Updated upstream
 #include <sofia-sip/tport_plugins.h>
+=======
+#include <sofia-sip/tport.h>
+>>>>>>> Stashed changes
 
 #include "alg/sip/frame.h"
 #include "common/log.h"
@@ -16,22 +20,50 @@
 struct screen {
     struct msg_hclass_s request; /* first: a header's class leads back to us */
     msg_mclass_t *mclass;
-    unsigned logged;
+    const struct reach *peers;
+    unsigned logged, strangers;
 };
 
 #define METHOD_MAX 64
 
+<<<<<<< Updated upstream
 static void complain(struct screen *sc, const msg_t *msg, const char *why, const char *method, bool counted)
+=======
+static struct addr peer_of(const msg_t *msg)
+>>>>>>> Stashed changes
 {
     const su_sockaddr_t *from = msg_addr((msg_t *)msg);
     struct addr peer = {0};
-    char text[ADDR_STRLEN] = "?";
 
     if (from->su_family == AF_INET)
         peer.u.in4 = from->su_sin;
     else if (from->su_family == AF_INET6)
         peer.u.in6 = from->su_sin6;
-    if (from->su_family)
+    return peer;
+}
+
+/* false: its sender is nobody to talk to; said, not more often than the log takes. */
+static bool is_peer(struct screen *sc, msg_t *msg)
+{
+    const su_addrinfo_t *ai = msg_addrinfo(msg);
+    const struct addr peer = peer_of(msg);
+    char text[ADDR_STRLEN];
+
+    if (!sc->peers || !peer.u.sa.sa_family || (ai && ai->ai_flags & TP_AI_SECURE) || reach_may(sc->peers, &peer))
+        return true;
+    sc->strangers++;
+    sc->logged++;
+    log_warn("sip", "side=mw peer=%s msg=\"request of a stranger, not answered\" why=\"not in sip_peers, no next hop\"",
+             addr_str(&peer, text));
+    return false;
+}
+
+static void complain(struct screen *sc, const msg_t *msg, const char *why, const char *method)
+{
+    const struct addr peer = peer_of(msg);
+    char text[ADDR_STRLEN] = "?";
+
+    if (peer.u.sa.sa_family)
         addr_host(&peer, text);
     sc->logged += counted; /* by Sofia, too: see count_bad() */
     log_warn("sip", "side=mw peer=%s msg=\"malformed message from the core\" why=\"%s\" method=%s", text, why, method);
@@ -60,6 +92,8 @@ static issize_t request_d(su_home_t *home, msg_header_t *h, char *s, isize_t n)
     char method[METHOD_MAX], *instead;
     struct sv rest = {s, n};
 
+    if (!is_peer(sc, msg))
+        return -1;
     sv_copy(sv_word(&rest), method, sizeof method);
     if (sip_request_d(home, h, s, n) < 0) {
         why = why ? why : "bad request line";
@@ -166,6 +200,19 @@ void screen_free(struct screen *sc)
 const msg_mclass_t *screen_mclass(const struct screen *sc)
 {
     return sc->mclass;
+}
+
+void screen_peers(struct screen *sc, const struct reach *peers)
+{
+    sc->peers = peers;
+}
+
+unsigned screen_strangers(struct screen *sc)
+{
+    unsigned n = sc->strangers;
+
+    sc->strangers = 0;
+    return n;
 }
 
 unsigned screen_logged(struct screen *sc)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "alg/sip/agent.h"
+#include "common/reach.h"
 
 struct screen;
 
@@ -11,6 +12,10 @@ struct screen;
 
 int screen_new(struct screen **sp);
 void screen_free(struct screen *sc); /* behind the agent that uses it; NULL is fine */
+/* Who may send requests over UDP and TCP; others get nothing, not even a refusal: it could be longer than what a forged source
+ * sent, and an INVITE's would be repeated. NULL: everybody. Lives as long as sc. TLS has certificates. */
+void screen_peers(struct screen *sc, const struct reach *peers);
+unsigned screen_strangers(struct screen *sc); /* requests refused by it since it was asked last */
 const msg_mclass_t *screen_mclass(const struct screen *sc);
 unsigned screen_logged(struct screen *sc); /* malformed messages logged with their reason since it was asked last */
 void screen_unmend(const sip_t *sip); /* the method of a request, as it came; in each callback for requests */

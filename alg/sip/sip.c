@@ -25,6 +25,7 @@ const char *allow_of(enum sip_side side)
 const struct count_def sip_counters[SIP_C_N] = {
     [SIP_C_MW_BAD] = {"alg_sip_core_bad_total", "malformed messages from the core", false},
     [SIP_C_W2_BAD] = {"alg_sip_wic_bad_total", "malformed messages from browsers", false},
+    [SIP_C_STRANGERS] = {"alg_sip_strangers_total", "requests on Mw of who is neither next hop nor in sip_peers, not answered", false},
     [SIP_C_FOREIGN] = {"alg_sip_inner_foreign_total", "connections to the inner listener that were not ours", false},
     [SIP_C_UNREGISTERED] = {"alg_sip_unregistered_total", "requests refused: the browser is not registered", false},
     [SIP_C_IN] = {"alg_sip_in_total", "requests and responses taken", false},
@@ -286,6 +287,8 @@ int sip_new(struct sip **sp, uv_loop_t *loop, const struct sip_conf *conf, const
     if (!err)
         err = screen_new(&s->screen);
     if (!err)
+        screen_peers(s->screen, conf->peers);
+    if (!err)
         err = start_core(s, conf);
     if (!err)
         err = start_web(s, conf);
@@ -333,6 +336,7 @@ static void count_bad(struct sip *s)
     unsigned logged = screen_logged(s->screen);
     usize_t bad = 0;
 
+    count_add(&s->counts[SIP_C_STRANGERS], screen_strangers(s->screen));
     nta_agent_get_stats(s->agents[SIP_MW].nta, NTATAG_S_BAD_MESSAGE_REF(bad), TAG_END());
     for (; s->bad_seen < (int64_t)bad; s->bad_seen++) {
         count_add(&s->counts[SIP_C_MW_BAD], 1);

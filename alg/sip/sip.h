@@ -7,6 +7,7 @@
 
 #include "common/count.h"
 #include "common/net.h"
+#include "common/reach.h"
 #include "common/sv.h"
 #include "common/trace.h"
 
@@ -77,6 +78,7 @@ struct sip_conf { /* only read by sip_new */
     unsigned options_s;        /* between OPTIONS to each next hop; 0 = none */
     unsigned options_lost;     /* in a row without an answer: it is down; 0 = 3 */
     unsigned silent_ms;        /* a next hop that says nothing for so long: another one is asked; 0 = 4000 */
+    const struct reach *peers; /* who may send requests over UDP and TCP; NULL: everybody; outlives the sip */
     bool resolve_routes;       /* Route by a name: look it up instead of sending to next_hop */
     const char *name;          /* what browsers see as our host: "alg1.example.net" */
     const char *agent;         /* User-Agent and Server */
@@ -85,7 +87,7 @@ struct sip_conf { /* only read by sip_new */
     struct trace *trace;
 };
 
-enum sip_counter { SIP_C_MW_BAD, SIP_C_W2_BAD, SIP_C_FOREIGN, SIP_C_UNREGISTERED, SIP_C_IN, SIP_C_OUT, SIP_C_RELAYED,
+enum sip_counter { SIP_C_MW_BAD, SIP_C_W2_BAD, SIP_C_FOREIGN, SIP_C_STRANGERS, SIP_C_UNREGISTERED, SIP_C_IN, SIP_C_OUT, SIP_C_RELAYED,
                    SIP_C_HOPS, SIP_C_HOPS_UP, SIP_C_HOP_DOWNS, SIP_C_HOP_LOST, SIP_C_HOP_503, SIP_C_FAILOVER, SIP_C_N };
 extern const struct count_def sip_counters[SIP_C_N];
 

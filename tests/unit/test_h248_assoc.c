@@ -169,7 +169,7 @@ static msec_t end_deadline(void *arg)
 
 static void end_up(struct end *e)
 {
-    struct assoc_h h = {on_send, on_event, on_request, on_seen, NULL, e, on_allowed};
+    struct assoc_h h = {on_send, on_event, on_request, on_seen, NULL, e, on_allowed, NULL};
     struct lossy_node node = {e->at, end_input, end_tick, end_deadline, e};
 
     e->peer = NULL;

@@ -178,6 +178,39 @@ static void test_free_ends_open_requests(void **state)
     assert_int_equal(w.mgc.result, TRANS_CLOSED);
 }
 
+static ssize_t ask(const char *from, const char *text, char out[2048])
+{
+    const msec_t end = net_now_ms() + 300;
+    ssize_t n = -1;
+    struct addr a;
+    int fd;
+
+    assert_int_equal(addr_parse(&a, sv_from(from), 0), 0);
+    fd = net_udp(&a);
+    assert_true(fd >= 0);
+    assert_int_equal(sendto(fd, text, strlen(text), 0, &w.mg.at.u.sa, addr_len(&w.mg.at)), (ssize_t)strlen(text));
+    while (n < 0 && net_now_ms() < end) {
+        uv_run(&w.loop, UV_RUN_NOWAIT);
+        n = recv(fd, out, 2048, MSG_DONTWAIT);
+    }
+    close(fd);
+    return n;
+}
+
+/* Who is no controller may have forged his address: he gets nothing longer than what he sent, often nothing. */
+static void test_stranger(void **state)
+{
+    char out[2048], text[1024];
+
+    (void)state;
+    UNTIL(w.mg.up && w.mgc.up);
+    assert_true(ask("127.0.0.1", "x", out) > 1); /* the controller's host: 400 */
+    assert_int_equal(ask("127.0.0.2", "x", out), -1);
+    assert_int_equal(ask("127.0.0.2", "!/1 <s>:1\nT=1{C=-{AV=ROOT{AT{}}}}", out), -1);
+    snprintf(text, sizeof text, "!/1 <s>:1\nT=1{C=-{AV=ROOT{AT{}}}} ;%0500d\n", 0);
+    assert_in_range(ask("127.0.0.2", text, out), 20, strlen(text)); /* 504, shorter than that */
+}
+
 static void test_address_in_use(void **state)
 {
     struct assoc_h h = {.event = on_event, .request = on_request, .arg = &w.mg};
@@ -201,7 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_register_and_ask),
         T(test_stop_and_free_inside_done),
-        T(test_free_ends_open_requests),
+        T(test_free_ends_open_requests), T(test_stranger),
         T(test_address_in_use),
     };
 
