@@ -26,11 +26,7 @@ struct screen {
 
 #define METHOD_MAX 64
 
-<<<<<<< Updated upstream
-static void complain(struct screen *sc, const msg_t *msg, const char *why, const char *method, bool counted)
-=======
 static struct addr peer_of(const msg_t *msg)
->>>>>>> Stashed changes
 {
     const su_sockaddr_t *from = msg_addr((msg_t *)msg);
     struct addr peer = {0};
@@ -58,7 +54,7 @@ static bool is_peer(struct screen *sc, msg_t *msg)
     return false;
 }
 
-static void complain(struct screen *sc, const msg_t *msg, const char *why, const char *method)
+static void complain(struct screen *sc, const msg_t *msg, const char *why, const char *method, bool counted)
 {
     const struct addr peer = peer_of(msg);
     char text[ADDR_STRLEN] = "?";
