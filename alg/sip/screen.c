@@ -8,11 +8,8 @@
 #include <sofia-sip/msg_buffer.h>
 #include <sofia-sip/msg_mclass.h>
 #include <sofia-sip/sip_parser.h>
-<<<<<<< Updated upstream
 #include <sofia-sip/tport_plugins.h>
-=======
 #include <sofia-sip/tport.h>
->>>>>>> Stashed changes
 
 #include "alg/sip/frame.h"
 #include "common/log.h"
