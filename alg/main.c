@@ -311,7 +311,7 @@ static int calls_open(struct service *v)
         .reopen_ms = (unsigned)c->reopen * 1000, .orphan_ms = c->orphan ? (unsigned)c->orphan * 1000 : 1,
         .access_v6 = c->access_ipv6, .core_v6 = c->core_ipv6,
         .media_inactivity_s = (unsigned)c->media_inactivity,
-        .policy = {.browser = !strcmp(c->web_profile, "browser"),
+        .policy = {.plain_rtp = c->plain_rtp, .browser = !strcmp(c->web_profile, "browser"),
                    .codecs = {{(const char *const *)c->audio_codecs.v, c->audio_codecs.n},
                               {(const char *const *)c->video_codecs.v, c->video_codecs.n}},
                    .core_proto = {c->core_audio, c->core_video}},

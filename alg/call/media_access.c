@@ -190,7 +190,7 @@ static int put_channels(struct make *mk, const struct exch *x, enum h248_mode mo
 
 /* --- events and signals: of every stream with a transport, since a descriptor replaces the one before (H.248.1 7.1.9) --- */
 
-static int watch(struct make *mk, struct media *m, uint16_t id, bool sctp, bool dtls)
+static int watch(struct make *mk, struct media *m, uint16_t id, bool sctp, bool dtls, bool ice)
 {
     struct iq_stream *s = make_stream(mk, id);
 
@@ -198,8 +198,8 @@ static int watch(struct make *mk, struct media *m, uint16_t id, bool sctp, bool 
         return -ENOMEM;
     s->notify_dtls = dtls;
     s->notify_sctp = sctp && iq_ctx_has(m->ctx, "sctpbcc");
-    s->notify_ice = dtls && media_full_ice(m);
-    s->notify_consent = dtls && iq_ctx_has(m->ctx, "stnconfres");
+    s->notify_ice = ice && media_full_ice(m);
+    s->notify_consent = ice && iq_ctx_has(m->ctx, "stnconfres");
     return 0;
 }
 
@@ -208,16 +208,23 @@ static bool has_transport(const struct exch *x, const struct rline *r)
     return r->state != CHAN_GONE && !(r->bundled && r->stream != x->lay.bundle_stream);
 }
 
+static bool has_ice(const struct rline *r)
+{
+    return r->sec[SIP_W2] == RTP_DTLS || r->tp.ufrag.n > 0;
+}
+
 static int access_events(struct make *mk, struct media *m, const struct exch *x)
 {
-    int err = x->lay.dc_stream ? watch(mk, m, x->lay.dc_stream, true, !is_member(x)) : 0;
+    int err = x->lay.dc_stream ? watch(mk, m, x->lay.dc_stream, true, !is_member(x), !is_member(x)) : 0;
 
     mk->t->has_events = true;
     mk->t->request_id = ++m->request_id;
     mk->t->heartbeat = (struct iq_int){true, m->conf->heartbeat_s};
     for (unsigned i = 0; !err && i < x->lay.n_rtp; i++) {
-        if (has_transport(x, &x->lay.rtp[i]))
-            err = watch(mk, m, x->lay.rtp[i].stream, false, x->lay.rtp[i].sec[SIP_W2] == RTP_DTLS);
+        const struct rline *r = &x->lay.rtp[i];
+
+        if (has_transport(x, r))
+            err = watch(mk, m, r->stream, false, r->sec[SIP_W2] == RTP_DTLS, has_ice(r));
     }
     return err || !x->lay.owner.stream ? err : watch(mk, m, x->lay.owner.stream, false, true);
 }
@@ -254,7 +261,7 @@ static int access_signals(struct make *mk, struct media *m, const struct exch *x
         const struct rline *r = &x->lay.rtp[i];
 
         if (has_transport(x, r))
-            err = signal_of(mk, m, x, r->stream, r->sec[SIP_W2] == RTP_DTLS || r->tp.ufrag.n > 0, &r->tp);
+            err = signal_of(mk, m, x, r->stream, has_ice(r), &r->tp);
     }
     return err || !owner ? err : signal_of(mk, m, x, x->lay.owner.stream, true, &owner->tp);
 }

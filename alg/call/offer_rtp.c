@@ -74,7 +74,7 @@ static int take_web(struct exch *x, struct rline *r, const struct rtp_line *said
     r->mid_ext = x->web->bundled[r->web_line] ? said->mid_ext : 0;
     r->bundled = x->web->bundled[r->web_line];
     take_side(x, r, SIP_W2, said);
-    if (said->sec == RTP_SDES) {
+    if (said->sec != RTP_DTLS) {
         r->tp.restart = r->tp.ufrag.n > 0 && !sv_eq(r->tp.ufrag, t->ufrag);
         r->tp.ufrag = t->ufrag;
         r->tp.pwd = t->pwd;

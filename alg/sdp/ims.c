@@ -78,7 +78,7 @@ int ims_read(struct arena *a, const struct sdp *s, const struct sdp_policy *p, s
         line->proto = m->proto;
         line->fmts = m->fmts;
         line->open = m->port > 0;
-        if (m->port > 0 && rtp_is_line(m, RULE_TO_W2) && read_rtp(a, s, m, p, out, line))
+        if (m->port > 0 && rtp_is_line(m, RULE_TO_W2, p) && read_rtp(a, s, m, p, out, line))
             return -ENOMEM;
         if (m->port <= 0 || !sv_is(m->media, "message"))
             continue;

@@ -29,13 +29,16 @@ static const struct {
 
 static const char *const kinds[RTP_KINDS] = {"audio", "video"};
 
-bool rtp_is_line(const struct sdp_media *m, enum rule_to to)
+bool rtp_is_line(const struct sdp_media *m, enum rule_to to, const struct sdp_policy *p)
 {
     if (!sv_is(m->media, kinds[RTP_AUDIO]) && !sv_is(m->media, kinds[RTP_VIDEO]))
         return false;
     for (unsigned i = 0; i < ARRAY_LEN(protos); i++) {
-        if (sv_iis(m->proto, protos[i].name)) /* a browser takes no plain RTP, the core has no DTLS */
-            return protos[i].sec != (to == RULE_TO_MW ? RTP_PLAIN : RTP_DTLS);
+        if (!sv_iis(m->proto, protos[i].name))
+            continue;
+        if (to == RULE_TO_MW) /* a browser takes no plain RTP */
+            return protos[i].sec != RTP_PLAIN || p->plain_rtp;
+        return protos[i].sec != RTP_DTLS; /* the core has none */
     }
     return false;
 }

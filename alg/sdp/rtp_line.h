@@ -24,7 +24,7 @@ struct rtp_line { /* as somebody said it */
 };
 
 /* In both `to` is the realm that the line is for: RULE_TO_MW = a WIC said it. */
-bool rtp_is_line(const struct sdp_media *m, enum rule_to to); /* RTP over a transport that the sayer's realm speaks */
+bool rtp_is_line(const struct sdp_media *m, enum rule_to to, const struct sdp_policy *p); /* RTP over a transport that the sayer's realm speaks */
 /* *why NULL: usable. */
 void rtp_read(const struct sdp *s, const struct sdp_media *m, enum rule_to to, const struct sdp_policy *p, struct rtp_line *out,
               const char **why);

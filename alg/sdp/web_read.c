@@ -65,7 +65,7 @@ static bool is_served(const struct reader *r, unsigned i)
     struct rtp_line l;
     const char *why;
 
-    if (!rtp_is_line(r->m[i], RULE_TO_MW))
+    if (!rtp_is_line(r->m[i], RULE_TO_MW, r->p))
         return is_dc_line(r->m[i]);
     rtp_read(r->s, r->m[i], RULE_TO_MW, r->p, &l, &why);
     return !why;
@@ -110,7 +110,7 @@ static int trans_line(const struct reader *r, unsigned i)
 static int read_trans(struct reader *r, unsigned i, enum rtp_sec sec, const char **why)
 {
     int from = trans_line(r, i);
-    unsigned need = sec == RTP_SDES ? 0 : TRANS_ICE | TRANS_DTLS;
+    unsigned need = sec == RTP_SDES ? 0 : sec == RTP_PLAIN ? TRANS_ICE : TRANS_ICE | TRANS_DTLS;
     struct web_trans *t = ARENA_NEW(r->a, struct web_trans);
 
     if (!t)
@@ -232,7 +232,7 @@ int web_read(struct arena *a, const struct sdp *s, const struct sdp_policy *p, s
             continue;
         if (out->dc < 0 && is_dc_line(r.m[i]))
             err = take_dc(&r, i);
-        else if (rtp_is_line(r.m[i], RULE_TO_MW))
+        else if (rtp_is_line(r.m[i], RULE_TO_MW, r.p))
             err = take_rtp(&r, i);
     }
     return err;
