@@ -380,7 +380,7 @@ static int check_whole(const struct alg_conf *c, const char *path, char *err, si
 
         if (!strcmp(row->way, "pbx") && (!*row->pilot || !*row->password_file))
             why = "web_domains: way pbx needs pilot and password_file; write both";
-        else if (strcmp(row->way, "relay") && strcmp(row->login, "password") && !c->token_keys.n)
+        else if (strcmp(row->way, "relay") && (strcmp(row->login, "password") || !strcmp(row->way, "trusted-node")) && !c->token_keys.n)
             why = "web_domains: login by token needs a key; write a row into token_keys";
     }
     if (c->web_domains.n > 16 || c->token_keys.n > 16)

@@ -131,42 +131,70 @@ int reg_route_status(const struct reg *r, const sip_t *sip)
     return url_has_param(sip->sip_route->r_url, "ob") ? 430 : 480;
 }
 
+struct found {
+    const struct reg_binding **out;
+    unsigned n, max;
+};
+
+/* RFC 5626 5.3: of the flows of one instance one, best of all one that is there. */
+static void add(struct found *f, const struct binding *b)
+{
+    for (unsigned i = 0; i < f->n && b->instance; i++) {
+        const struct binding *had = (const struct binding *)f->out[i];
+
+        if (!had->instance || strcmp(had->instance, b->instance) != 0)
+            continue;
+        if (!had->pub.flow)
+            f->out[i] = &b->pub;
+        return;
+    }
+    if (f->n < f->max) {
+        f->out[f->n++] = &b->pub;
+        return;
+    }
+    for (unsigned i = 0; i < f->n && b->pub.flow; i++) /* who is there before who is not */
+        if (!f->out[i]->flow) {
+            f->out[i] = &b->pub;
+            return;
+        }
+}
+
 unsigned reg_by_request(const struct reg *r, const struct sip_msg *m, const struct reg_binding **out, unsigned max)
 {
     const char *uri = sip_msg_uri(m);
+    struct found f = {out, 0, max};
     const struct binding *b;
     char user[USER_TEXT_MAX];
     sip_flow flow = 0;
-    unsigned n = 0;
 
     if (!token_of(r, m->in, &flow)) {
         b = store_by_token(&r->store, flow);
-        if (b && max)
-            out[n++] = &b->pub;
-        return n;
+        if (b)
+            add(&f, b);
+        return f.n;
     }
     if (is_gruu(uri)) { /* RFC 5627 5.1: that instance and no other */
         DL_FOREACH(r->store.list, b)
-            if (n < max && binding_has_gruu(b, uri, owns(b, uri)))
-                out[n++] = &b->pub;
-        return n;
+            if (binding_has_gruu(b, uri, owns(b, uri)))
+                add(&f, b);
+        return f.n;
     }
     DL_FOREACH(r->store.list, b)
-        if (n < max && uri_same(b->contact, uri))
-            out[n++] = &b->pub;
-    if (n)
-        return n;
+        if (uri_same(b->contact, uri))
+            add(&f, b);
+    if (f.n)
+        return f.n;
     DL_FOREACH(r->store.list, b)
-        if (n < max && owns(b, uri))
-            out[n++] = &b->pub;
-    if (n)
-        return n;
+        if (owns(b, uri))
+            add(&f, b);
+    if (f.n)
+        return f.n;
     /* The IP-PBX: the number at our own address (RFC 6140 6), or the one that was called (RFC 7315 4.2). */
     called_user(m->in, user, sizeof user);
     DL_FOREACH(r->store.list, b)
-        if (n < max && b->way == REG_WAY_PBX && user_is(b->impu, user))
-            out[n++] = &b->pub;
-    return n;
+        if (b->way == REG_WAY_PBX && user_is(b->impu, user))
+            add(&f, b);
+    return f.n;
 }
 
 const char *reg_identity(const struct reg_binding *pub, const char *preferred)

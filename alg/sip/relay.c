@@ -262,7 +262,8 @@ void relay_message(struct agent *from, nta_incoming_t *irq, const sip_t *sip, si
 {
     struct message *m = calloc(1, sizeof *m);
     struct relay_h h = {message_edit, message_answer, m};
-    const struct reg_binding *b[1];
+    const struct reg_binding *b[REG_PER_AOR_MAX];
+    unsigned n, at = 0;
     struct sip_msg view;
     int status = m ? 0 : 500;
 
@@ -278,12 +279,13 @@ void relay_message(struct agent *from, nta_incoming_t *irq, const sip_t *sip, si
         m->sip = from->sip;
         m->to = SIP_W2;
         msg_open(&view, from->sip, SIP_MW, 0, sip);
-        status = reg_by_request(from->sip->reg, &view, b, 1) ? 0 : 404;
+        n = reg_by_request(from->sip->reg, &view, b, REG_PER_AOR_MAX);
         msg_close(&view);
-        if (!status && !b[0]->flow)
-            status = 480;
+        while (at < n && !b[at]->flow) /* whichever page is there */
+            at++;
+        status = !n ? 404 : at == n ? 480 : 0;
         if (!status) {
-            relay_request(from, irq, SIP_W2, b[0]->flow, b[0]->contact, &h);
+            relay_request(from, irq, SIP_W2, b[at]->flow, b[at]->contact, &h);
             return;
         }
     }

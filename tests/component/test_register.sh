@@ -73,6 +73,8 @@ run_alg() { # with its trace, so that it can be searched
     start alg "$B/alg" -c "$TMP/alg.yaml" --trace "$TMP/trace"
     ALG=$PID
 }
+printf 'web_domains: [{way: trusted-node}]\n' >"$TMP/bad.yaml"
+has "a node that is trusted without a key for tokens is no configuration" <("$B/alg" --check-conf "$TMP/bad.yaml" 2>&1) 'token_keys'
 start_core MD5
 run_alg
 start_agw

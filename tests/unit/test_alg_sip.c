@@ -670,6 +670,53 @@ static void test_forks(void **state)
     free(r);
 }
 
+#define PAGE(cseq, instance, reg_id) \
+    "REGISTER sip:home.example.net SIP/2.0\r\nVia: SIP/2.0/WS abcdefghijkl.invalid;branch=z9hG4bKp" cseq "\r\nMax-Forwards: 69\r\n" \
+    "To: <sip:alice@home.example.net>\r\nFrom: <sip:alice@home.example.net>;tag=w1\r\nCall-ID: page" instance "\r\nCSeq: " cseq " REGISTER\r\n" \
+    "Contact: <sip:p" instance reg_id "@abcdefghijkl.invalid;transport=ws>;reg-id=" reg_id ";+sip.instance=\"<urn:uuid:" instance ">\";expires=600\r\n" \
+    "Content-Length: 0\r\n\r\n"
+
+static void add_page(struct rig *r, const char *text)
+{
+    char more[512];
+
+    say(r, text);
+    core_wait(r, "REGISTER ");
+    snprintf(more, sizeof more, "Contact: %s\r\n", header(r->last, "Contact"));
+    core_answer(r, "200 OK", more, "");
+    hear_sip(r, "SIP/2.0 200");
+}
+
+/* By the identity alone: one flow of an instance (RFC 5626 5.3), and a page that is there before one that is not. */
+static void test_pages(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    char text[1024];
+
+    (void)state;
+    rig_start(r, 65536);
+    upgrade(r);
+    add_page(r, PAGE("1", "1111", "1"));
+    close(r->browser);
+    for (int i = 0; i < 200 && !r->closed; i++)
+        turn(r);
+    assert_int_equal(r->closed, 1);
+    r->n_in = 0;
+    memset(r->in, 0, sizeof r->in);
+    upgrade(r);
+    add_page(r, PAGE("1", "2222", "1"));
+    add_page(r, PAGE("2", "2222", "2"));
+    assert_int_equal(count_get(&reg_counts(r->reg)[REG_C_BINDINGS]), 3);
+    snprintf(text, sizeof text,
+             "MESSAGE sip:alice@home.example.net SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKmp\r\nMax-Forwards: 60\r\n"
+             "To: <sip:alice@home.example.net>\r\nFrom: <sip:bob@home.example.net>;tag=p\r\nCall-ID: pages\r\nCSeq: 1 MESSAGE\r\n"
+             "Content-Length: 0\r\n\r\n", addr_port(&r->core_addr));
+    core_send(r, text);
+    hear_sip(r, "MESSAGE sip:p2222");
+    rig_stop(r);
+    free(r);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -680,7 +727,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_frames),          cmocka_unit_test(test_recovery),
         cmocka_unit_test(test_pings),           cmocka_unit_test(test_deaf_browser),    cmocka_unit_test(test_foreign_flow),
         cmocka_unit_test(test_register_flood),  cmocka_unit_test(test_register_too_late),
-        cmocka_unit_test(test_no_registration), cmocka_unit_test(test_forks),
+        cmocka_unit_test(test_no_registration), cmocka_unit_test(test_forks),           cmocka_unit_test(test_pages),
     };
 
     if (argc > 1)
