@@ -40,17 +40,14 @@ static void over(struct probe *p, const sip_t *answer, bool refused)
 {
     struct core *c = p->core;
     struct hop *hop = hops_by_id(&c->hops, p->id);
-    bool lost;
 
-    probe_free(p);
-    if (!hop)
-        return;
-    if (answer)
+    if (hop && answer)
         core_heard(c, hop, answer);
-    else
+    else if (hop)
         core_unheard(c, hop, refused);
-    lost = hop->lost && !hop->down;
-    hop->probe_at = net_now_ms() + (lost ? AGAIN_MS : c->options_ms);
+    if (hop)
+        hop->probe_at = net_now_ms() + (hop->lost && !hop->down ? AGAIN_MS : c->options_ms);
+    probe_free(p); /* and with it the answer */
 }
 
 static int on_answer(void *magic, nta_outgoing_t *orq, const sip_t *sip)
