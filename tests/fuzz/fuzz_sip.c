@@ -1,5 +1,6 @@
-/* One SIP message as a browser's WebSocket brings it and as the core does: what passes frame_in is one whole message of a stream and goes
- * back; Sofia's parser, behind our request line class, takes the text whole and in two pieces. Seeds: tests/data/torture. */
+/* One SIP message as a browser's WebSocket brings it and as the core does: what passes frame_in is one whole
+ * message of a stream and goes back; Sofia's parser, behind our request line class, takes the text whole and in
+ * two pieces. Seeds: tests/data/torture. */
 #include <stdlib.h>
 
 #include <sofia-sip/msg_addr.h>

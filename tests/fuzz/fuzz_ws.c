@@ -1,5 +1,5 @@
-/* A WebSocket's octets: the opening request, then frames, whole and in pieces. However they are cut, what is heard is the same; no message is
- * longer than allowed. Seeds: a first octet that says how long the pieces are. */
+/* A WebSocket's octets: the opening request, then frames, whole and in pieces. However they are cut, what is heard
+ * is the same; no message is longer than allowed. Seeds: a first octet that says how long the pieces are. */
 #include <stdlib.h>
 
 #include "alg/sip/ws_frame.h"

@@ -95,19 +95,26 @@ static void test_mend_cases(void **state)
     static const struct {
         const char *in, *why, *out;
     } rows[] = {
-        {"OPTIONS sip:h SIP/2.0\r\nv: SIP/2.0/UDP a;x=\";;\";b\r\n\r\n;;", NULL, "OPTIONS sip:h SIP/2.0\r\nv: SIP/2.0/UDP a;x=\";;\";b\r\n\r\n;;"},
+        {"OPTIONS sip:h SIP/2.0\r\nv: SIP/2.0/UDP a;x=\";;\";b\r\n\r\n;;", NULL,
+         "OPTIONS sip:h SIP/2.0\r\nv: SIP/2.0/UDP a;x=\";;\";b\r\n\r\n;;"},
         {"OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP a;b;\r\n ;c\r\n\r\n", "an empty parameter in Via",
          "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP a   \r\n   \r\n\r\n"},
         {"OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP b;;\r\n\r\n", NULL,
          "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP b;;\r\n\r\n"}, /* Sofia sees to the others */
-        {"OPTIONS sip:h SIP/2.0\r\nVia: SIP/3.0/UDP a\r\n\r\n", "a Via of another version", "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP a\r\n\r\n"},
-        {"OPTIONS sip:h SIP/10.0\r\nVia: SIP/10.0/UDP a\r\n\r\n", NULL, "OPTIONS sip:h SIP/10.0\r\nVia: SIP/ 2.0/UDP a\r\n\r\n"},
-        {"A+B sip:h SIP/2.0\r\nCSeq: 1\r\n  A+B\r\nX: A+B\r\n\r\nA+B", NULL, "A(B sip:h SIP/2.0\r\nCSeq: 1\r\n  A(B\r\nX: A+B\r\n\r\nA+B"},
+        {"OPTIONS sip:h SIP/2.0\r\nVia: SIP/3.0/UDP a\r\n\r\n", "a Via of another version",
+         "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP a\r\n\r\n"},
+        {"OPTIONS sip:h SIP/10.0\r\nVia: SIP/10.0/UDP a\r\n\r\n", NULL,
+         "OPTIONS sip:h SIP/10.0\r\nVia: SIP/ 2.0/UDP a\r\n\r\n"},
+        {"A+B sip:h SIP/2.0\r\nCSeq: 1\r\n  A+B\r\nX: A+B\r\n\r\nA+B", NULL,
+         "A(B sip:h SIP/2.0\r\nCSeq: 1\r\n  A(B\r\nX: A+B\r\n\r\nA+B"},
         {"A(B sip:h SIP/2.0\r\n\r\n", "bad method", "A(B sip:h SIP/2.0\r\n\r\n"},
         {"SIP/2.0 200 A+B\r\nCSeq: 1 A+B\r\n\r\n", NULL, "SIP/2.0 200 A+B\r\nCSeq: 1 A+B\r\n\r\n"},
-        {"OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a\r\n\r\n", "no Content-Length on a stream", "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a\r\n\r\n"},
-        {"OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TLS a\r\nl: 0\r\n\r\n", NULL, "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TLS a\r\nl: 0\r\n\r\n"},
-        {"OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a\r\nX: y\r\n", NULL, "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a\r\nX: y\r\n"}, /* more may come */
+        {"OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a\r\n\r\n", "no Content-Length on a stream",
+         "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a\r\n\r\n"},
+        {"OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TLS a\r\nl: 0\r\n\r\n", NULL,
+         "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TLS a\r\nl: 0\r\n\r\n"},
+        {"OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a\r\nX: y\r\n", NULL,
+         "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/TCP a\r\nX: y\r\n"}, /* more may come */
         {"", "bad method", ""},
         {"OPTIONS", NULL, "OPTIONS"},
     };
