@@ -204,11 +204,14 @@ const survives = (kind, sid, data, want = '') => async () => {
 };
 const silent = (r) => r.news === '' && r.alive;
 const reset = (sid) => (r) => r.news === `channel reset ${sid}` && r.alive;
-const aborted = (r) => r.alive && r.news === 'SCTP lost' && r.ended;
+// The browser may read the close_notify behind the ABORT in the same turn, and tell of it first.
+const aborted = (r) => r.alive && r.news.includes('SCTP lost') && r.ended;
 const kills = (data) => async () => {
-    const alive = await hostileWorks(), from = hostile.out.length, news = await throwAt('sctp', 0, data, 'abort');
+    const alive = await hostileWorks(), from = hostile.out.length;
+    await throwAt('sctp', 0, data, 'abort');
     const ended = await until(5000, () => hostile.out.slice(from).includes('ended'));
-    return { alive, news, ended };
+    await until(1000, () => hostile.out.slice(from).includes('SCTP lost'));
+    return { alive, news: [...hostile.out.slice(from).matchAll(/news: (.*)/g)].map((m) => m[1]), ended };
 };
 const record = (type, epoch, body, length = body.length) =>
     Buffer.concat([Buffer.from([type, 254, 253, 0, epoch, 0, 0, 0, 0, 1, 0, length >> 8, length & 255]), body]);
