@@ -136,6 +136,21 @@ static bool wic_refused(struct play *p, const struct chart_step *s, char *why, s
     return false;
 }
 
+/* "core stranger at=IP:PORT": who knows that port of the real agw, and no more. */
+static bool any_stranger(struct play *p, const struct chart_step *s, char *why, size_t size)
+{
+    char text[128], missing[VAR_NAME];
+    struct addr to;
+
+    if (!p->real_agw)
+        return true;
+    if (vars_fill(&p->vs, chart_arg(s, "at"), text, sizeof text, missing) || addr_parse_hostport(&to, sv_from(text), 0)) {
+        snprintf(why, size, "at=IP:PORT wanted");
+        return false;
+    }
+    return stranger_sprays(p, &to, why, size);
+}
+
 /* --- alg, agw --- */
 
 /* Silent: a real one is stopped (SIGSTOP), a played one has no socket any more. */
@@ -194,12 +209,13 @@ static bool any_metric(struct play *p, const struct chart_step *s, char *why, si
 static const struct action {
     const char *actor, *name; /* actor "": alg and agw */
     bool (*run)(struct play *p, const struct chart_step *s, char *why, size_t size);
-    bool verdict; /* its outcome judges the real one */
+    const char *judges; /* whom its outcome judges when it is real; "": the actor; NULL: nobody */
 } actions[] = {
-    {"wic", "vanish", wic_vanish, false}, {"wic", "mute", wic_mute, false},   {"wic", "drop", wic_drop, false},
-    {"wic", "return", wic_return, false},  {"wic", "forge", wic_forge, false}, {"wic", "reset", wic_reset, false},
-    {"wic", "again", wic_again, false},    {"wic", "restart", wic_restart, false}, {"wic", "refused", wic_refused, true},
-    {"", "mute", any_mute, false},        {"", "back", any_back, false},      {"", "metric", any_metric, true},
+    {"wic", "vanish", wic_vanish, NULL}, {"wic", "mute", wic_mute, NULL},   {"wic", "drop", wic_drop, NULL},
+    {"wic", "return", wic_return, NULL},  {"wic", "forge", wic_forge, NULL}, {"wic", "reset", wic_reset, NULL},
+    {"wic", "again", wic_again, NULL},    {"wic", "restart", wic_restart, NULL}, {"wic", "refused", wic_refused, "alg"},
+    {"wic", "stranger", any_stranger, "agw"}, {"core", "stranger", any_stranger, "agw"},
+    {"", "mute", any_mute, NULL},        {"", "back", any_back, NULL},      {"", "metric", any_metric, ""},
 };
 
 static const struct action *find(const struct chart_step *s)
@@ -217,7 +233,7 @@ bool action_judges(const struct play *p, const struct chart_step *s)
 {
     const struct action *a = find(s);
 
-    return a && a->verdict && play_is_real(p, a->actor[0] ? "alg" : s->from);
+    return a && a->judges && play_is_real(p, a->judges[0] ? a->judges : s->from);
 }
 
 bool action_run(struct play *p, const struct chart_step *s, char *why, size_t size)

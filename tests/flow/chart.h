@@ -21,7 +21,7 @@ struct chart_step {
     struct sv number;       /* "11", "15a" */
     char from[16], to[16];  /* actors; to empty for ACTION */
     bool both;              /* "<->" */
-    char proto[8];          /* "sip" "h248" "ice" "dtls" "sctp" "msrp" "sdes" "rtp" "rtcp" */
+    char proto[12];          /* "sip" "h248" "ice" "dtls" "sctp" "msrp" "sdes" "rtp" "rtcp" */
     struct sv args;         /* rest of the step line */
     struct sv body;         /* indented lines, indentation taken off */
     unsigned ms;            /* WAIT, NONE */

@@ -89,6 +89,7 @@ int play_run(struct play *p, const struct chart *c, bool real_alg, bool real_agw
 /* launch.c: 0 or -errno with a line on stderr */
 int launch(struct play *p);
 int launch_ready(struct play *p); /* both real: agw is registered with alg */
+bool stranger_sprays(struct play *p, const struct addr *to, char *why, size_t size); /* stranger.c; true: in vain */
 bool launch_metric(uint16_t port, const char *name, long *value); /* of /metrics */
 int launch_signal(struct play *p, const char *actor, int sig);
 void launch_stop(struct play *p);
