@@ -53,7 +53,7 @@ const groups = {
         sip('INVITE', 'sip:alice@home.example.net', ['Require: x, y, z', 'Max-Forwards: 0']), sip('INVITE', 'sip:x', ['Contact: <sip:q@r>', 'Max-Forwards: 70']),
         sip('OPTIONS', 'sip:x', ['Require: 100rel']), sip('SUBSCRIBE', 'sip:x', ['Event: x']), Buffer.from('x'), Buffer.from('\r\n\r\n'),
         lines('OPTIONS sip:x SIP/7.0', 'v: SIP/2.0/UDP h;rport', 'f: a', 't: b', 'i: c', 'CSeq: 1 OPTIONS'), lines('INVITE sip:x SIP/2.0', 'v: SIP/2.0/UDP h;rport;branch=z9hG4bKm'),
-        sip('MESSAGE', 'sip:x', ['Content-Length: 9999']), sip('REFER', '<sip:x>')),
+        sip('MESSAGE', 'sip:x', ['Content-Length: 9999']), sip('REFER', '<sip:x>'), stun(), hello),
     h248_alg: one(num('ALG_H248'), h248('T=1{C=-{AV=ROOT{AT{}}}}'), h248('T=1{C=-{SC=ROOT{SV{MT=RS,RE="901"}}}}'), h248('T=1{C=$}'), h248('T=1{'), h248(''), Buffer.from('x'),
         h248('T=1{C=1{N=a{OE=1{a/b}}}}'), h248(Array.from({ length: 40 }, (_, i) => `T=${i}{C=-{N=r}}`).join('')), h248('P=1{C=-{SC=ROOT}}'), h248('K{1}'), h248('ER=1{}')),
     h248_agw: one(num('AGW_H248'), h248('T=1{C=-{AV=ROOT{AT{}}}}'), h248('T=1{C=*{AV=*{AT{}}}}'), h248('T=1{C=$}'), h248('T=1{'), h248(''), Buffer.from('x'),

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Clients that waste places, and floods of connections (lab-flood), while WICs place calls: set-up time and loss with and without
+# them, and what stands in alg's way of accepting when descriptors are short.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/component/lib.sh
+need curl
+lab 30600
+number() { sed -n "s/.*\b$2=\([0-9.]*\).*/\1/p" "$1" | tail -n 1; } # number FILE KEY
+load() { # load NAME: figures NAME_*; calls with a text, then with a tone
+    wic --agents 4 --calls 150 --timeout 40 >"$TMP/$1.wic" 2>&1
+    is "$1: all calls are served" "$(number "$TMP/$1.wic" failed)" 0
+    wic --agents 8 --audio 50 --hold 500 --calls 16 --timeout 40 >"$TMP/$1.rtp" 2>&1
+    is "$1: with a tone, too" "$(number "$TMP/$1.rtp" failed)" 0
+    P99=$(number "$TMP/$1.wic" setup_p99_ms)
+    LOSS=$(awk -v s="$(number "$TMP/$1.rtp" rtp_sent)" -v b="$(number "$TMP/$1.rtp" rtp_back)" 'BEGIN { printf "%.1f", s ? (s - b) * 100 / s : 100 }')
+    echo "# ${1}_setup_p99_ms=$P99 ${1}_loss_percent=$LOSS"
+}
+ticks() { awk '{ print $14 + $15 }' "/proc/$ALG/stat"; }
+flood() { start "$1" "$LAB/lab-flood" "${@:2}" --seconds 100; FLOODS+=("$PID"); } # flood NAME KIND OPTIONS...
+end_floods() { local p; for p in "${FLOODS[@]}"; do stop_pid "$p"; done; FLOODS=(); }
+# On two cores that others use, too: nothing may be lost, and nobody waits longer than a repetition would take.
+bounded() { # bounded NAME: against the figures without a flood
+    check "$1: set-up p99 $P99 ms, without $BASE_P99 ms" awk -v a="$P99" -v b="$BASE_P99" 'BEGIN { exit !(a <= 3 * b || a <= b + 900) }'
+    check "$1: loss $LOSS %, without $BASE_LOSS %" awk -v a="$LOSS" -v b="$BASE_LOSS" 'BEGIN { exit !(a <= b + 5) }'
+}
+under() { # under NAME: load while the floods run
+    local before=$(ticks) at=$(date +%s%N)
+    load "$1"
+    bounded "$1"
+    echo "# ${1}_alg_cpu_percent=$((($(ticks) - before) * 1000000000 / ($(date +%s%N) - at)))"
+}
+FLOODS=()
+start_far
+start_alg
+start_agw
+until_true 10 http_ok "$FAR_WEB/config.json" && pair_ready || give_up "the pair is ready"
+load none
+BASE_P99=$P99 BASE_LOSS=$LOSS
+
+for kind in idle request frame trickle upgraded; do flood "$kind" $kind --to "127.0.0.1:$WS" --n 200; done
+flood hello hello --to "127.0.0.1:$WSS" --n 200
+flood core sip --to "127.0.0.1:$ALG_SIP" --n 300
+flood ops idle --to "127.0.0.1:$ALG_OPS" --n 100
+flood agw_ops idle --to "127.0.0.1:$AGW_OPS" --n 100
+until_true 5 metric_is "$ALG_OPS" alg_ws_connections 600 || echo "# alg_ws_connections=$(metric "$ALG_OPS" alg_ws_connections)"
+under slow
+check "slow: the oldest make room" [ "$(metric "$ALG_OPS" alg_ws_evicted_total)" -gt 100 ]
+end_floods
+flood one connect --rate 4000 --to "127.0.0.1:$WS"
+sleep 1
+under one_address
+check "one_address: its rate is limited" [ "$(metric "$ALG_OPS" alg_ws_refused_rate_total)" -gt 1000 ]
+end_floods
+flood many connect --rate 4000 --sources 1000 --to "127.0.0.1:$WS"
+flood many_tls connect --rate 1000 --sources 1000 --to "127.0.0.1:$WSS"
+sleep 1
+under many_addresses
+end_floods
+lines=$(grep -c ' W ws ' "$TMP/alg.log")
+check "and the log is no flood itself ($lines lines in $SECONDS s)" [ "$lines" -le $((SECONDS * 14)) ]
+has "it tells how many it left out" "$TMP/alg.log" 'more refused or broken connections'
+stop_pid "$ALG"
+
+# Few descriptors: users keep what they have, nobody else gets the last ones, and nothing spins.
+alg_conf "" >"$TMP/alg.yaml"
+start alg bash -c 'ulimit -n 300; exec "$0" "$@"' "$B/alg" -c "$TMP/alg.yaml"
+ALG=$PID
+pair_ready || give_up "the pair is ready again"
+start_wic 100
+until_true 10 seen "$TMP/wic.log" 'registered' || give_up "the WIC registers"
+sleep 1.2 # till alg has looked who is a user
+flood full upgraded --sources 500 --n 1000 --to "127.0.0.1:$WS"
+refused() { [ "$(metric "$ALG_OPS" alg_ws_refused_descriptors_total)" -gt 100 ]; }
+check "descriptors: the reserve is kept" until_true 10 refused
+before=$(ticks)
+sleep 2
+used=$(($(ticks) - before))
+check "descriptors: nothing spins ($((used / 2)) % of a core)" [ "$used" -lt 120 ]
+wic_do "call sip:echo@home.example.net"
+check "descriptors: who registered places a call" until_true 10 seen "$TMP/wic.log" 'channel up'
+wic_do hangup
+until_true 10 seen "$TMP/wic.log" 'ended'
+end_floods
+sleep 1
+wic >"$TMP/after.log" 2>&1
+is "descriptors: and afterwards anybody" $? 0
+done_testing
