@@ -18,6 +18,7 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/media_device.h"
 #include "tests/bench/media_handshake.h"
+#include "tests/bench/media_verdict.h"
 
 #define FLOWS 1000
 #define ROUNDS_MAX 101
@@ -43,6 +44,7 @@ struct bench {
     enum srtp_profile profile;
     struct device devices[DEVICES];
     unsigned n;
+    struct verdicts verdicts;
 };
 
 struct cost { /* of one device at one point, a value a round */
@@ -76,6 +78,15 @@ static void figure(const struct bench *b, const double *v, const char *fmt, ...)
     fflush(stdout);
 }
 
+static double median(const struct bench *b, const double *v)
+{
+    double sorted[ROUNDS_MAX];
+
+    memcpy(sorted, v, b->rounds * sizeof *v);
+    qsort(sorted, b->rounds, sizeof *sorted, bench_by_size);
+    return sorted[b->rounds / 2];
+}
+
 /* --- one point --- */
 
 static int point_once(struct device *d, const struct load_point *p, struct load_result *r, double *cpu_us)
@@ -92,7 +103,23 @@ static int point_once(struct device *d, const struct load_point *p, struct load_
     return err;
 }
 
-static void point_print(const struct bench *b, const char *key, const struct cost *costs)
+/* of: agw's cost; to: that of `name`. The ratio to rtpengine has an aim where there are 1000 flows in bunches. */
+static void point_judge(struct bench *b, const char *key, bool aimed, const char *name, const struct cost *of, const struct cost *to,
+                        const double *ratio)
+{
+    struct verdicts *v = &b->verdicts;
+
+    if (strcmp(name, "forwarder") == 0)
+        verdict_worst(&v->forwarder, median(b, ratio), key);
+    if (strcmp(name, "rtpengine") != 0)
+        return;
+    v->lost += of->lost > of->spilled ? of->lost - of->spilled : 0;
+    verdict_worst(&v->p99, median(b, of->p99) / median(b, to->p99), key);
+    if (aimed)
+        verdict_add(v, AT_MOST, median(b, ratio), 0.4, "%s_cpu_vs_rtpengine", key);
+}
+
+static void point_print(struct bench *b, const char *key, bool aimed, const struct cost *costs)
 {
     const struct cost *of[DEVICES] = {0};
 
@@ -119,6 +146,8 @@ static void point_print(const struct bench *b, const char *key, const struct cos
                 ratio[r] = of[i]->cpu_us[r] / of[k]->cpu_us[r];
             if (strcmp(a, "agw") == 0)
                 figure(b, ratio, "%s_cpu_vs_%s", key, to);
+            if (strcmp(a, "agw") == 0)
+                point_judge(b, key, aimed, to, of[i], of[k], ratio);
             else
                 figure(b, ratio, "%s_cpu_forwarder_vs_%s", key, to);
         }
@@ -162,7 +191,7 @@ static void point(struct bench *b, enum load_dir dir, unsigned payload, unsigned
                 (unsigned long long)costs[i].bad, (unsigned long long)costs[i].sampled);
         b->failures++;
     }
-    point_print(b, key, costs);
+    point_print(b, key, flows == FLOWS && tick_us == b->tick_us, costs);
     free(costs);
 }
 
@@ -227,6 +256,8 @@ static void seventy(struct bench *b, struct device *d, double max)
 
     if (point_once(d, &p, &r, &cpu))
         b->failures++;
+    if (d->kind == &device_agw)
+        verdict_add(&b->verdicts, AT_MOST, (double)(r.sent - r.received), 0, "max70_lost");
     printf("max70_lost_%s=%llu\nmax70_latency_p99_us_%s=%.0f\nmax70_cpu_us_%s=%.3f\n", d->kind->name,
            (unsigned long long)(r.sent - r.received), d->kind->name, r.p99, d->kind->name, cpu);
 }
@@ -269,9 +300,11 @@ static void most(struct bench *b)
         seventy(b, &b->devices[i], max[i]);
     }
     for (unsigned i = 0; i < b->n && theirs > 0; i++) {
-        if (b->devices[i].kind == &device_agw)
+        if (b->devices[i].kind == &device_agw) {
             printf("max_pps_vs_rtpengine=%.2f\nsaturated_pps_vs_rtpengine=%.2f\n", max[i] / theirs, full[i] / theirs_full);
-        else if (b->devices[i].kind == &device_forwarder)
+            verdict_add(&b->verdicts, AT_LEAST, max[i] / theirs, 2, "max_pps_vs_rtpengine");
+            verdict_add(&b->verdicts, AT_LEAST, full[i] / theirs_full, 2, "saturated_pps_vs_rtpengine");
+        } else if (b->devices[i].kind == &device_forwarder)
             printf("max_pps_forwarder_vs_rtpengine=%.2f\n", max[i] / theirs);
     }
     fflush(stdout);
@@ -298,6 +331,8 @@ static void overflow(struct bench *b, struct device *d)
         b->failures++;
     for (unsigned i = 0; i < after.flows; i++)
         alive += load_flow(d->load, i)->got > 0;
+    if (d->kind == &device_agw)
+        verdict_add(&b->verdicts, AT_LEAST, alive, after.flows, "overflow_streams_of_100_alive");
     printf("overflow_streams_of_100_alive_%s=%u\noverflow_lost_after_%s=%llu\n", name, alive, name,
            (unsigned long long)(r.sent - r.received));
     fflush(stdout);
@@ -324,37 +359,47 @@ static double memory_of(struct bench *b, struct device *d)
     return kb;
 }
 
-/* rtpengine is set up with SDES here: what compares with it is agw with SDES. DTLS comes on top. */
+/* The same for a device that runs for this alone. */
+static double memory_beside(struct bench *b, const struct device_kind *kind, unsigned index)
+{
+    struct device d = {.kind = kind, .build = b->build, .dir = b->dir, .index = index, .profile = b->profile};
+    double kb = 0;
+
+    if (device_start(&d, FEW + MEMORY_CALLS) == 0) {
+        kb = device_calls(&d, FEW) ? 0 : memory_of(b, &d);
+        device_stop(&d);
+    }
+    if (kb <= 0)
+        b->failures++;
+    return kb;
+}
+
+/* Like with like: rtpengine with SDES and agw with SDES, both with DTLS. */
 static void memory(struct bench *b)
 {
-    struct device sdes = {.kind = &device_agw_ice, .build = b->build, .dir = b->dir, .index = EVERY_RUN, .profile = b->profile};
-    double kb[DEVICES] = {0}, theirs = 0, alike;
-    bool has_agw = false;
-
+    double kb[DEVICES] = {0}, theirs = 0, ours = 0, sdes, dtls;
     for (unsigned i = 0; i < b->n; i++) {
         if (b->devices[i].kind->call)
             kb[i] = memory_of(b, &b->devices[i]);
         if (b->devices[i].kind == &device_rtpengine)
             theirs = kb[i];
-        has_agw |= b->devices[i].kind == &device_agw;
-    }
-    if (!has_agw || theirs <= 0)
-        return;
-    if (device_start(&sdes, FEW + MEMORY_CALLS) == 0) {
-        alike = device_calls(&sdes, FEW) ? 0 : memory_of(b, &sdes);
-        printf("mem_per_call_vs_rtpengine=%.3f\n", alike / theirs);
-        device_stop(&sdes);
-    }
-    for (unsigned i = 0; i < b->n; i++) {
         if (b->devices[i].kind == &device_agw)
-            printf("mem_per_dtls_call_vs_rtpengine_sdes=%.3f\n", kb[i] / theirs);
+            ours = kb[i];
     }
+    if (ours <= 0 || theirs <= 0)
+        return;
+    sdes = memory_beside(b, &device_agw_ice, EVERY_RUN) / theirs;
+    theirs = memory_beside(b, &device_rtpengine_dtls, DEVICES);
+    dtls = theirs > 0 ? ours / theirs : 0;
+    printf("mem_per_call_vs_rtpengine=%.3f\nmem_per_dtls_call_vs_rtpengine=%.3f\n", sdes, dtls);
+    verdict_add(&b->verdicts, BELOW, sdes, 1, "mem_per_call_vs_rtpengine");
+    verdict_add(&b->verdicts, BELOW, dtls, 1, "mem_per_dtls_call_vs_rtpengine");
     fflush(stdout);
 }
 
 /* --- setting up --- */
 
-static void handshakes_print(const struct bench *b, const double *agw_us, const double *bare_us, const double *control_us)
+static void handshakes_print(struct bench *b, const double *agw_us, const double *bare_us, const double *control_us)
 {
     double agw[ROUNDS_MAX], bare[ROUNDS_MAX], ratio[ROUNDS_MAX];
 
@@ -366,6 +411,7 @@ static void handshakes_print(const struct bench *b, const double *agw_us, const 
     figure(b, agw, "dtls_hs_per_s_agw");
     figure(b, bare, "dtls_hs_per_s_openssl");
     figure(b, ratio, "dtls_hs_vs_openssl");
+    verdict_add(&b->verdicts, AT_LEAST, median(b, ratio), 0.8, "dtls_hs_vs_openssl");
     figure(b, control_us, "add_cpu_us_agw");
 }
 
@@ -463,7 +509,7 @@ static int profile_run(struct bench *b, enum srtp_profile profile)
         err = calls_to(b, FEW);
     if (!err)
         points(b, FEW);
-    if (!err && first && !b->point)
+    if (!err && first && (!b->point || strstr(b->point, "mem")))
         memory(b);
     if (!err)
         err = calls(b);
@@ -508,7 +554,7 @@ int main(int argc, char **argv)
     struct bench *b = calloc(1, sizeof *b);
     int opt, err;
 
-    *b = (struct bench){.build = "build", .dir = "/tmp", .rounds = BENCH_RUNS, .window_ms = 1000, .tick_us = TICK_US};
+    *b = (struct bench){.build = "build", .dir = "/tmp", .rounds = BENCH_RUNS, .window_ms = 800, .tick_us = TICK_US};
     while ((opt = getopt(argc, argv, "b:t:o:p:k:w:r:fv")) != -1) {
         if (opt == 'f')
             b->fast = true;
@@ -531,6 +577,7 @@ int main(int argc, char **argv)
     err = profile_run(b, SRTP_AES128_CM_SHA1_80);
     if (!err)
         err = profile_run(b, SRTP_AEAD_AES_128_GCM);
+    verdicts_print(&b->verdicts);
     err = err || b->failures;
     free(b);
     return err;

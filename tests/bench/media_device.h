@@ -32,7 +32,7 @@ struct device_kind {
 };
 
 extern const struct device_kind device_plain, device_forwarder, device_rtpengine, device_agw, device_agw_ice, device_agw_sdes,
-    device_agw_other;
+    device_agw_other, device_rtpengine_dtls;
 
 int device_start(struct device *d, unsigned flows); /* with its load; says on stderr what fails */
 int device_calls(struct device *d, unsigned to);

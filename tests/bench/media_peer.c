@@ -227,6 +227,10 @@ int peers_connect(struct peers *ps, unsigned from, unsigned to, const struct pee
         int n = 0;
 
         for (; next < to && next - first < AT_ONCE; next++) {
+            if (!far)
+                err = handshake_begin(ps, next, now);
+            if (err || !far)
+                continue;
             ps->peer[next].far = &far[next - from];
             check_send(ps, next, now);
         }

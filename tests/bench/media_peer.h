@@ -17,5 +17,5 @@ struct peer_far { /* what the device said of its end */
 int peers_new(struct peers **pp, struct load *l, enum srtp_profile profile, bool dtls); /* no dtls: checks alone */
 void peers_free(struct peers *p);
 const char *peers_fingerprint(const struct peers *p); /* "AB:CD:...", sha-256 */
-/* Flows from..to: far[i - from]. Until all are up. 0, -ETIMEDOUT, -EPROTO (no SRTP profile). */
+/* Flows from..to: far[i - from]; NULL: no checks, DTLS at once. Until all are up. 0, -ETIMEDOUT, -EPROTO (no SRTP profile). */
 int peers_connect(struct peers *p, unsigned from, unsigned to, const struct peer_far *far);

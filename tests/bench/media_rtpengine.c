@@ -1,5 +1,5 @@
 /* rtpengine in userspace as a device under test: one call a flow, offered with SDES (RFC 4568) by the browser's side and
- * answered with plain RTP, over its ng protocol (bencode on UDP). */
+ * answered with plain RTP, over its ng protocol (bencode on UDP). `rtpengine-dtls`: offered with DTLS-SRTP, without ICE. */
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -11,8 +11,11 @@
 
 #include "common/buf.h"
 #include "tests/bench/media_device.h"
+#include "tests/bench/media_peer.h"
 
-#define HOST "127.0.0.9"
+#define HOST "127.0.0." /* one for each kind */
+#define SDES_HOST 9
+#define DTLS_HOST 10
 #define NG_PORT 22222
 #define TEXT 4096
 #define TRIES 100
@@ -20,6 +23,8 @@
 struct ng {
     int fd;
     unsigned cookie;
+    unsigned host; /* last octet of its address */
+    struct peers *peers; /* NULL: SDES */
 };
 
 static void ben_text(struct buf *b, const char *s)
@@ -93,8 +98,11 @@ static int ng_ping(struct ng *ng)
 
 static int rtpengine_start(struct device *d)
 {
+    const bool dtls = d->kind == &device_rtpengine_dtls;
+    const unsigned host = dtls ? DTLS_HOST : SDES_HOST;
+    char interface[64], listen[64];
     char *argv[] = {"rtpengine", "--config-file=none", "--foreground", "--log-stderr", "--log-level=3", "--table=-1",
-                    "--interface=" HOST, "--listen-ng=" HOST ":22222", "--port-min=10000", "--port-max=39999",
+                    interface, listen, "--port-min=10000", "--port-max=39999",
                     "--num-threads=1", "--timeout=3600", "--silent-timeout=3600", "--no-redis-required", NULL};
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(NG_PORT)};
     struct timeval second = {.tv_sec = 1};
@@ -105,13 +113,18 @@ static int rtpengine_start(struct device *d)
     if (!ng)
         return -ENOMEM;
     d->own = ng;
-    to.sin_addr.s_addr = htonl(127u << 24 | 9);
+    ng->host = host;
+    snprintf(interface, sizeof interface, "--interface=" HOST "%u", host);
+    snprintf(listen, sizeof listen, "--listen-ng=" HOST "%u:%u", host, NG_PORT);
+    to.sin_addr.s_addr = htonl(127u << 24 | host);
     ng->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     setrlimit(RLIMIT_NOFILE, &many);
     if (ng->fd < 0 || connect(ng->fd, (struct sockaddr *)&to, sizeof to))
         return -errno;
     setsockopt(ng->fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
-    err = device_spawn(d, argv, NULL);
+    err = dtls ? peers_new(&ng->peers, d->load, d->profile, true) : 0;
+    if (!err)
+        err = device_spawn(d, argv, NULL);
     for (unsigned i = 0; i < TRIES && !err; i++) {
         err = ng_ping(ng);
         if (!err || err == -ETIMEDOUT)
@@ -128,21 +141,26 @@ static void rtpengine_stop(struct device *d)
 
     if (ng && ng->fd >= 0)
         close(ng->fd);
+    if (ng)
+        peers_free(ng->peers);
     free(ng);
     d->own = NULL;
 }
 
 /* --- a call --- */
 
-static void sdp_make(struct buf *b, const struct sockaddr_in *at, const struct srtp_key *key)
+/* key, fingerprint: NULL where there is none */
+static void sdp_make(struct buf *b, const struct sockaddr_in *at, const struct srtp_key *key, const char *fingerprint)
 {
     uint32_t ip = ntohl(at->sin_addr.s_addr);
     char host[32];
 
     snprintf(host, sizeof host, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
-    buf_printf(b, "v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %u RTP/%s 0\r\na=sendrecv\r\n", host,
-               host, ntohs(at->sin_port), key ? "SAVP" : "AVP");
-    if (key) {
+    buf_printf(b, "v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %u %s 0\r\na=sendrecv\r\n", host,
+               host, ntohs(at->sin_port), fingerprint ? "UDP/TLS/RTP/SAVP" : key ? "RTP/SAVP" : "RTP/AVP");
+    if (fingerprint) {
+        buf_printf(b, "a=rtcp-mux\r\na=setup:active\r\na=fingerprint:sha-256 %s\r\n", fingerprint);
+    } else if (key) {
         uint8_t raw[SRTP_KEY_MAX + SRTP_SALT_MAX];
         char text[80];
         unsigned k = srtp_key_len(key->profile), s = srtp_salt_len(key->profile);
@@ -156,8 +174,9 @@ static void sdp_make(struct buf *b, const struct sockaddr_in *at, const struct s
 }
 
 /* Address and, on the access side, key of the device out of an SDP that it wrote. */
-static int sdp_read(const char *sdp, struct sockaddr_in *at, struct srtp_key *key)
+static int sdp_read(const struct device *d, const char *sdp, struct sockaddr_in *at, struct srtp_key *key)
 {
+    const struct ng *ng = d->own;
     const char *m = strstr(sdp, "m=audio "), *k = strstr(sdp, "inline:");
     uint8_t raw[96];
     char text[97] = "";
@@ -166,7 +185,7 @@ static int sdp_read(const char *sdp, struct sockaddr_in *at, struct srtp_key *ke
     if (!m)
         return -EBADMSG;
     *at = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(m + 8))};
-    at->sin_addr.s_addr = htonl(127u << 24 | 9);
+    at->sin_addr.s_addr = htonl(127u << 24 | ng->host);
     if (!key)
         return 0;
     nk = srtp_key_len(key->profile);
@@ -186,6 +205,7 @@ static int sdp_exchange(struct device *d, unsigned i, bool offer, const char *sd
 {
     char mem[TEXT], reply[TEXT], id[32];
     struct buf b = buf_over(mem, sizeof mem);
+    const struct ng *ng = d->own;
     int err;
 
     snprintf(id, sizeof id, "call-%u", i);
@@ -196,7 +216,7 @@ static int sdp_exchange(struct device *d, unsigned i, bool offer, const char *sd
     if (!offer)
         ben_pair(&b, "to-tag", "b");
     ben_pair(&b, "ICE", "remove");
-    ben_pair(&b, "DTLS", "off");
+    ben_pair(&b, "DTLS", ng->peers ? "passive" : "off");
     if (offer)
         ben_pair(&b, "transport-protocol", "RTP/AVP");
     ben_list(&b, "flags", (const char *const[]){"trust-address", NULL});
@@ -215,6 +235,8 @@ static int sdp_exchange(struct device *d, unsigned i, bool offer, const char *sd
 
 static int rtpengine_call(struct device *d, unsigned from, unsigned to)
 {
+    struct ng *ng = d->own;
+    uint64_t cpu;
     int err = 0;
 
     for (unsigned i = from; i < to && !err; i++) {
@@ -223,21 +245,27 @@ static int rtpengine_call(struct device *d, unsigned from, unsigned to)
         char sdp[TEXT], back[TEXT];
         struct buf b = buf_over(sdp, sizeof sdp);
 
-        sdp_make(&b, &f->local[LOAD_ACCESS], &ours);
+        sdp_make(&b, &f->local[LOAD_ACCESS], &ours, ng->peers ? peers_fingerprint(ng->peers) : NULL);
         err = sdp_exchange(d, i, true, sdp, back, sizeof back);
         if (!err)
-            err = sdp_read(back, &f->device[LOAD_CORE], NULL);
+            err = sdp_read(d, back, &f->device[LOAD_CORE], NULL);
         b.len = 0;
-        sdp_make(&b, &f->local[LOAD_CORE], NULL);
+        sdp_make(&b, &f->local[LOAD_CORE], NULL, NULL);
         if (!err)
             err = sdp_exchange(d, i, false, sdp, back, sizeof back);
         if (!err)
-            err = sdp_read(back, &f->device[LOAD_ACCESS], &device);
-        if (!err)
+            err = sdp_read(d, back, &f->device[LOAD_ACCESS], ng->peers ? NULL : &device);
+        if (!err && !ng->peers)
             err = load_keys(d->load, i, &ours, &device);
     }
+    cpu = device_cpu_ns(d);
+    if (!err && ng->peers)
+        err = peers_connect(ng->peers, from, to, NULL);
+    d->handshake_us = (double)(device_cpu_ns(d) - cpu) / 1000 / (to - from);
     return err;
 }
 
+const struct device_kind device_rtpengine_dtls = {
+    .name = "rtpengine-dtls", .start = rtpengine_start, .call = rtpengine_call, .stop = rtpengine_stop, .dies = true};
 const struct device_kind device_rtpengine = {
     .name = "rtpengine", .start = rtpengine_start, .call = rtpengine_call, .stop = rtpengine_stop, .dies = true};
