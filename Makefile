@@ -61,7 +61,7 @@ $(B)/lab-%: $(B)/obj/tests/lab/lab_%.o $(LIB_TESTS) $(LIB_AGW) $(LIB_BASE)
 
 PROGRAMS := $(B)/alg $(B)/alg-users $(B)/agw $(B)/h248-tool $(B)/iq-replay $(patsubst tests/lab/lab_%.c,$(B)/lab-%,$(wildcard tests/lab/lab_*.c))
 
-.PHONY: all help deps run test units layers sizes fuzz-smoke bench bench-media clean
+.PHONY: all help deps run test units layers sizes fuzz-smoke bench bench-media bench-tcp clean
 all: $(PROGRAMS)
 
 # --- unit tests: tests/unit/test_X.c is one program; cmocka ---
@@ -93,6 +93,7 @@ help:
 ## make test       install what is missing, run every test; last line "N passed, N failed, N skipped"
 ## make bench      figures, key=value a line, medians of 5
 ## make bench-media  what a packet costs beside rtpengine and trivial forwarders; FAST=1: in a minute
+## make bench-tcp  10 000 ICE-TCP connections on one port, 2 000 of them with media
 ## make fuzz-smoke every fuzz target for 30 s (FUZZ_SECONDS=N)
 ## make            build everything into build/
 ## make layers     the include rules;   make sizes: the longest files and functions
@@ -116,6 +117,10 @@ bench:
 bench-media:
 	@scripts/deps bench
 	@scripts/bench-media
+bench-tcp:
+	@scripts/deps build
+	@$(MAKE) -s $(B)/bench-tcp
+	@$(B)/bench-tcp
 fuzz-smoke:
 	@scripts/deps fuzz
 	@scripts/fuzz-smoke

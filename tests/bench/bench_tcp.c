@@ -40,6 +40,7 @@ enum dir { UP = 1, DOWN = 2, BOTH = 3 };
 struct shared { /* what the parent must know: in memory of both */
     struct addr door, core[ACTIVE_MAX];
     volatile int ready;
+    volatile int64_t lost[4]; /* by the gateway: for want of room in sockets, by rules, to slow readers; not sent */
 };
 
 struct bench {
@@ -183,7 +184,11 @@ static void gateway(struct bench *b)
             next = it->next;
             bus_drop(it);
         }
-        usleep(100000);
+        b->sh->lost[0] = count_get(&worker_counts(w)[WORKER_C_MEDIA_LOST]);
+        b->sh->lost[1] = count_get(&worker_counts(w)[WORKER_C_MEDIA_DROPPED]);
+        b->sh->lost[2] = count_get(&worker_counts(w)[WORKER_C_LEG_DROPPED]);
+        b->sh->lost[3] = count_get(&worker_counts(w)[WORKER_C_MEDIA]);
+        usleep(50000);
     }
 }
 
@@ -456,6 +461,8 @@ static void active(struct bench *b, enum dir dir, const char *name)
         printf("tcp_%s_%s_p50_us=%.0f\ntcp_%s_%s_p99_us=%.0f\n", name, way, percentile(b->us[k], 0.5), name, way,
                percentile(b->us[k], 0.99));
     }
+    fprintf(stderr, "# gateway: no room %lld, rules %lld, slow %lld, taken %lld\n", (long long)b->sh->lost[0], (long long)b->sh->lost[1],
+            (long long)b->sh->lost[2], (long long)b->sh->lost[3]);
     printf("tcp_%s_load_behind_us=%lld\n", name, (long long)behind / 1000);
     if (b->bad)
         printf("tcp_%s_bad=%llu\n", name, (unsigned long long)b->bad);
