@@ -131,7 +131,7 @@ listen: udp:127.0.0.1:$AGW_H248
 ops: 127.0.0.1:$AGW_OPS
 realms:
   - {name: core.example.net, interface: core, address: 127.0.0.1, address6: "${CORE6:-}", ports: ${CORE_PORTS:-$CORE-$((CORE + 199))}, peer: core}
-  - {name: access.example.net, interface: access, address: 127.0.0.1, address6: "${ACCESS6:-}", ports: ${ACCESS_PORTS:-$ACCESS-$((ACCESS + 199))}, peer: wic}
+  - {name: access.example.net, interface: access, address: 127.0.0.1, address6: "${ACCESS6:-}", ports: ${ACCESS_PORTS:-$ACCESS-$((ACCESS + 199))}, peer: wic${ACCESS_MORE:+, $ACCESS_MORE}}
 ${1:-}
 EOF
 }

@@ -37,6 +37,8 @@ static const struct kind {
     {"trickle", "upgrade, then a frame of 64 KiB, an octet a second", UPGRADE, HUGE_FRAME, sizeof UPGRADE - 1, sizeof HUGE_FRAME - 1, "y"},
     {"upgraded", "upgrade, then nothing", UPGRADE, "", sizeof UPGRADE - 1, 0, NULL},
     {"sip", "half a SIP request over TCP, then an octet a second", "OPTIONS sip:x SIP/2.0\r\nVia: ", "", 28, 0, "z"},
+    {"tls", "what no frame of RFC 4571 is, at once", "\x16\x03\x01\x02\x00\x01", "", 6, 0, NULL},
+    {"half", "half a frame of RFC 4571, then an octet a second", "\x04\x00\x00\x01\x03\xe0", "", 6, 0, "w"},
     {"connect", "connect and close, --rate times a second", "", "", 0, 0, NULL},
 };
 

@@ -22,7 +22,7 @@ struct lab {
     unsigned registered, started, done, failed, delivered;
     msec_t t0;
     size_t file;
-    bool quiet, over, keep, holding, obeys;
+    bool quiet, over, keep, holding, obeys, tcp;
     uv_pipe_t orders;
     char line[ORDER_MAX];
     size_t n_line;
@@ -52,6 +52,7 @@ static const char usage[] =
     "  --calls N       calls altogether (1); with more than 1 the figures are printed as key=value\n"
     "  --hold MS       keep a call up before hanging up (0)\n"
     "  --keep          keep the calls up until SIGTERM (for memory figures)\n"
+    "  --tcp           media over ICE-TCP, to the last TCP candidate of the answer\n"
     "  --timeout S     give up (30)\n"
     "  --orders        one WIC that does what the lines of standard input say, until its end:\n"
     "                  call URI | send TEXT | throw KIND SID HEX | hangup | vanish\n"
@@ -64,6 +65,7 @@ static const struct option options[] = {{"url", 1, NULL, 'u'},     {"origin", 1,
                                         {"calls", 1, NULL, 'n'},   {"hold", 1, NULL, 'h'},
                                         {"timeout", 1, NULL, 's'}, {"keep", 0, NULL, 'k'},
                                         {"orders", 0, NULL, 'O'},  {"audio", 1, NULL, 'A'},
+                                        {"tcp", 0, NULL, 'T'},
                                         {"help", 0, NULL, '?'},    {"version", 0, NULL, 'V'},
                                         {0}};
 
@@ -86,6 +88,7 @@ static int parse(struct lab *l, int argc, char **argv)
         case 'k': l->keep = true; break;
         case 'O': l->obeys = true; break;
         case 'A': l->audio = (unsigned)atoi(optarg); break;
+        case 'T': l->tcp = true; break;
         case 'V': printf("lab-wic %s\n", OPENIQ_VERSION); exit(0);
         default: fputs(usage, optopt ? stderr : stdout); return optopt ? 2 : 1;
         }
@@ -296,7 +299,7 @@ static int start(struct lab *l)
         struct agent *ag = &l->agents[i];
         struct wic_conf conf = {.loop = &l->loop, .ws = l->ws, .url = l->url, .origin = l->origin,
                                 .user = ag->user, .domain = "home.example.net",
-                                .password = ag->password, .media_ip = l->media_ip, .audio = l->audio,
+                                .password = ag->password, .media_ip = l->media_ip, .audio = l->audio, .tcp = l->tcp,
                                 .event = on_event, .arg = ag};
 
         ag->lab = l;

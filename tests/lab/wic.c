@@ -408,6 +408,20 @@ int wic_call(struct wic *w, const char *callee)
     return buf_err(&b);
 }
 
+/* The gateway's last resort stands last (RFC 6544 4.2: the lowest priority). */
+static int dial(struct wic *w, const struct sdp_media *m)
+{
+    const struct sdp_attr *at;
+    struct sdp_candidate c;
+    struct addr last;
+    bool any = false;
+
+    for (at = sdp_attr_find(m->attrs, "candidate"); at; at = sdp_attr_next(at, "candidate"))
+        if (!sdp_candidate_parse(at->value, &c) && sv_iis(c.transport, "tcp") && !addr_parse(&last, c.addr, c.port))
+            any = true;
+    return any ? browser_dial(w->browser, &last) : -EPROTO;
+}
+
 static int take_answer(struct wic *w, struct sv text)
 {
     struct arena *a = arena_new(ARENA_LIMIT);
@@ -440,6 +454,9 @@ static int take_answer(struct wic *w, struct sv text)
     sv_copy(ufrag->value, u, sizeof u);
     sv_copy(pwd->value, p, sizeof p);
     sv_copy(fp->value, f, sizeof f);
+    err = w->conf.tcp ? dial(w, s->media) : 0;
+    if (err)
+        goto out;
     err = browser_start(w->browser, &remote, u, p, f,
                         sdp_setup_parse(setup->value) == SDP_SETUP_PASSIVE, port ? SCTP_PORT : 0, port);
 out:
