@@ -54,6 +54,7 @@ struct sip {
     struct self selfs[SIP_LISTEN_MAX];
     unsigned n_selfs;
     struct core *core;  /* its next hops */
+    struct core_tls *tls; /* NULL: none towards it */
     char *name, *agent_name;
     bool resolve_routes;
     int64_t bad_seen;   /* of the agents' own counters */

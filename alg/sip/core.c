@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "alg/sip/core_tls.h"
 #include "common/log.h"
 #include "common/rnd.h"
 
@@ -73,6 +74,7 @@ static void on_tick(uv_timer_t *timer)
 
     if (c->closing)
         return;
+    core_tls_tick(c->sip->tls);
     hop_dns_tick(c->dns, now);
     hop_live_tick(c, now);
     hop_try_tick(c, now);

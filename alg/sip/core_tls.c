@@ -17,6 +17,138 @@
 
 #define CHAIN_MAX 5 /* certificates below the CA */
 
+struct core_tls {
+    bool starting;  /* the next SSL_CTX is Sofia's */
+    SSL_CTX *ctx[2];
+    unsigned n_ctx;
+    int ctx_index, ssl_index;
+    struct {
+        SSL *ssl;
+        ino_t socket; /* 0: not looked at yet */
+        BIO *bio;     /* ours, too, from then on: Sofia frees its own */
+    } *v;
+    unsigned n, room;
+};
+
+/* --- what Sofia leaves behind --- */
+
+static void on_new_ctx(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
+{
+    struct core_tls *t = argp;
+
+    (void)ptr, (void)ad, (void)index, (void)argl;
+    if (t->starting && t->n_ctx < ARRAY_LEN(t->ctx))
+        t->ctx[t->n_ctx++] = parent;
+}
+
+static void on_new_ssl(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
+{
+    struct core_tls *t = argp;
+    bool ours = false;
+    void *more;
+
+    (void)ptr, (void)ad, (void)index, (void)argl;
+    for (unsigned i = 0; i < t->n_ctx; i++)
+        ours = ours || SSL_get_SSL_CTX(parent) == t->ctx[i];
+    if (!ours)
+        return;
+    if (t->n == t->room) {
+        more = realloc(t->v, (t->room + 64) * sizeof *t->v);
+        if (!more)
+            return;
+        t->v = more;
+        t->room += 64;
+    }
+    t->v[t->n].ssl = parent;
+    t->v[t->n].bio = NULL;
+    t->v[t->n++].socket = 0;
+}
+
+static void look_at(struct core_tls *t, unsigned i)
+{
+    BIO *bio = SSL_get_rbio(t->v[i].ssl);
+    struct stat st;
+
+    if (t->v[i].bio || !bio || !BIO_up_ref(bio))
+        return;
+    SSL_CTX_up_ref(SSL_get_SSL_CTX(t->v[i].ssl)); /* Sofia gives one back that it never took */
+    t->v[i].bio = bio;
+    if (!fstat(SSL_get_fd(t->v[i].ssl), &st))
+        t->v[i].socket = st.st_ino;
+}
+
+/* With the first event on it, so before Sofia may have closed it. */
+static void on_info(const SSL *ssl, int where, int ret)
+{
+    struct core_tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+    (void)ret;
+    for (unsigned i = t->n; where == SSL_CB_HANDSHAKE_START && i-- > 0;)
+        if (t->v[i].ssl == ssl) {
+            look_at(t, i);
+            return;
+        }
+}
+
+static void on_free_ssl(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
+{
+    struct core_tls *t = argp;
+
+    (void)ptr, (void)ad, (void)index, (void)argl;
+    for (unsigned i = 0; i < t->n; i++)
+        if (t->v[i].ssl == parent) {
+            t->v[i] = t->v[--t->n];
+            return;
+        }
+}
+
+int core_tls_new(struct core_tls **tp)
+{
+    struct core_tls *t = calloc(1, sizeof *t);
+
+    if (!t)
+        return -ENOMEM;
+    t->ctx_index = SSL_CTX_get_ex_new_index(0, t, on_new_ctx, NULL, NULL);
+    t->ssl_index = SSL_get_ex_new_index(0, t, on_new_ssl, NULL, on_free_ssl);
+    *tp = t;
+    return t->ctx_index < 0 || t->ssl_index < 0 ? -ENOMEM : 0;
+}
+
+/* all: Sofia's agent is gone. One without an event yet is open: Sofia's timer for it is longer than a tick. */
+static void reap(struct core_tls *t, bool all)
+{
+    for (unsigned i = t->n; i-- > 0;) {
+        int fd = -1;
+        struct stat st;
+
+        if (!all)
+            look_at(t, i);
+        if (t->v[i].bio)
+            BIO_get_fd(t->v[i].bio, &fd);
+        if (t->v[i].bio && (all || fd < 0 || fstat(fd, &st) || st.st_ino != t->v[i].socket))
+            SSL_free(t->v[i].ssl); /* on_free_ssl puts the last one here, which was looked at already */
+    }
+}
+
+void core_tls_tick(struct core_tls *t)
+{
+    if (t)
+        reap(t, false);
+}
+
+void core_tls_free(struct core_tls *t)
+{
+    if (!t)
+        return;
+    reap(t, true);
+    CRYPTO_free_ex_index(CRYPTO_EX_INDEX_SSL_CTX, t->ctx_index);
+    CRYPTO_free_ex_index(CRYPTO_EX_INDEX_SSL, t->ssl_index);
+    free(t->v);
+    free(t);
+}
+
+/* --- start --- */
+
 /* Sofia reads DIR/agent.pem (certificate and key) and DIR/cafile.pem, once. */
 static const char *const names[] = {"agent.pem", "cafile.pem"};
 
@@ -124,7 +256,7 @@ const char *core_tls_failure(const char *line)
     return NULL;
 }
 
-int core_tls_listen(struct agent *a, const char *url, const struct sip_tls_conf *conf)
+int core_tls_listen(struct core_tls *t, struct agent *a, const char *url, const struct sip_tls_conf *conf)
 {
     unsigned policy = (conf->verify ? TPTLS_VERIFY_OUTGOING | TPTLS_VERIFY_SUBJECTS_OUT : 0) |
                       (conf->mutual ? TPTLS_VERIFY_INCOMING | TPTLS_VERIFY_SUBJECTS_IN : 0);
@@ -147,10 +279,18 @@ int core_tls_listen(struct agent *a, const char *url, const struct sip_tls_conf 
         su_strlst_dup_append(peers, conf->peers[i]);
     for (unsigned i = 0; !err && i < ARRAY_LEN(names); i++)
         err = write_file(dir, i, conf);
+    t->starting = true;
     if (!err && nta_agent_add_tport(a->nta, (url_string_t const *)url, TPTAG_CERTIFICATE(dir), TPTAG_TLS_VERIFY_POLICY(policy),
                                     TPTAG_TLS_VERIFY_DATE(1), TPTAG_TLS_VERIFY_DEPTH(CHAIN_MAX),
                                     TAG_IF(peers, TPTAG_TLS_VERIFY_SUBJECTS(peers)), TPTAG_IDLE(MW_IDLE_MS), TAG_END()))
         err = -EADDRINUSE;
+    t->starting = false;
+    for (unsigned i = 0; i < t->n_ctx; i++) {
+        SSL_CTX_set_app_data(t->ctx[i], t);
+        SSL_CTX_set_info_callback(t->ctx[i], on_info);
+    }
+    if (!err && (!t->n_ctx || SSL_CTX_set_min_proto_version(t->ctx[t->n_ctx - 1], TLS1_2_VERSION) != 1))
+        err = -EINVAL;
     remove_dir(dir);
     if (peers)
         su_strlst_destroy(peers);

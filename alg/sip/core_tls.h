@@ -1,11 +1,18 @@
 /* TLS towards the core, in Sofia's transport: TLS 1.2 or 1.3, the peer's chain and name checked before anything is sent
- * (RFC 3261 26.3.1, RFC 5922 7: URI and DNS names of subjectAltName, CN only without them, no wildcards). Start-up only. */
+ * (RFC 3261 26.3.1, RFC 5922 7: URI and DNS names of subjectAltName, CN only without them, no wildcards). Main thread. */
 #pragma once
 
 #include "alg/sip/sip.h"
 
 /* What a line of Sofia's log says of a handshake or certificate that failed, for nobody else does; NULL: nothing. */
 const char *core_tls_failure(const char *line);
+/* Sofia 1.12.11 shuts each connection's SSL object down and forgets it. They are known here by OpenSSL's own notice of every
+ * new one, and freed when their socket is closed, which is the last thing that Sofia does. */
+struct core_tls;
+int core_tls_new(struct core_tls **tp);
+void core_tls_tick(struct core_tls *t); /* now and then; NULL is fine */
+void core_tls_free(struct core_tls *t); /* after Sofia's agent; NULL is fine */
+
 struct agent;
 /* -EINVAL: certificate, key or CAs do not do; the log says why. -EADDRINUSE. -errno of state_dir. */
-int core_tls_listen(struct agent *a, const char *url, const struct sip_tls_conf *conf);
+int core_tls_listen(struct core_tls *t, struct agent *a, const char *url, const struct sip_tls_conf *conf);

@@ -49,8 +49,10 @@ static int listen_at(struct sip *s, struct agent *a, const struct sip_conf *conf
     snprintf(url, sizeof url, "%s:%s:%s;maddr=%s", tls ? "sips" : "sip", host, port, text);
     if (!a->nta)
         err = agent_start(a, s, SIP_MW, url, conf);
+    else if (tls && !s->tls && (err = core_tls_new(&s->tls)))
+        ;
     else if (tls)
-        err = core_tls_listen(a, url, conf->tls);
+        err = core_tls_listen(s->tls, a, url, conf->tls);
     else
         err = nta_agent_add_tport(a->nta, (url_string_t *)url, TPTAG_IDLE(MW_IDLE_MS), TAG_END()) ? -EADDRINUSE : 0;
     if (err)

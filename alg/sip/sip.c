@@ -317,6 +317,7 @@ void sip_free(struct sip *s)
             nta_agent_destroy(s->agents[i].nta);
     }
     screen_free(s->screen);
+    core_tls_free(s->tls);
     wire_flush(s->wire);
     if (s->wait_index > 0)
         su_root_deregister(s->root, s->wait_index);
