@@ -1,5 +1,5 @@
 /* All of usrsctp behind one face: SCTP associations over packets that somebody else carries (RFC 8261: DTLS records).
- * No usrsctp type leaves this file. Nothing calls upward: bytes and time go in, what happened is pulled out.
+ * No usrsctp type is seen here. Nothing calls upward: bytes and time go in, what happened is pulled out.
  *
  *     sctp_input(s, record)            for (; (s = sctp_lib_next(lib)); )
  *     sctp_lib_clock(lib, now)             while (sctp_next(s, &ev))
