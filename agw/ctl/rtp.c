@@ -173,16 +173,6 @@ static void flow_set(const struct stream *s, struct bus_flow *b)
     b->counts = s->ep->counts;
 }
 
-static struct bus_msg *order(const struct stream *s, enum bus_kind kind)
-{
-    struct bus_msg *m = bus_new(kind);
-
-    if (!m)
-        log_error("ctl", "ctx=%u term=%s s=%u msg=\"no memory for an order\"", s->term->ctx->id,
-                  s->term->id, s->spec.id);
-    return m;
-}
-
 static void post(const struct stream *s, struct bus_msg *m)
 {
     inbox_post(s->term->ctx->ctl->conf.workers[s->term->ctx->worker], &m->item);
@@ -190,7 +180,7 @@ static void post(const struct stream *s, struct bus_msg *m)
 
 void rtp_open(struct stream *s)
 {
-    struct bus_msg *m = s->tp->opened ? order(s, BUS_FLOW_OPEN) : NULL;
+    struct bus_msg *m = s->tp->opened ? stream_order(s, BUS_FLOW_OPEN) : NULL;
 
     if (!m)
         return;
@@ -204,7 +194,7 @@ void rtp_open(struct stream *s)
 
 void rtp_change(struct stream *s)
 {
-    struct bus_msg *m = s->opened ? order(s, BUS_FLOW_CHANGE) : NULL;
+    struct bus_msg *m = s->opened ? stream_order(s, BUS_FLOW_CHANGE) : NULL;
 
     if (!m)
         return;
@@ -222,7 +212,7 @@ bool rtp_is_stale(struct stream *s)
 
 void rtp_gate(struct stream *s)
 {
-    struct bus_msg *m = s->opened ? order(s, BUS_GATE) : NULL;
+    struct bus_msg *m = s->opened ? stream_order(s, BUS_GATE) : NULL;
 
     if (!m)
         return;
@@ -252,7 +242,7 @@ static void one_way(const struct stream *from, const struct stream *to, uint8_t 
 
 void rtp_join(struct stream *a, struct stream *b)
 {
-    struct bus_msg *m = order(a, BUS_FLOW_JOIN);
+    struct bus_msg *m = stream_order(a, BUS_FLOW_JOIN);
 
     if (!m)
         return;

@@ -234,9 +234,7 @@ static struct inbox *data_of(const struct stream *s)
     return s->term->ctx->ctl->conf.data;
 }
 
-/* An order that cannot be built is lost with its stream: its owner hears of it by silence, the
- * operator here. */
-static struct bus_msg *order(const struct stream *s, enum bus_kind kind)
+struct bus_msg *stream_order(const struct stream *s, enum bus_kind kind)
 {
     struct bus_msg *m = bus_new(kind);
 
@@ -276,7 +274,7 @@ static void assoc_set(const struct stream *s, struct bus_assoc *b)
 
 static void assoc_open(struct stream *s)
 {
-    struct bus_msg *m = order(s, BUS_ASSOC_OPEN);
+    struct bus_msg *m = stream_order(s, BUS_ASSOC_OPEN);
 
     if (!m)
         return;
@@ -325,7 +323,7 @@ static void tcp_set(const struct stream *s, struct bus_tcp *b)
 
 static void tcp_open(struct stream *s)
 {
-    struct bus_msg *m = order(s, BUS_TCP_OPEN);
+    struct bus_msg *m = stream_order(s, BUS_TCP_OPEN);
 
     if (!m)
         return;
@@ -353,7 +351,7 @@ struct stream *stream_carrier(const struct stream *chan)
 static void chan_open(struct stream *s)
 {
     struct stream *carrier = stream_carrier(s);
-    struct bus_msg *m = carrier ? order(s, BUS_CHAN_OPEN) : NULL;
+    struct bus_msg *m = carrier ? stream_order(s, BUS_CHAN_OPEN) : NULL;
 
     if (!m)
         return;
@@ -388,7 +386,7 @@ void stream_open(struct stream *s)
 
 static void assoc_update(struct stream *s)
 {
-    struct bus_msg *m = s->spec.remote ? order(s, BUS_ASSOC_REMOTE) : NULL;
+    struct bus_msg *m = s->spec.remote ? stream_order(s, BUS_ASSOC_REMOTE) : NULL;
 
     if (!m)
         return;
@@ -398,7 +396,7 @@ static void assoc_update(struct stream *s)
 
 static void tcp_update(struct stream *s)
 {
-    struct bus_msg *m = order(s, BUS_TCP_REMOTE);
+    struct bus_msg *m = stream_order(s, BUS_TCP_REMOTE);
 
     if (!m)
         return;
@@ -457,7 +455,7 @@ void stream_gate(struct stream *s)
         rtp_gate(s);
         return;
     }
-    m = order(s, BUS_GATE);
+    m = stream_order(s, BUS_GATE);
     if (!m)
         return;
     m->u.gate.id = s->ep->id;
@@ -472,7 +470,7 @@ void stream_gate(struct stream *s)
 
 void stream_join(struct stream *chan, struct stream *tcp)
 {
-    struct bus_msg *m = order(chan, BUS_JOIN);
+    struct bus_msg *m = stream_order(chan, BUS_JOIN);
 
     if (!m)
         return;

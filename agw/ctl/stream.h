@@ -58,6 +58,8 @@ int stream_fill(struct stream *s, struct arena *a, struct iq_stream *m, struct l
  * nothing). */
 void stream_open(struct stream *s);
 void stream_update(struct stream *s, const struct iq_stream *asked);
+/* NULL: no memory. Such an order is lost with its stream: its owner hears of it by silence, the operator by the log. */
+struct bus_msg *stream_order(const struct stream *s, enum bus_kind kind);
 void stream_gate(struct stream *s);
 void stream_join(struct stream *chan, struct stream *tcp);
 bool stream_can_mark(const struct stream *s);                     /* ds/dscp may still be set */

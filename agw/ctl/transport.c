@@ -117,6 +117,15 @@ static void forget_ufrag(struct transport *tp)
     tp->ufrag[0] = '\0';
 }
 
+static struct bus_msg *order(const struct transport *tp, enum bus_kind kind)
+{
+    struct bus_msg *m = bus_new(kind);
+
+    if (!m)
+        log_error("ctl", "ctx=%u term=%s msg=\"no memory for an order\"", tp->term->ctx->id, tp->term->id);
+    return m;
+}
+
 /* Whoever gets the candidate knocks after the worker and the door have heard of its ufrag. */
 static void tell_door(struct transport *tp)
 {
@@ -125,11 +134,9 @@ static void tell_door(struct transport *tp)
 
     if (!tp->takes_tcp || tp->full || !c->conf.door || strcmp(tp->door, tp->ufrag) == 0)
         return;
-    m = bus_new(BUS_DOOR_NAME);
-    if (!m) {
-        log_error("ctl", "ctx=%u term=%s msg=\"no memory for an order\"", tp->term->ctx->id, tp->term->id);
+    m = order(tp, BUS_DOOR_NAME);
+    if (!m)
         return;
-    }
     memcpy(tp->door, tp->ufrag, sizeof tp->door);
     m->u.door.id = tp->ep->id;
     m->u.door.worker = tp->term->ctx->worker;
@@ -360,15 +367,6 @@ static void credentials_set(const struct transport *tp, struct bus_sep *b)
 {
     memcpy(b->ufrag, tp->ufrag, sizeof b->ufrag);
     memcpy(b->pwd, tp->pwd, sizeof b->pwd);
-}
-
-static struct bus_msg *order(const struct transport *tp, enum bus_kind kind)
-{
-    struct bus_msg *m = bus_new(kind);
-
-    if (!m)
-        log_error("ctl", "ctx=%u term=%s msg=\"no memory for an order\"", tp->term->ctx->id, tp->term->id);
-    return m;
 }
 
 void transport_open(struct transport *tp)
