@@ -152,6 +152,8 @@ void msg_open(struct sip_msg *m, struct sip *s, enum sip_side side, sip_flow flo
 void msg_close(struct sip_msg *m);
 /* Every header field of that name, joined by ", ", in home; NULL = absent. */
 char *msg_value(su_home_t *home, const sip_t *in, const char *name);
+/* The value of one header field. (sip_header_as_string of Sofia 1.12.11 cuts what is longer than 127 octets.) NULL: no memory. */
+char *msg_text(su_home_t *home, const sip_header_t *h);
 /* "Name: value" lines for SIPTAG_HEADER_STR, line breaks in values turned into blanks; NULL when there are none. */
 char *msg_lines(su_home_t *home, const struct sip_hdr *hdrs);
 const char *msg_phrase(int status); /* the reason phrase of a status; never empty */

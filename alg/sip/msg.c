@@ -116,6 +116,17 @@ const char *msg_phrase(int status)
     return known && known[0] && known[0] != ' ' ? known : "Unknown";
 }
 
+char *msg_text(su_home_t *home, const sip_header_t *h)
+{
+    issize_t n = sip_header_field_e(NULL, 0, h, 0);
+    isize_t room = n < 0 ? 0 : (isize_t)n + 16; /* Sofia leaves out a parameter that fits exactly */
+    char *text = room ? su_alloc(home, room) : NULL;
+
+    if (text && sip_header_field_e(text, room, h, 0) != (issize_t)strlen(text))
+        text = NULL;
+    return text;
+}
+
 char *msg_lines(su_home_t *home, const struct sip_hdr *hdrs)
 {
     char *all = NULL;

@@ -179,7 +179,7 @@ static void raise_expires(struct regc *c, unsigned least)
         if (m->m_expires && !sv_u32(sv_from(m->m_expires), UINT32_MAX, &v) && v && v < least)
             msg_header_replace_param(c->home, m->m_common, su_sprintf(c->home, "expires=%u", least));
     if (list)
-        c->contact = sip_header_as_string(c->home, (sip_header_t *)list);
+        c->contact = msg_text(c->home, (sip_header_t *)list);
     first_authorization(c); /* its nonce was used */
 }
 

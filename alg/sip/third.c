@@ -102,7 +102,7 @@ void third_register(struct enrol *e, nta_incoming_t *irq, const struct user *use
         .aor = user->impu, .impi = user->impi, .realm = user->ims_realm, .secret = &user->ims, .path = enrol_path(e, e->home),
         .expires = e->expires, .bound = enrol_is_bound(e), .trusted = way == REG_WAY_TRUSTED,
     };
-    char *contact = e->contacts ? sip_header_as_string(e->home, (sip_header_t *)e->contacts) : NULL;
+    char *contact = e->contacts ? msg_text(e->home, (sip_header_t *)e->contacts) : NULL;
 
     if (!t || (e->contacts && !contact)) {
         free(t);

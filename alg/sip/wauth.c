@@ -30,21 +30,22 @@ static void peer_text(struct reg *r, sip_flow flow, char out[ADDR_STRLEN])
         wauth_peer(&peer, out);
 }
 
-/* MD5 first: JsSIP and SIP.js read one challenge and know no other algorithm; who knows better takes the second. */
+/* The better algorithm first (RFC 8760 2.4), MD5 as the very last: of several challenges JsSIP and SIP.js keep the last one, and
+ * they know no other algorithm and no token. */
 static int challenge(struct reg *r, const struct reg_way *way, const char *domain, enum login_verdict v, char *out, size_t size)
 {
     char nonce[LOGIN_NONCE_LEN + 1];
     int n = 0;
 
-    for (unsigned i = 0; way->password && i < DIGEST_ALGOS; i++) {
+    if (way->token)
+        n += snprintf(out, size, "WWW-Authenticate: Bearer realm=\"%s\"%s%s%s%s", domain,
+                      way->token_server[0] ? ", authz_server=\"" : "", way->token_server, way->token_server[0] ? "\"" : "",
+                      v == LOGIN_INVALID ? ", error=\"invalid_token\"" : "");
+    for (unsigned i = DIGEST_ALGOS; way->password && i-- > 0;) {
         login_nonce(r->login, domain, net_now_ms(), nonce);
         n += snprintf(out + n, size - (size_t)n, "%sWWW-Authenticate: Digest realm=\"%s\", nonce=\"%s\", algorithm=%s, qop=\"auth\"%s",
                       n ? "\r\n" : "", domain, nonce, digest_name((enum digest_algo)i), v == LOGIN_STALE ? ", stale=true" : "");
     }
-    if (way->token)
-        n += snprintf(out + n, size - (size_t)n, "%sWWW-Authenticate: Bearer realm=\"%s\"%s%s%s%s", n ? "\r\n" : "", domain,
-                      way->token_server[0] ? ", authz_server=\"" : "", way->token_server, way->token_server[0] ? "\"" : "",
-                      v == LOGIN_INVALID ? ", error=\"invalid_token\"" : "");
     return 401;
 }
 
