@@ -29,7 +29,8 @@ struct leg_rx { /* what was received, of one leg at a time; of a thread */
     uint8_t p[MEDIA_LEG_READ];
 };
 
-int leg_new(struct leg **lp, int fd, const struct addr *local, const struct addr *peer, msec_t now); /* the fd stays the caller's when it fails */
+int leg_new(struct leg **lp, int fd, const struct addr *local, const struct addr *peer,
+            msec_t now); /* the fd stays the caller's when it fails */
 void leg_free(struct leg *l); /* closes the connection */
 /* One read. 0: rx holds what came, perhaps nothing; -ECONNRESET: the peer has closed or it is broken. */
 int leg_receive(struct leg *l, struct leg_rx *rx);

@@ -272,6 +272,8 @@ static void tell_ice(struct sep *sep, int res, const struct addr *from)
     sep->ice_up = true;
     if (ice_is_full(sep->ice))
         snprintf(text, sizeof(text), "%s %s", addr_str(ice_selected(sep->ice), a), addr_str(&sep->local, b));
+    else if (ice_selected(sep->ice) && addr_conn(ice_selected(sep->ice)))
+        snprintf(text, sizeof(text), "TCP"); /* for the log */
     sep_push(sep, SEP_OUT_EVENT, BUS_EV_ICE_UP, text[0] ? text : res & ICE_RESUMED ? "resumed" : "");
 }
 

@@ -174,7 +174,8 @@ static void gateway(struct bench *b)
     for (unsigned i = 0; i < b->legs; i++)
         open_stream(b, inboxes[0], door_inbox(d), &shared.local, i);
     b->sh->door = l.local;
-    while (count_get(&worker_counts(w)[WORKER_C_FLOWS]) < 2 * b->active || count_get(&worker_counts(w)[WORKER_C_SEPS]) < b->legs + b->active)
+    while (count_get(&worker_counts(w)[WORKER_C_FLOWS]) < 2 * b->active ||
+           count_get(&worker_counts(w)[WORKER_C_SEPS]) < b->legs + b->active)
         usleep(1000);
     b->sh->ready = 1;
     for (;;) { /* control reads what it is told */
@@ -461,8 +462,8 @@ static void active(struct bench *b, enum dir dir, const char *name)
         printf("tcp_%s_%s_p50_us=%.0f\ntcp_%s_%s_p99_us=%.0f\n", name, way, percentile(b->us[k], 0.5), name, way,
                percentile(b->us[k], 0.99));
     }
-    fprintf(stderr, "# gateway: no room %lld, rules %lld, slow %lld, taken %lld\n", (long long)b->sh->lost[0], (long long)b->sh->lost[1],
-            (long long)b->sh->lost[2], (long long)b->sh->lost[3]);
+    fprintf(stderr, "# gateway: no room %lld, rules %lld, slow %lld, taken %lld\n", (long long)b->sh->lost[0],
+            (long long)b->sh->lost[1], (long long)b->sh->lost[2], (long long)b->sh->lost[3]);
     printf("tcp_%s_load_behind_us=%lld\n", name, (long long)behind / 1000);
     if (b->bad)
         printf("tcp_%s_bad=%llu\n", name, (unsigned long long)b->bad);

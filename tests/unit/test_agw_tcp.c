@@ -366,7 +366,8 @@ static void strangers(void **state)
     memset(p, 0, sizeof(p));
     p[0] = 0x07; /* longer than any check, shorter than the longest frame */
     refused(f, &f->plain, p, sizeof(p), of_door(f, DOOR_C_NOT_STUN));
-    refused(f, &f->plain, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 36, of_door(f, DOOR_C_NOT_STUN));
+    memset(p, 0, 36); /* empty frames */
+    refused(f, &f->plain, p, 36, of_door(f, DOOR_C_NOT_STUN));
     phone_says(f, 7); /* nobody else is disturbed */
     hears_rtp(good, 7);
     close(good);
