@@ -72,7 +72,7 @@ $(B)/unit/test_agw_%: $(B)/obj/tests/unit/test_agw_%.o $(call lib,tests/fake) $(
 	$(call link,-lcmocka $(LIBS_AGW) $(LIBS_COMMON))
 $(B)/unit/test_h248_%: $(B)/obj/tests/unit/test_h248_%.o $(LIB_BASE)
 	$(call link,-lcmocka $(LIBS_COMMON))
-$(B)/unit/test_h248_assoc: $(B)/obj/tests/fake/lossy.o
+$(B)/unit/test_h248_assoc $(B)/unit/test_h248_assoc_bad: $(B)/obj/tests/fake/lossy.o
 $(B)/unit/test_common_%: $(B)/obj/tests/unit/test_common_%.o $(call lib,common)
 	$(call link,-lcmocka $(LIBS_COMMON))
 # charts as texts: the player's reader and judge
