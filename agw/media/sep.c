@@ -151,6 +151,17 @@ static void trace_check(struct sep *sep, const struct dgram *in, const struct tx
               octets(reply->p, reply->n), &sep->local, &in->src);
 }
 
+void sep_trace_pair(const struct sep *sep, const struct addr *local)
+{
+    const struct addr *far = sep->env->trace && sep->ice ? ice_selected(sep->ice) : NULL;
+    char text[2 * ADDR_STRLEN + 16], a[ADDR_STRLEN], b[ADDR_STRLEN];
+
+    if (!far)
+        return;
+    snprintf(text, sizeof(text), "pair %s %s %s", addr_conn(far) ? "tcp" : "udp", addr_str(local, a), addr_str(far, b));
+    trace_msg(sep->env->trace, "agw", sep->peer, "ice", text, SV_NONE, NULL, NULL);
+}
+
 /* --- where to --- */
 
 static const struct addr *peer_addr(const struct sep *sep)
@@ -267,6 +278,8 @@ static void tell_ice(struct sep *sep, int res, const struct addr *from)
 
     if (res & ICE_PEER)
         sep_push(sep, SEP_OUT_EVENT, BUS_EV_ICE_PEER, addr_str(from, a));
+    if ((res & (ICE_UP | ICE_SWITCHED | ICE_RESUMED)) && ice_selected(sep->ice) && !addr_conn(ice_selected(sep->ice)))
+        sep_trace_pair(sep, &sep->local);
     if (!(res & (ICE_UP | ICE_RESUMED)))
         return;
     sep->ice_up = true;

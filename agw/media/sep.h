@@ -65,6 +65,8 @@ void sep_tick(struct sep *sep, struct tx *tx, msec_t now);
 /* The datagram just given to sep_input was a check that passed: its source is this sep's from now on (shared sockets). */
 bool sep_was_checked(const struct sep *sep);
 const struct addr *sep_selected(const struct sep *sep); /* the pair of ICE; NULL: none */
+/* The selected pair into the trace, once it is another; of a TCP connection by its owner, who knows its local address. */
+void sep_trace_pair(const struct sep *sep, const struct addr *local);
 /* The connection that this address names has ended. */
 void sep_gone(struct sep *sep, const struct addr *peer);
 /* Events wait for sep_output: asked after sep_media, which must not pay for a look into DTLS. */

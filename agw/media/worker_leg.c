@@ -85,7 +85,11 @@ static void look_at_selected(struct worker *w, struct port *port)
         return;
     port->leg_selected = *sel;
     LL_FOREACH(port->legs, l)
+    {
         l->by = w->now + MEDIA_LEG_LOSER_MS;
+        if (addr_eq(&l->peer, sel))
+            sep_trace_pair(port->sep, &l->sock.local);
+    }
 }
 
 static msec_t leg_due(const struct port *port, const struct leg *l)

@@ -6,16 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <utlist.h>
+
 #include "common/log.h"
+#include "tests/flow/pair.h"
 #include "tests/flow/play.h"
 #include "tests/flow/retrace.h"
 
 static const char usage[] =
     "usage: iq-replay CHART... --real alg,agw|alg|agw [options]\n"
     "       iq-replay CHART --trace DIR\n"
+    "       iq-replay --pairs --trace DIR\n"
     "Plays each chart as every actor that is not real, prints the ladder with a verdict a line.\n"
     "  --real WHO     which of alg and agw are real binaries (started by iq-replay, from its own folder)\n"
     "  --trace DIR    play nothing: judge what alg and agw wrote with their own --trace DIR\n"
+    "  --pairs        nothing but the candidate pairs that were selected, a line each\n"
     "  --junit FILE   the verdicts as JUnit XML (last chart)\n"
     "  --tap          the verdicts as TAP lines too\n"
     "  --bin DIR      where alg and agw are\n"
@@ -24,11 +29,12 @@ static const char usage[] =
 
 static const struct option options[] = {{"real", 1, NULL, 'r'},  {"trace", 1, NULL, 't'}, {"junit", 1, NULL, 'j'},
                                         {"tap", 0, NULL, 'p'},   {"bin", 1, NULL, 'b'},   {"help", 0, NULL, 'h'},
+                                        {"pairs", 0, NULL, 'P'},
                                         {"version", 0, NULL, 'V'}, {0}};
 
 struct args {
     const char *real, *trace, *junit, *bin;
-    bool tap;
+    bool tap, pairs;
 };
 
 static int by_trace(const struct chart *c, const struct args *o, struct ladder *l)
@@ -47,6 +53,22 @@ static int by_trace(const struct chart *c, const struct args *o, struct ladder *
     arena_free(a);
     free(vs);
     return ret;
+}
+
+static int pairs(const char *dir)
+{
+    struct arena *a = arena_new(256u << 20);
+    struct retrace_msg *list = NULL, *m;
+    char text[300] = "no memory";
+    int ret = a ? retrace_load(a, dir, &list, text, sizeof text) : -ENOMEM;
+
+    if (ret)
+        fprintf(stderr, "iq-replay: %s\n", text);
+    DL_FOREACH(list, m)
+        if (pair_name(list, m, text, sizeof text))
+            puts(text);
+    arena_free(a);
+    return ret ? 1 : 0;
 }
 
 static int one(const char *path, const struct args *o, unsigned *tap)
@@ -99,12 +121,15 @@ int main(int argc, char **argv)
         case 'j': o.junit = optarg; break;
         case 'b': o.bin = optarg; break;
         case 'p': o.tap = true; break;
+        case 'P': o.pairs = true; break;
         case 'V': printf("iq-replay %s\n", OPENIQ_VERSION); return 0;
         case 'h': fputs(usage, stdout); return 0;
         default: fputs(usage, stderr); return 2;
         }
     }
-    if (optind == argc || !o.real == !o.trace ||
+    if (o.pairs && o.trace && optind == argc)
+        return pairs(o.trace);
+    if (optind == argc || o.pairs || !o.real == !o.trace ||
         (o.real && strcmp(o.real, "alg,agw") && strcmp(o.real, "alg") && strcmp(o.real, "agw"))) {
         fputs(usage, stderr);
         return 2;

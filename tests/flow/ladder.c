@@ -66,7 +66,7 @@ void ladder_line(struct ladder *l, const struct chart_step *step, const char *fr
 
     printf("%-6.*s %5lld ", SV_ARG(number), (long long)(t_us - l->t0_us) / 1000);
     draw(l->chart, lane(l->chart, from), to[0] ? lane(l->chart, to) : -1, proto, first);
-    printf("  %s%s%s\n", verdict_names[v], why && why[0] ? ": " : "", why ? why : "");
+    printf("  %s%s%s\n", verdict_names[v], why && why[0] && verdict_names[v][0] ? ": " : "", why ? why : "");
     fflush(stdout);
     l->judged += v == LADDER_PASS || v == LADDER_FAIL;
     l->failed += v == LADDER_FAIL;

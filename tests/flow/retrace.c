@@ -1,4 +1,5 @@
 #include "tests/flow/retrace.h"
+#include "tests/flow/pair.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -169,7 +170,7 @@ void retrace_judge(struct retrace_msg *list, struct vars *vs, struct ladder *l)
     const struct chart *c = l->chart;
     const struct retrace_msg **of = calloc(c->n_steps, sizeof *of);
     struct retrace_msg *m, *sip = list, *h248 = list;
-    char title[200], (*why)[240] = calloc(c->n_steps, sizeof *why);
+    char title[200], pair[240], (*why)[240] = calloc(c->n_steps, sizeof *why);
 
     for (unsigned i = 0; of && why && i < c->n_steps; i++) {
         const struct chart_step *step = &c->steps[i];
@@ -190,7 +191,9 @@ void retrace_judge(struct retrace_msg *list, struct vars *vs, struct ladder *l)
         for (unsigned i = 0; of && i < c->n_steps; i++)
             step = of[i] == m ? &c->steps[i] : step;
         sv_copy(m->title, title, sizeof title);
-        ladder_line(l, step, m->from, m->to, m->proto, title, m->t_us, step ? LADDER_PASS : LADDER_SEEN, "");
+        if (pair_name(list, m, pair, sizeof pair))
+            snprintf(title, sizeof title, "pair selected");
+        ladder_line(l, step, m->from, m->to, m->proto, title, m->t_us, step ? LADDER_PASS : LADDER_SEEN, pair);
     }
     for (unsigned i = 0; of && why && i < c->n_steps; i++) {
         const struct chart_step *s = &c->steps[i];

@@ -171,16 +171,17 @@ async function register() {
   const way = config.ways?.[$('way').value];
   const url = new URLSearchParams(location.search).get('ws') || config.ws;
   if (phone.ua) phone.ua.stop();
-  phone.ua = new JsSIP.UA({ sockets: [new TurnSocket(url)], uri: `sip:${user}@${way?.domain ?? config.domain}`,
+  const ua = phone.ua = new JsSIP.UA({ sockets: [new TurnSocket(url)], uri: `sip:${user}@${way?.domain ?? config.domain}`,
     authorization_user: user, password: $('password').value, register: true, session_timers: true,
     ...(way?.token && { authorization_jwt: `Bearer ${way.token}` }), ...(phone.expires && { register_expires: phone.expires }) });
   phone.domain = config.domain;
-  phone.ua.on('connected', () => state('connected'));
-  phone.ua.on('disconnected', () => { phone.registered = false; state('no connection'); callable(false); });
-  phone.ua.on('registered', () => { phone.registered = true; state(`registered as ${user}`); callable(true); });
-  phone.ua.on('unregistered', () => { phone.registered = false; state('not registered'); });
-  phone.ua.on('registrationFailed', (ev) => state(`registration failed: ${ev.cause}`));
-  phone.ua.on('newRTCSession', ({ session, originator }) => {
+  const on = (event, then) => ua.on(event, (ev) => { if (ua === phone.ua) then(ev); }); // the one before may still say goodbye
+  on('connected', () => state('connected'));
+  on('disconnected', () => { phone.registered = false; state('no connection'); callable(false); });
+  on('registered', () => { phone.registered = true; state(`registered as ${user}`); callable(true); });
+  on('unregistered', () => { phone.registered = false; state('not registered'); });
+  on('registrationFailed', (ev) => state(`registration failed: ${ev.cause}`));
+  on('newRTCSession', ({ session, originator }) => {
     if (originator === 'remote' && phone.session) { session.terminate({ status_code: 486 }); return; }
     if (originator === 'remote') prepare();
     watch(session);
