@@ -1,6 +1,7 @@
 // Chromium behind firewalls that let nothing out but TCP to 80 and 443, then to 443 alone: it registers over WSS on 443, audio and
 // a data channel reach the core by agw's TCP port 80 with no relay, then by coturn over TLS on 443 of its own address. Without
 // rules it takes UDP, and a path that dies in a call is replaced (ICE restart).
+import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Coturn } from './coturn.mjs';
@@ -9,6 +10,7 @@ import { MIC, agwConf, assert, dial, fakeMedia, farMedia, flows, hangup, hears, 
 import { Nat } from './nat.mjs';
 import { writeTone } from './tone.mjs';
 
+process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; // alg's certificate is its own
 const lab = new Lab();
 const tone = join(lab.dir, 'mic.wav');
 writeTone(tone, MIC);
@@ -74,7 +76,7 @@ await run([
     turn.certify(lab.dir);
     await turn.up();
     const alg = join(lab.dir, 'alg.yaml');
-    writeFileSync(alg, `wss_listen: ["${nat.gateway}:443"]\nws_listen: []\nstate_dir: ${lab.dir}/state\n${turn.alg}`);
+    writeFileSync(alg, `wss_listen: ["${nat.gateway}:443"]\nws_listen: ["${nat.gateway}:8080"]\nstate_dir: ${lab.dir}/state\n${turn.alg}`);
     await lab.up({ alg: ['-c', alg], agw: ['-c', agwConf(lab.dir, { access: nat.gateway, realm: 'ice_tcp: [80]' })] });
     browser = await launch(fakeMedia(tone), nat.chromium(lab.dir));
   }],
@@ -103,6 +105,21 @@ await run([
   ['UDP dies in a call: TCP port 80, checked before, takes over', () => dies('tcp')],
   ['UDP dies in a call that knew nothing else: ICE restart to TCP port 80', () => dies('tcp', { known: 'udp' })],
   ['... and to TURN over TLS where port 80 is shut, too', () => dies('turn', { known: 'udp', ports: [443] })],
+  ['without TLS, and not on loopback: no credential, no key, no endpoint', async () => {
+    assert((await fetch(`https://${nat.gateway}/turn`).catch((e) => e)).status === 401, 'not 401 with TLS');
+    assert((await fetch(`http://${nat.gateway}:8080/turn`)).status === 404, 'an endpoint without TLS');
+    const wic = spawn('node', ['tests/component/wic_reg.mjs'], { env: { ...process.env, WSHOST: nat.gateway, WS: '8080', USER: 'bob', PASSWORD: 'bob-secret' } });
+    let said = '';
+    wic.stdout.on('data', (data) => { said += data; });
+    wic.stdin.write('connect\n');
+    await until('a WebSocket', () => /^open$/m.test(said));
+    wic.stdin.write('register\n');
+    await until('bob is registered', () => /^REGISTER 200/m.test(said));
+    wic.stdin.write('message sip:nobody@home.example.net x\n'); // its answer comes behind whatever the 200 had
+    await until('an answer', () => /^MESSAGE \d/m.test(said));
+    wic.kill();
+    assert(!/^turn /m.test(said), said);
+  }],
   ['nothing of a credential is in a log', () => {
     for (const name of ['alg', 'coturn']) assert(!/a-secret-of-the-lab|credential="|Bearer [A-Za-z0-9]/.test(lab.log(name)), name);
   }],
