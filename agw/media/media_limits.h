@@ -13,7 +13,7 @@
 #define MEDIA_INBOX_LIMIT 8192 /* records waiting for a worker; more are refused (SCTP sees loss) */
 #define MEDIA_SOCKBUF (1 << 20) /* asked of the kernel for each socket; it may give less */
 #define MEDIA_SOCKBUF_SHARED (8 << 20) /* the same for one that many streams share: 100 ms of 10000 streams */
-#define MEDIA_RING (2u << 20)  /* octets of the ring, a power of two: 40 ms of 10000 streams; what is more waits in the sockets */
+#define MEDIA_RING (8u << 20)  /* octets of the ring, a power of two: 60 ms of 10000 streams; what is more is lost */
 #define MEDIA_RING_ROUNDS 8    /* bunches from the ring until sockets, timer and inbox are looked at again */
 #define MEDIA_SHARED 32        /* shared sockets of a worker: realms times address families */
 #define MEDIA_PEER_HOLD_MS 10000 /* an address stays with the stream whose check it passed so long ago at most, whoever else

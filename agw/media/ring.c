@@ -78,6 +78,7 @@ static void leave(struct filter *f, int verdict)
 }
 
 #define TAKEN 0 /* octets that the socket's queue gets */
+#define LOST 0  /* the same: what the queue took now would come out of order */
 #define KEPT (-1)
 
 /* Unless it is longer than this record can be: reserve, fill, submit. The sizes are constants because the kernel's verifier
@@ -93,7 +94,7 @@ static void record(struct filter *f, int map, unsigned size)
     set(f, R3, 0);
     call(f, BPF_FUNC_ringbuf_reserve);
     insn(f, BPF_JMP | BPF_JNE | BPF_K, R0, 0, 2, 0);
-    leave(f, KEPT); /* full */
+    leave(f, LOST); /* full */
     copy(f, REC, R0, 0);
     insn(f, BPF_STX | BPF_MEM | BPF_W, REC, LEN, offsetof(struct record, n), 0);
     insn(f, BPF_LDX | BPF_MEM | BPF_W, R1, SKB, offsetof(struct __sk_buff, ifindex), 0);

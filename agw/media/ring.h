@@ -1,7 +1,7 @@
 /* Datagrams of many UDP sockets through one ring of memory that the kernel fills: a socket filter (BPF) copies what comes to
  * any of them there and drops it from the socket's queue, so taking a packet costs no system call, whichever socket it came
  * to. The filter runs where the queue would be: behind netfilter, reassembly and the checksum. What the ring has no room for
- * goes to the socket's own queue as ever. Linux 5.8, CAP_BPF. Thread: the worker. */
+ * is lost, as where a queue is full. Linux 5.8, CAP_BPF. Thread: the worker. */
 #pragma once
 
 #include "common/net.h"

@@ -288,7 +288,7 @@ static void *run(void *arg)
         w->now = net_now_ms();
         w->wake++;
         measure(w);
-        if (w->ring) /* before the sockets: what they hold is what the ring had no room for */
+        if (w->ring)
             worker_ring(w);
         for (int i = 0; i < n; i++) {
             if (i % MEDIA_WARM == 0)

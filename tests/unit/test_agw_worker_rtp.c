@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <errno.h>
+#include <linux/capability.h>
 #include <poll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agw/ctl/cert.h"
@@ -493,6 +496,30 @@ static void goes_on(void **state)
     assert_int_equal(counted(f, WORKER_C_MEDIA_LOST), 20);
 }
 
+/* A process without any right: AUTO does without, ON says so. */
+static int setup_bare(void **state)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct had[2], none[2];
+    struct fixture *f;
+    int err;
+
+    assert_int_equal(syscall(SYS_capget, &head, had), 0);
+    memcpy(none, had, sizeof(none));
+    none[0].effective = none[1].effective = 0;
+    assert_int_equal(syscall(SYS_capset, &head, none), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(setup_with(state, i ? WORKER_ON : WORKER_AUTO, i ? WORKER_AUTO : WORKER_ON), -EPERM);
+        f = *state;
+        assert_null(f->worker);
+        assert_int_equal(teardown(state), 0);
+    }
+    err = setup_with(state, WORKER_AUTO, WORKER_AUTO); /* its thread inherits having none */
+    assert_int_equal(syscall(SYS_capset, &head, had), 0);
+    return err;
+}
+
+#define BARE(t) {#t " (no rights)", t, setup_bare, teardown, NULL}
 #define RAW(t) {#t " (raw)", t, setup_raw, teardown, NULL}
 #define RING(t) {#t " (ring)", t, setup_ring, teardown, NULL}
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -503,7 +530,7 @@ int main(void)
         TEST(between_two_ports), TEST(rtcp_on_its_port), TEST(on_one_port), TEST(an_address_stays),
         TEST(refused), TEST(goes_on), TEST(transparent), RAW(transparent), RAW(between_two_ports), RAW(rtcp_on_its_port), RAW(on_one_port), RAW(goes_on),
         RING(between_two_ports), RING(rtcp_on_its_port), RING(on_one_port), RING(an_address_stays), RING(refused),
-        RING(goes_on), RING(transparent),
+        RING(goes_on), RING(transparent), BARE(between_two_ports), BARE(on_one_port),
     };
 
     return cmocka_run_group_tests_name("agw/media/worker: RTP", tests, NULL, NULL);
