@@ -41,11 +41,12 @@ await run([
     assert((await page.textContent(`#way option:nth-child(${i + 1})`)).includes(name), 'another way');
     await page.selectOption('#way', String(i));
     assert(await page.inputValue('#user') === user, 'another user');
+    const had = await page.evaluate(() => window.net.renewed);
     await page.click('#register');
     await until(`${user} is registered`, async () => await page.textContent('#state') === `registered as ${user}`, 8000).catch(async (e) => {
       throw new Error(`${e.message}; the page says "${await page.textContent('#state')}", alg: ${readFileSync(join(dir, 'run/alg.log'), 'utf8').split('\n').slice(-6).join(' | ')}`);
     });
-    await until('TURN servers', () => page.evaluate(() => window.net.servers.length > 0));
+    await until('TURN servers of its own', () => page.evaluate((n) => window.net.renewed > n && window.net.servers.length > 0, had));
     await page.click('#call');
     await says(page, `hello of ${user}`);
     await page.click('#hangup');
