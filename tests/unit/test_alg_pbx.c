@@ -189,6 +189,9 @@ static void test_challenges(void **state)
     }
 }
 
+/* As long as JsSIP's: Sofia's own printing would leave the last one out. */
+#define LONG_PARAMS ";+sip.ice;methods=\"INVITE,ACK,CANCEL,BYE,UPDATE,MESSAGE,OPTIONS,REFER,INFO,NOTIFY,SUBSCRIBE\";q=0.5"
+
 static void wic_register(struct rig *r, const char *user, const char *domain, const char *name, const char *password, const char *want)
 {
     static unsigned cseq = 1;
@@ -199,13 +202,14 @@ static void wic_register(struct rig *r, const char *user, const char *domain, co
         snprintf(text, sizeof text,
                  "REGISTER sip:%s SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bKw%u\r\nMax-Forwards: 69\r\nTo: <sip:%s@%s>\r\n"
                  "From: <sip:%s@%s>;tag=w1\r\nCall-ID: wreg\r\nCSeq: %u REGISTER\r\n"
-                 "Contact: <sip:%s@a.invalid;transport=ws>;expires=600\r\n%sContent-Length: 0\r\n\r\n",
-                 domain, cseq, user, domain, user, domain, cseq, user, auth);
+                 "Contact: <sip:%s@a.invalid;transport=ws>;expires=600%s\r\n%sContent-Length: 0\r\n\r\n",
+                 domain, cseq, user, domain, user, domain, cseq, user, strcmp(user, "carol") ? "" : LONG_PARAMS, auth);
         cseq++;
         say(r, text);
         if (round == 1 || !password)
             break;
         hear_sip(r, "SIP/2.0 401");
+        assert_null(strstr(strstr(r->text, "algorithm=MD5"), "WWW-Authenticate")); /* JsSIP and SIP.js keep the last challenge */
         assert_int_equal(digest_secret_make(&s, name, domain, password), 0);
         struct digest d = {.nc = "00000001", .cnonce = "x", .qop = "auth"};
         snprintf(d.nonce, sizeof d.nonce, "%s", param(header(r->text, "WWW-Authenticate"), "nonce"));
@@ -318,6 +322,7 @@ static void test_third(void **state)
     core_wait(&w.r, "REGISTER sip:home.example.net");
     assert_string_equal(header(w.r.last, "To"), "<sip:carol@home.example.net>");
     assert_non_null(strstr(header(w.r.last, "Contact"), "<sip:carol@a.invalid;transport=ws>"));
+    assert_non_null(strstr(header(w.r.last, "Contact"), LONG_PARAMS));
     core_answer(&w.r, "401 Unauthorized", ASK("SHA-256", "n9"), "");
     core_wait(&w.r, "REGISTER ");
     judge_authorization(&w.r, "carol@home.example.net", "ims-secret", DIGEST_SHA256);
