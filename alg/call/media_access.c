@@ -226,7 +226,7 @@ static int access_events(struct make *mk, struct media *m, const struct exch *x)
         if (has_transport(x, r))
             err = watch(mk, m, r->stream, false, r->sec[SIP_W2] == RTP_DTLS, has_ice(r));
     }
-    return err || !x->lay.owner.stream ? err : watch(mk, m, x->lay.owner.stream, false, true, true);
+    return err || !x->lay.owner ? err : watch(mk, m, x->lay.owner->stream, false, true, true);
 }
 
 /* Acting as STUN server is said each time, establishing DTLS once: when the WIC's transport is told to a client
@@ -263,7 +263,7 @@ static int access_signals(struct make *mk, struct media *m, const struct exch *x
         if (has_transport(x, r))
             err = signal_of(mk, m, x, r->stream, has_ice(r), &r->tp);
     }
-    return err || !owner ? err : signal_of(mk, m, x, x->lay.owner.stream, true, &owner->tp);
+    return err || !owner ? err : signal_of(mk, m, x, x->lay.owner->stream, true, &owner->tp);
 }
 
 /* --- commands --- */

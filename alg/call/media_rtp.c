@@ -387,7 +387,7 @@ static bool is_last_access(const struct exch *x)
 
 const struct rline *rtp_owner_speaker(const struct exch *x)
 {
-    for (unsigned i = 0; x->lay.owner.stream && i < x->lay.n_rtp; i++) {
+    for (unsigned i = 0; x->lay.owner && i < x->lay.n_rtp; i++) {
         if (x->lay.rtp[i].bundled && x->lay.rtp[i].state != CHAN_GONE && x->web_rtp[i])
             return &x->lay.rtp[i];
     }
@@ -396,7 +396,7 @@ const struct rline *rtp_owner_speaker(const struct exch *x)
 
 static int put_owner(struct make *mk, const struct exch *x, struct sdp_attr **list)
 {
-    const struct rline *r = &x->lay.owner;
+    const struct rline *r = x->lay.owner;
     int err = sdp_attr_add(mk->a, list, "rtcp-mux", SV_NONE);
 
     if (!err)
@@ -409,8 +409,8 @@ static int put_owner(struct make *mk, const struct exch *x, struct sdp_attr **li
 /* A bundle whose first line was removed: its stream, shut, still has the transport, which may begin anew. */
 static int configure_owner(struct make *mk, struct media *m, const struct exch *x)
 {
-    const struct rline *r = &x->lay.owner, *by = rtp_owner_speaker(x);
-    const struct media_end *e = media_end_of(m, r->stream);
+    const struct rline *r = x->lay.owner, *by = rtp_owner_speaker(x); /* NULL without r */
+    const struct media_end *e = by ? media_end_of(m, r->stream) : NULL;
     const struct web_trans *t = by ? x->web->trans[by->web_line] : NULL;
     struct sv proto = by ? x->lay.web[by->web_line].proto : SV_NONE;
     struct iq_stream *s;

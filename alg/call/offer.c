@@ -12,63 +12,12 @@ int exch_refuse(struct exch *x, int status, unsigned warn, const char *text)
     return -EPROTO;
 }
 
-/* --- the layout --- */
-
-static int copy_sv(struct arena *a, struct sv *v)
-{
-    if (!v->p)
-        return 0;
-    *v = arena_sv(a, *v);
-    return v->p ? 0 : -ENOMEM;
-}
-
-static int tport_own(struct arena *a, struct tport *t)
-{
-    return copy_sv(a, &t->ufrag) | copy_sv(a, &t->pwd) | copy_sv(a, &t->their_id);
-}
-
-static int rline_own(struct arena *a, struct rline *r)
-{
-    int err = tport_own(a, &r->tp);
-
-    for (unsigned k = 0; k < 2; k++)
-        err |= copy_sv(a, &r->key[k]) | copy_sv(a, &r->their_key[k]) | copy_sv(a, &r->addrtype[k]) |
-               copy_sv(a, &r->addr[k]) | codec_own(a, &r->codecs[k]);
-    return err;
-}
-
-/* Own copies of all text of a layout whose plain values were copied already. */
-static int layout_own(struct arena *a, struct layout *l)
-{
-    int err = tport_own(a, &l->dc) | copy_sv(a, &l->web_id) | rline_own(a, &l->owner) | copy_sv(a, &l->owner_mid);
-
-    for (unsigned i = 0; !err && i < l->n; i++) {
-        struct chan *c = &l->ch[i];
-
-        err = copy_sv(a, &c->map.label) | copy_sv(a, &c->map.subprotocol) | copy_sv(a, &c->addrtype) |
-              copy_sv(a, &c->addr);
-    }
-    for (unsigned i = 0; !err && i < l->n_rtp; i++)
-        err = rline_own(a, &l->rtp[i]);
-    for (unsigned i = 0; !err && i < l->n_web; i++) {
-        struct web_line *w = &l->web[i];
-
-        err = copy_sv(a, &w->media) | copy_sv(a, &w->proto) | copy_sv(a, &w->fmts) |
-              copy_sv(a, &w->mid);
-    }
-    for (unsigned i = 0; !err && i < l->n_ims; i++) {
-        struct ims_slot *s = &l->ims[i];
-
-        err = copy_sv(a, &s->media) | copy_sv(a, &s->proto) | copy_sv(a, &s->fmts);
-    }
-    return err ? -ENOMEM : 0;
-}
-
 int exch_new(struct exch **xp, enum sip_side from, const struct layout *cur, const struct sdp_policy *policy,
              enum sdp_setup dtls_choice, const char *tls_id)
 {
     struct arena *a = arena_new(SDP_ARENA_MAX);
     struct exch *x = a ? ARENA_NEW(a, struct exch) : NULL;
+    int err;
 
     if (!x) {
         arena_free(a);
@@ -80,12 +29,14 @@ int exch_new(struct exch **xp, enum sip_side from, const struct layout *cur, con
     x->policy = policy;
     x->dtls_choice = dtls_choice;
     x->tls_id = tls_id;
-    if (cur) {
-        x->lay = *cur;
-        if (layout_own(a, &x->lay)) {
-            arena_free(a);
-            return -ENOMEM;
-        }
+    err = layout_new(a, &x->lay);
+    if (!err && cur) {
+        layout_set(&x->lay, cur);
+        err = layout_own(a, &x->lay);
+    }
+    if (err) {
+        arena_free(a);
+        return -ENOMEM;
     }
     for (unsigned i = 0; i < x->lay.n; i++) {
         x->lay.ch[i].state = CHAN_OPEN;
@@ -145,12 +96,43 @@ static uint16_t last_stream(const struct layout *l)
     return last > l->floor ? last : l->floor;
 }
 
-static void keep_owner(struct layout *l, const struct rline *r)
+static int keep_owner(struct arena *a, struct layout *l, const struct rline *r)
 {
     if (r->stream != l->bundle_stream)
-        return;
-    l->owner = *r;
+        return 0;
+    if (!l->owner)
+        l->owner = ARENA_NEW(a, struct rline);
+    if (!l->owner)
+        return -ENOMEM;
+    *l->owner = *r;
     l->owner_mid = l->web[r->web_line].mid;
+    return 0;
+}
+
+/* What is gone leaves the arrays of *l. */
+static int drop_gone(struct arena *a, struct layout *l)
+{
+    const unsigned n = l->n, n_rtp = l->n_rtp;
+    int err = 0;
+
+    l->n = l->n_rtp = 0;
+    for (unsigned k = 0; k < l->n_ims; k++)
+        l->ims[k].chan = l->ims[k].rtp = -1;
+    for (unsigned i = 0; i < n; i++) {
+        if (l->ch[i].state == CHAN_GONE)
+            continue;
+        l->ims[l->ch[i].ims_line].chan = (int)l->n;
+        l->ch[l->n++] = l->ch[i];
+    }
+    for (unsigned i = 0; i < n_rtp && !err; i++) {
+        if (l->rtp[i].state == CHAN_GONE) {
+            err = keep_owner(a, l, &l->rtp[i]);
+            continue;
+        }
+        l->ims[l->rtp[i].ims_line].rtp = (int)l->n_rtp;
+        l->rtp[l->n_rtp++] = l->rtp[i];
+    }
+    return err;
 }
 
 int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay)
@@ -158,32 +140,12 @@ int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay)
     struct arena *a = arena_new(SDP_ARENA_MAX);
     struct layout *l = a ? ARENA_NEW(a, struct layout) : NULL;
 
-    if (l) {
-        *l = x->lay;
-        l->n = l->n_rtp = 0;
-        l->dc_old = exch_old_goes(x) ? 0 : l->dc_old;
-        l->floor = exch_open(x) ? l->floor : last_stream(&x->lay);
-        for (unsigned k = 0; k < l->n_ims; k++)
-            l->ims[k].chan = l->ims[k].rtp = -1;
-        for (unsigned i = 0; i < x->lay.n; i++) {
-            if (x->lay.ch[i].state == CHAN_GONE)
-                continue;
-            l->ims[x->lay.ch[i].ims_line].chan = (int)l->n;
-            l->ch[l->n++] = x->lay.ch[i];
-        }
-        for (unsigned i = 0; i < x->lay.n_rtp; i++) {
-            if (x->lay.rtp[i].state == CHAN_GONE) {
-                keep_owner(l, &x->lay.rtp[i]);
-                continue;
-            }
-            l->ims[x->lay.rtp[i].ims_line].rtp = (int)l->n_rtp;
-            l->rtp[l->n_rtp++] = x->lay.rtp[i];
-        }
-    }
-    if (!l || layout_own(a, l)) {
+    if (!l || layout_keep(a, l, &x->lay) || drop_gone(a, l)) {
         arena_free(a);
         return -ENOMEM;
     }
+    l->dc_old = exch_old_goes(x) ? 0 : l->dc_old;
+    l->floor = exch_open(x) ? l->floor : last_stream(&x->lay);
     arena_free(*keep);
     *keep = a;
     *lay = l;
@@ -575,20 +537,36 @@ static void drop_dc(struct exch *x)
     }
 }
 
-int exch_read_early(struct exch *x, struct sv body)
+int exch_save(struct exch *x)
 {
-    int err;
+    struct layout *saved = x->saved;
 
-    if (!x->saved)
-        x->saved = ARENA_NEW(x->a, struct layout);
-    if (!x->saved)
-        return -ENOMEM;
+    if (!saved) {
+        saved = ARENA_NEW(x->a, struct layout);
+        if (!saved || layout_new(x->a, saved))
+            return -ENOMEM;
+        x->saved = saved;
+    }
     if (x->n_early++ >= CALL_EARLY_MAX)
         return -EPROTO;
-    *x->saved = x->lay;
+    layout_set(saved, &x->lay);
+    return 0;
+}
+
+void exch_restore(struct exch *x)
+{
+    layout_set(&x->lay, x->saved);
+}
+
+int exch_read_early(struct exch *x, struct sv body)
+{
+    int err = exch_save(x);
+
+    if (err)
+        return err;
     err = exch_read_answer(x, body);
     if (err)
-        x->lay = *x->saved;
+        exch_restore(x);
     return err;
 }
 

@@ -2,81 +2,11 @@
  * Owner: struct call. Sends nothing: bodies in, bodies and the layout out. Main thread. */
 #pragma once
 
-#include "alg/call/media.h"
+#include "alg/call/layout.h"
 #include "alg/sdp/ims.h"
 #include "alg/sdp/own.h"
 #include "alg/sdp/web.h"
 #include "alg/sip/sip.h"
-
-/* One data channel = one m=message line = one component stream. */
-struct chan {
-    enum chan_state state;
-    bool fresh;                    /* this exchange brought it: not at both terminations yet */
-    uint16_t stream;               /* H.248 StreamID */
-    unsigned ims_line;             /* its m= line on Mw */
-    struct sdp_dcmap map;          /* its stream id and label on W2 */
-    bool cema;
-    enum sdp_setup core;           /* the core's role: ACTIVE connects to the gateway */
-    struct sv addrtype, addr;      /* of the core: Remote of T2; port 0: not known yet */
-    uint16_t port;
-    bool moved;                    /* the core's address changed in this exchange */
-};
-
-/* The transport of a line on W2. */
-struct tport {
-    struct sv ufrag, pwd;          /* the WIC's, to see an ICE restart */
-    bool restart;                  /* this exchange restarts ICE */
-    bool renew;                    /* this exchange makes a new DTLS association (RFC 8842 5.5) */
-    bool release;                  /* ... which the gateway, as its server, must be told in so many words */
-    unsigned age;                  /* how many there were before: ours has another tls-id each time */
-    uint64_t certs;                /* sum of the WIC's fingerprints; 0: not known yet */
-    struct sv their_id;            /* its tls-id */
-    bool tls_id;                   /* the WIC speaks of tls-id */
-    enum sdp_setup role;           /* the gateway's DTLS role: ACTIVE, PASSIVE; NONE: not decided */
-};
-
-/* One line of audio or video: a m= line on each side, one stream on both terminations. Arrays: by enum sip_side. */
-struct rline {
-    enum chan_state state;
-    bool fresh;
-    uint16_t stream;
-    unsigned web_line, ims_line;
-    enum rtp_kind kind;
-    bool bundled, mux, rsize;      /* on W2 */
-    unsigned mid_ext;
-    struct tport tp;
-    enum rtp_sec sec[2];
-    struct sv key[2], their_key[2]; /* SDES: whole values of a=crypto, ours and theirs */
-    enum sdp_dir dir[2];           /* as that side last said */
-    struct codec_list codecs[2];   /* agreed, with the payload types of that side; before the answer: offered */
-    struct sv addrtype[2], addr[2]; /* where that side receives: Remote (of the WIC only without ICE); port 0: not known yet */
-    uint16_t port[2], rtcp_port[2];
-};
-
-struct ims_slot { /* a m= line of Mw; never moves */
-    struct sv media, proto, fmts;
-    int chan;        /* index into layout.ch, -1: none */
-    int rtp;         /* index into layout.rtp, -1: none. Neither: refused */
-};
-
-/* What both sides agreed on. Text lives in the arena of whoever holds it. */
-struct layout {
-    unsigned n, n_rtp, n_web, n_ims;
-    struct chan ch[DC_CHAN_MAX];
-    struct rline rtp[RTP_LINE_MAX];
-    struct web_line web[SDP_LINES_MAX];
-    struct ims_slot ims[SDP_LINES_MAX];
-    uint16_t dc_stream;            /* the de-aggregation stream of the channels; 0: none */
-    uint16_t dc_old;               /* one whose line was removed, shut, as T1 has no other: it goes when another comes */
-    uint16_t floor;                /* streams up to it may still be there, shut: their StreamIDs are not used again */
-    bool dc_bundled;
-    struct tport dc;               /* its transport */
-    bool legacy, connection;       /* the WIC's dialect, to answer in it */
-    struct sv web_id;              /* session id in its o=: another is another peer connection */
-    uint16_t bundle_stream;        /* whose transport bundled lines share; 0: no bundle (profile "browser" only) */
-    struct rline owner;            /* .stream != 0: that stream's line was removed, its transport stays */
-    struct sv owner_mid;
-};
 
 struct exch {
     struct arena *a;
@@ -95,7 +25,7 @@ struct exch {
     bool told;                     /* the WIC has its answer: what the core says later changes T2 alone */
     unsigned n_early;              /* descriptions that came before the answer */
     struct layout *saved;          /* before the one that is being read */
-    struct layout lay;
+    struct layout lay;             /* has room for the most there can be */
     struct web_desc *web;          /* what the WIC said in this exchange; NULL: nothing yet */
     struct ims_desc *ims;          /* what the core said */
     const struct dc_chan *web_ch[DC_CHAN_MAX]; /* by channel */
@@ -135,12 +65,14 @@ unsigned exch_open(const struct exch *x); /* channels and lines that are left */
  * x may be NULL. */
 bool exch_drops(const struct exch *x, uint16_t stream);
 bool exch_old_goes(const struct exch *x); /* lay.dc_old leaves T1 with this exchange; else it is shut */
-bool layout_has(const struct layout *l, uint16_t stream);
 bool exch_asks(const struct exch *x);     /* does the other side have to agree? */
-/* Keeps the layout without what is gone, in *keep (replaced and freed). 0, -ENOMEM: nothing changed. */
+/* Keeps the layout without what is gone, in *keep (replaced and freed), no larger than it is. 0, -ENOMEM: nothing changed. */
 int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay);
 
 /* --- between the files of offer*.c --- */
+/* x->lay before another description is read, and back again if it was no use. 0, -ENOMEM, -EPROTO: the CALL_EARLY_MAX are over. */
+int exch_save(struct exch *x);
+void exch_restore(struct exch *x);
 int exch_refuse(struct exch *x, int status, unsigned warn, const char *text); /* -EPROTO */
 uint16_t exch_free_stream(const struct layout *l);
 void exch_close_dc(struct exch *x);

@@ -68,22 +68,17 @@ int exch_read_ahead(struct exch *x, struct sv body, bool rung)
     unsigned open = exch_open(x), lines = x->lay.n_ims, n = x->lay.n_rtp;
     const struct rtp_line *said[RTP_LINE_MAX];
     struct ims_desc *ims = x->ims;
-    int err;
+    int err = exch_save(x);
 
-    if (!x->saved)
-        x->saved = ARENA_NEW(x->a, struct layout);
-    if (!x->saved)
-        return -ENOMEM;
-    if (x->n_early++ >= CALL_EARLY_MAX)
-        return exch_refuse(x, 488, 399, "too many descriptions before the answer");
-    *x->saved = x->lay;
+    if (err)
+        return err == -EPROTO ? exch_refuse(x, 488, 399, "too many descriptions before the answer") : err;
     memcpy(said, x->ims_rtp, sizeof said);
     err = exch_read_offer(x, body);
     if (!err && (x->lay.n_ims != lines || x->lay.n_rtp != n || exch_open(x) == 0 || (rung && exch_open(x) != open)))
         err = exch_refuse(x, 488, 399, "not before the answer");
     if (!err)
         return 0;
-    x->lay = *x->saved;
+    exch_restore(x);
     x->ims = ims;
     memcpy(x->ims_rtp, said, sizeof said);
     return err;

@@ -1,17 +1,6 @@
 /* Where something new finds its place: StreamIDs, m= lines of both sides, mids (RFC 3264 8.1, RFC 9143). */
 #include "alg/call/offer.h"
 
-bool layout_has(const struct layout *l, uint16_t stream)
-{
-    bool has = stream == l->dc_stream || stream == l->bundle_stream;
-
-    for (unsigned i = 0; i < l->n; i++)
-        has = has || l->ch[i].stream == stream;
-    for (unsigned i = 0; i < l->n_rtp; i++)
-        has = has || l->rtp[i].stream == stream;
-    return has;
-}
-
 uint16_t exch_free_stream(const struct layout *l)
 {
     uint16_t id = l->floor + 1;
