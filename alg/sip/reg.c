@@ -49,7 +49,11 @@ static const char *const retry_after[] = {"Retry-After: 5", "Retry-After: 10", "
 int reg_failed(struct reg *r, sip_flow flow, const char *aor, int status, const char **lines)
 {
     count_add(&r->counts[REG_C_FAILED], 1);
-    log_info("reg", "flow=%llu aor=%s msg=\"registration failed\" status=%d", (unsigned long long)flow, aor, status);
+    if (status)
+        log_info("reg", "flow=%llu aor=%s msg=\"registration failed\" status=%d", (unsigned long long)flow, aor, status);
+    else
+        log_info("reg", "flow=%llu aor=%s msg=\"registration failed\" why=\"no answer of the core, or no next hop to ask\"",
+                 (unsigned long long)flow, aor);
     if (status == 420) {
         log_error("reg", "msg=\"the core does not know Path: wrong next hop?\"");
         return 500;

@@ -83,6 +83,7 @@ static enum login_verdict judge(struct reg *r, const struct reg_way *way, const 
             t.params = (const char *const *)au->au_params;
         }
     }
+    t.inside = t.scheme && !strcasecmp(t.scheme, "Bearer") && store_by_flow(&r->store, flow); /* tokens are not guessed */
     v = login_check(r->login, &t, user, left);
     su_home_deinit(home);
     return v;
@@ -111,13 +112,23 @@ static int lines_of(struct reg *r, const struct reg_way *way, const char *domain
     return challenge(r, way, domain, v, out, size);
 }
 
+static void log_refused(struct reg *r, sip_flow flow, const char *domain, enum login_verdict v)
+{
+    static const char *const why[] = {[LOGIN_WRONG] = "wrong name or password", [LOGIN_INVALID] = "token not good",
+                                      [LOGIN_WAIT] = "too many wrong passwords or tokens", [LOGIN_BAD] = "malformed Authorization",
+                                      [LOGIN_BROKEN] = "the store of users does not answer"};
+    char peer[ADDR_STRLEN];
+
+    if (v >= ARRAY_LEN(why) || !why[v])
+        return;
+    peer_text(r, flow, peer);
+    log_info("reg", "flow=%llu peer=%s domain=%s msg=\"login refused\" why=\"%s\"", (unsigned long long)flow, peer, domain, why[v]);
+}
+
 int wauth_check(struct reg *r, const struct reg_way *way, nta_incoming_t *irq, const sip_t *sip, sip_flow flow, struct user *user,
                 unsigned *left)
 {
-    static const char *const why[] = {[LOGIN_WRONG] = "wrong name or password", [LOGIN_INVALID] = "token not good",
-                                      [LOGIN_WAIT] = "too many wrong passwords", [LOGIN_BAD] = "malformed Authorization",
-                                      [LOGIN_BROKEN] = "the store of users does not answer"};
-    char lines[REG_LINES_MAX], peer[ADDR_STRLEN], domain[USER_TEXT_MAX];
+    char lines[REG_LINES_MAX], domain[USER_TEXT_MAX];
     enum login_verdict v;
     int status;
 
@@ -126,9 +137,7 @@ int wauth_check(struct reg *r, const struct reg_way *way, nta_incoming_t *irq, c
     status = lines_of(r, way, domain, v, *left, lines, sizeof lines);
     if (!status)
         return 0;
-    peer_text(r, flow, peer);
-    if (v < ARRAY_LEN(why) && why[v])
-        log_info("reg", "flow=%llu peer=%s domain=%s msg=\"login refused\" why=\"%s\"", (unsigned long long)flow, peer, domain, why[v]);
+    log_refused(r, flow, domain, v);
     reg_reply(r, irq, status, lines[0] ? lines : NULL);
     return status;
 }
@@ -141,6 +150,7 @@ int wauth_again(struct reg *r, const struct reg_way *way, const sip_t *sip, cons
     char name[USER_TEXT_MAX * 2 + 8], domain[USER_TEXT_MAX];
     struct reg_way only = *way;
     struct user user;
+    enum login_verdict v;
     unsigned left = 0;
     int status;
 
@@ -148,7 +158,9 @@ int wauth_again(struct reg *r, const struct reg_way *way, const sip_t *sip, cons
     if (!au || !au->au_scheme || strcasecmp(au->au_scheme, "Bearer") != 0)
         return way->password && !who->token ? 0 : challenge(r, way, domain, LOGIN_ASK, lines, size);
     only.password = false;
-    status = lines_of(r, &only, domain, judge(r, &only, sip, who->flow, domain, &user, &left), left, lines, size);
+    v = judge(r, &only, sip, who->flow, domain, &user, &left);
+    status = lines_of(r, &only, domain, v, left, lines, size);
+    log_refused(r, who->flow, domain, v);
     if (!status) {
         snprintf(name, sizeof name, "sip:%s@%s", user.name, user.domain);
         if (!uri_same(name, who->aor) && !uri_same(user.impu, who->aor))

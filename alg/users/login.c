@@ -270,7 +270,7 @@ enum login_verdict login_check(struct login *l, const struct login_try *t, struc
     if (!t->scheme)
         return LOGIN_ASK;
     claimed(t, name, sizeof name);
-    *left = slow_wait(l->slow, name, t->peer, t->now);
+    *left = t->inside ? 0 : slow_wait(l->slow, name, t->peer, t->now);
     if (*left)
         return LOGIN_WAIT;
     if (t->password && !strcasecmp(t->scheme, "Digest"))

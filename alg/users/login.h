@@ -21,6 +21,7 @@ struct login_try {
     const char *const *params;  /* "name=value", NULL at the end */
     const char *method, *uri;   /* of the request */
     const char *peer;           /* address it comes from */
+    bool inside;                /* its connection is logged in: what others of that address tried does not delay it */
     msec_t now;
     int64_t wall;               /* CLOCK_REALTIME, seconds */
 };

@@ -330,6 +330,28 @@ static void test_slow_login(void **state)
     assert_int_equal(go(w, "alice", "open sesame", nonce, 25, "far"), LOGIN_OK);
 }
 
+/* Who is in already: others behind the same address do not keep it from its call. */
+static void test_slow_inside(void **state)
+{
+    struct world *w = *state;
+    char text[JWT_MAX];
+    const char *good[] = {text, NULL}, *bad[] = {"a.b.c", NULL};
+    struct login_try t = {.domain = DOMAIN, .token = true, .scheme = "Bearer", .params = bad, .peer = "office", .now = w->now, .wall = WALL};
+    struct user who;
+    unsigned left;
+
+    snprintf(text, sizeof text, "%s", token(w, "ES256", "{\"alg\": \"ES256\", \"kid\": \"k2\"}", GOOD));
+    for (unsigned i = 0; i < SLOW_FREE + 1; i++)
+        assert_int_equal(login_check(w->login, &t, &who, &left), LOGIN_INVALID);
+    t.params = good;
+    assert_int_equal(login_check(w->login, &t, &who, &left), LOGIN_WAIT);
+    assert_int_equal(left, 1);
+    t.inside = true;
+    assert_int_equal(login_check(w->login, &t, &who, &left), LOGIN_OK);
+    t.params = bad;
+    assert_int_equal(login_check(w->login, &t, &who, &left), LOGIN_INVALID);
+}
+
 static void test_slow_grows(void **state)
 {
     struct slow *s;
@@ -498,7 +520,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tokens), cmocka_unit_test(test_forged_tokens), cmocka_unit_test(test_bad_keys),
         cmocka_unit_test(test_digest), cmocka_unit_test(test_bearer), cmocka_unit_test(test_claims), cmocka_unit_test(test_slow_login),
-        cmocka_unit_test(test_slow_grows), cmocka_unit_test(test_same_time),
+        cmocka_unit_test(test_slow_grows), cmocka_unit_test(test_slow_inside), cmocka_unit_test(test_same_time),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
