@@ -70,10 +70,10 @@ int layout_own(struct arena *a, struct layout *l)
 static int room(struct arena *a, struct layout *l, unsigned n, unsigned n_rtp, unsigned n_web, unsigned n_ims)
 {
     l->ch = arena_alloc(a, n * sizeof *l->ch);
-    l->rtp = arena_alloc(a, n_rtp * sizeof *l->rtp);
+    l->rtp = n_rtp ? arena_alloc(a, n_rtp * sizeof *l->rtp) : NULL;
     l->web = arena_alloc(a, n_web * sizeof *l->web);
     l->ims = arena_alloc(a, n_ims * sizeof *l->ims);
-    return l->ch && l->rtp && l->web && l->ims ? 0 : -ENOMEM;
+    return l->ch && (l->rtp || !n_rtp) && l->web && l->ims ? 0 : -ENOMEM;
 }
 
 /* What *from has, into the room of *to. */
@@ -83,7 +83,9 @@ static void fill(struct layout *to, const struct layout *from)
 
     *to = *from;
     to->ch = memcpy(room_of.ch, from->ch, from->n * sizeof *to->ch);
-    to->rtp = memcpy(room_of.rtp, from->rtp, from->n_rtp * sizeof *to->rtp);
+    to->rtp = room_of.rtp;
+    if (from->n_rtp > 0)
+        memcpy(to->rtp, from->rtp, from->n_rtp * sizeof *to->rtp);
     to->web = memcpy(room_of.web, from->web, from->n_web * sizeof *to->web);
     to->ims = memcpy(room_of.ims, from->ims, from->n_ims * sizeof *to->ims);
 }
@@ -91,7 +93,14 @@ static void fill(struct layout *to, const struct layout *from)
 int layout_new(struct arena *a, struct layout *l)
 {
     *l = (struct layout){0};
-    return room(a, l, DC_CHAN_MAX, RTP_LINE_MAX, SDP_LINES_MAX, SDP_LINES_MAX);
+    return room(a, l, DC_CHAN_MAX, 0, SDP_LINES_MAX, SDP_LINES_MAX);
+}
+
+int layout_room_rtp(struct arena *a, struct layout *l)
+{
+    if (!l->rtp)
+        l->rtp = arena_alloc(a, RTP_LINE_MAX * sizeof *l->rtp);
+    return l->rtp ? 0 : -ENOMEM;
 }
 
 void layout_set(struct layout *to, const struct layout *from)
@@ -99,7 +108,8 @@ void layout_set(struct layout *to, const struct layout *from)
     fill(to, from);
     /* who adds an element finds it zeroed */
     memset(to->ch + to->n, 0, (DC_CHAN_MAX - to->n) * sizeof *to->ch);
-    memset(to->rtp + to->n_rtp, 0, (RTP_LINE_MAX - to->n_rtp) * sizeof *to->rtp);
+    if (to->rtp)
+        memset(to->rtp + to->n_rtp, 0, (RTP_LINE_MAX - to->n_rtp) * sizeof *to->rtp);
     memset(to->web + to->n_web, 0, (SDP_LINES_MAX - to->n_web) * sizeof *to->web);
     memset(to->ims + to->n_ims, 0, (SDP_LINES_MAX - to->n_ims) * sizeof *to->ims);
 }

@@ -58,7 +58,7 @@ struct ims_slot { /* a m= line of Mw; never moves */
 };
 
 /* What both sides agreed on. Text and arrays live in the arena of whoever holds it: an exchange has room for DC_CHAN_MAX channels,
- * RTP_LINE_MAX and twice SDP_LINES_MAX lines, a call keeps what there is. Never copied by `=`. */
+ * twice SDP_LINES_MAX lines, and with audio or video for RTP_LINE_MAX of it; a call keeps what there is. Never copied by `=`. */
 struct layout {
     unsigned n, n_rtp, n_web, n_ims;
     struct chan *ch;
@@ -77,8 +77,9 @@ struct layout {
     struct sv owner_mid;
 };
 
-int layout_new(struct arena *a, struct layout *l); /* empty, with room for all there can be. 0, -ENOMEM */
-/* to has that room, and is what from is; text and owner stay where they are. */
+int layout_new(struct arena *a, struct layout *l); /* empty, with room for all but audio and video. 0, -ENOMEM */
+int layout_room_rtp(struct arena *a, struct layout *l); /* and for them: they are large. 0, -ENOMEM */
+/* to has the room, and is what from is; text and owner stay where they are. */
 void layout_set(struct layout *to, const struct layout *from);
 int layout_own(struct arena *a, struct layout *l); /* text and owner move to a. 0, -ENOMEM */
 /* *to: from, all in a, with no more room than it needs. 0, -ENOMEM. */

@@ -30,6 +30,8 @@ int exch_new(struct exch **xp, enum sip_side from, const struct layout *cur, con
     x->dtls_choice = dtls_choice;
     x->tls_id = tls_id;
     err = layout_new(a, &x->lay);
+    if (!err && cur && cur->n_rtp > 0)
+        err = layout_room_rtp(a, &x->lay);
     if (!err && cur) {
         layout_set(&x->lay, cur);
         err = layout_own(a, &x->lay);
@@ -547,6 +549,8 @@ int exch_save(struct exch *x)
             return -ENOMEM;
         x->saved = saved;
     }
+    if (x->lay.n_rtp > 0 && layout_room_rtp(x->a, saved))
+        return -ENOMEM;
     if (x->n_early++ >= CALL_EARLY_MAX)
         return -EPROTO;
     layout_set(saved, &x->lay);

@@ -25,7 +25,7 @@ struct exch {
     bool told;                     /* the WIC has its answer: what the core says later changes T2 alone */
     unsigned n_early;              /* descriptions that came before the answer */
     struct layout *saved;          /* before the one that is being read */
-    struct layout lay;             /* has room for the most there can be */
+    struct layout lay;             /* has room for more lines and channels */
     struct web_desc *web;          /* what the WIC said in this exchange; NULL: nothing yet */
     struct ims_desc *ims;          /* what the core said */
     const struct dc_chan *web_ch[DC_CHAN_MAX]; /* by channel */

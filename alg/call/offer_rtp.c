@@ -112,7 +112,7 @@ static int add_from_web(struct exch *x, unsigned k)
     struct rline *r;
     int slot, err;
 
-    if (!fmts.p)
+    if (!fmts.p || layout_room_rtp(x->a, l))
         return -ENOMEM;
     l->web[k].kind = WEB_REFUSED;
     if (l->n_rtp == RTP_LINE_MAX ||
@@ -206,7 +206,7 @@ static int add_from_ims(struct exch *x, unsigned k, const struct rtp_line *said)
     struct rline *r;
     int at;
 
-    if (!fmts.p)
+    if (!fmts.p || layout_room_rtp(x->a, l))
         return -ENOMEM;
     if (l->n_rtp == RTP_LINE_MAX)
         return 0;
