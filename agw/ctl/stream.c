@@ -202,6 +202,18 @@ int stream_reserve(struct stream *s, const struct iq_stream *m, struct iq_fault 
     return err;
 }
 
+/* A TCP endpoint has no agent: credentials or a candidate would promise checks that nobody answers. */
+static int check_no_ice(const struct iq_stream *m, struct iq_fault *fault)
+{
+    static const char *const names[] = {"ice-ufrag", "ice-pwd", "candidate"};
+
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        if (sdp_attr_of(m->local, m->local->media, names[i]))
+            return iq_refuse(fault, 501, "stream %u: ICE for %.*s", m->id, SV_ARG(m->local->media->proto));
+    }
+    return 0;
+}
+
 int stream_fill(struct stream *s, struct arena *a, struct iq_stream *m, struct local *l,
                 struct sdp **answer, struct iq_fault *fault)
 {
@@ -209,6 +221,8 @@ int stream_fill(struct stream *s, struct arena *a, struct iq_stream *m, struct l
     struct local was = *l;
 
     *answer = NULL;
+    if (!s->tp && check_no_ice(m, fault))
+        return -EBADMSG;
     *l = s->local;
     l->remote = m->remote;
     if (s->tp) {

@@ -177,6 +177,14 @@ static void test_refusals(void **state)
               "-\n} } } }"},
         {515,
          "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=audio $ TCP/RTP/AVP 0\n} } } }"},
+        {501, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP/MSRP *\n"
+              "a=candidate:$\n} } } }"},
+        {501, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP/MSRP *\n"
+              "a=candidate:$ 1 TCP $ $ $ typ host tcptype passive\n} } } }"},
+        {501, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP/MSRP *\n"
+              "a=ice-ufrag:abcdefgh\na=ice-pwd:0123456789abcdefghijklmn\n} } } }"},
+        {501, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { Local {\nv=0\nc=IN IP4 $\n"
+              "m=message $ TCP -\na=ice-ufrag:$\na=ice-pwd:$\n} } } } }"},
         {441, "Context = 1 { Add = $ { Media { LocalControl { Mode = Inactive } } } }"},
         {472, "Context = 1 { Add = $ }"},
         {474, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message 70000 TCP -\n} "
