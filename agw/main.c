@@ -16,7 +16,7 @@
 #define BUS_QUEUE     4096 /* control takes control posts only; the bound is for data posts */
 
 static const char usage[] =
-    "agw - media gateway for WebRTC data channels (TS 23.334 eIMS-AGW), controlled by H.248\n"
+    "agw - media gateway for WebRTC audio, video and data channels (TS 23.334 eIMS-AGW), controlled by H.248\n"
     "usage: agw [-c FILE] [--trace DIR]\n"
     "  -c, --conf FILE    configuration (YAML); without it the defaults work on loopback\n"
     "  --check-conf FILE  check a configuration and exit: 0 good, 1 bad\n"
