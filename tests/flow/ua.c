@@ -161,6 +161,23 @@ static void put_registered(const struct ua *u, struct sv req, struct sv lines, s
     buf_printf(b, "%s%.*s%sService-Route: <sip:orig@%s;lr>\r\n", path.n ? "Path: " : "", SV_ARG(path), path.n ? "\r\n" : "", u->host);
 }
 
+/* Of the challenges the one for a password and MD5, wherever it stands. */
+static void keep_challenge(struct ua *u, struct sv text)
+{
+    static const char name[] = "WWW-Authenticate: ";
+
+    u->challenge[0] = 0;
+    while (text.n) {
+        struct sv l = sv_line(&text);
+
+        if (!sv_istarts(l, name))
+            continue;
+        l = (struct sv){l.p + sizeof name - 1, l.n - sizeof name + 1};
+        if (sv_istarts(l, "Digest ") && memmem(l.p, l.n, "MD5", 3))
+            sv_copy(l, u->challenge, sizeof u->challenge);
+    }
+}
+
 /* The core's registrar without a challenge. */
 static void answer_register(struct ua *u, struct sv req)
 {
@@ -237,7 +254,7 @@ enum ua_in ua_input(struct ua *u, struct sv text)
     if (!status)
         return take_request(u, text);
     if (status == 401)
-        sv_copy(ua_header(text, "WWW-Authenticate"), u->challenge, sizeof u->challenge);
+        keep_challenge(u, text);
     if (status == 100 || sv_is(ua_method(text), "REGISTER"))
         return status == 100 ? UA_IGNORED : UA_RESPONSE;
     if (sv_is(ua_method(text), "INVITE")) {
