@@ -24,8 +24,8 @@ struct core_tls {
     int ctx_index, ssl_index;
     struct {
         SSL *ssl;
-        ino_t socket; /* 0: not looked at yet */
-        BIO *bio;     /* ours, too, from then on: Sofia frees its own */
+        bool watched; /* its BIO tells us when Sofia is done with both */
+        bool done;
     } *v;
     unsigned n, room;
 };
@@ -60,21 +60,39 @@ static void on_new_ssl(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, l
         t->room += 64;
     }
     t->v[t->n].ssl = parent;
-    t->v[t->n].bio = NULL;
-    t->v[t->n++].socket = 0;
+    t->v[t->n].watched = false;
+    t->v[t->n++].done = false;
+}
+
+/* Sofia shuts the SSL down and gives its BIO back last, long after the socket was closed when a request still waits on it.
+ * An SSL owns its BIO twice, for reading and for writing. While it is watched one of these is lent, so that Sofia's is the
+ * last and is told here; it stays until the SSL goes. */
+static long on_bio(BIO *bio, int op, const char *p, size_t n, int argi, long argl, int ret, size_t *processed)
+{
+    struct core_tls *t = (struct core_tls *)BIO_get_callback_arg(bio);
+
+    (void)p, (void)n, (void)argi, (void)argl, (void)processed;
+    for (unsigned i = 0; op == BIO_CB_FREE && i < t->n; i++)
+        if (t->v[i].watched && !t->v[i].done && SSL_get_rbio(t->v[i].ssl) == bio) {
+            t->v[i].done = true;
+            BIO_up_ref(bio);
+            BIO_up_ref(bio);
+            return 0; /* not freed */
+        }
+    return ret;
 }
 
 static void look_at(struct core_tls *t, unsigned i)
 {
     BIO *bio = SSL_get_rbio(t->v[i].ssl);
-    struct stat st;
 
-    if (t->v[i].bio || !bio || !BIO_up_ref(bio))
+    if (t->v[i].watched || !bio || SSL_get_wbio(t->v[i].ssl) != bio)
         return;
     SSL_CTX_up_ref(SSL_get_SSL_CTX(t->v[i].ssl)); /* Sofia gives one back that it never took */
-    t->v[i].bio = bio;
-    if (!fstat(SSL_get_fd(t->v[i].ssl), &st))
-        t->v[i].socket = st.st_ino;
+    BIO_set_callback_arg(bio, (char *)t);
+    BIO_set_callback_ex(bio, on_bio);
+    BIO_free(bio);
+    t->v[i].watched = true;
 }
 
 /* With the first event on it, so before Sofia may have closed it. */
@@ -97,6 +115,8 @@ static void on_free_ssl(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, 
     (void)ptr, (void)ad, (void)index, (void)argl;
     for (unsigned i = 0; i < t->n; i++)
         if (t->v[i].ssl == parent) {
+            if (t->v[i].watched && !t->v[i].done)
+                BIO_up_ref(SSL_get_rbio(parent)); /* back from the loan: both go now */
             t->v[i] = t->v[--t->n];
             return;
         }
@@ -118,14 +138,9 @@ int core_tls_new(struct core_tls **tp)
 static void reap(struct core_tls *t, bool all)
 {
     for (unsigned i = t->n; i-- > 0;) {
-        int fd = -1;
-        struct stat st;
-
         if (!all)
             look_at(t, i);
-        if (t->v[i].bio)
-            BIO_get_fd(t->v[i].bio, &fd);
-        if (t->v[i].bio && (all || fd < 0 || fstat(fd, &st) || st.st_ino != t->v[i].socket))
+        if (t->v[i].watched && (all || t->v[i].done))
             SSL_free(t->v[i].ssl); /* on_free_ssl puts the last one here, which was looked at already */
     }
 }
