@@ -14,6 +14,11 @@
 #define MEDIA_SOCKBUF (1 << 20) /* asked of the kernel for each socket; it may give less */
 #define MEDIA_SOCKBUF_SHARED (8 << 20) /* the same for one that many streams share: 100 ms of 10000 streams */
 #define MEDIA_RING (8u << 20)  /* octets of the ring, a power of two: 60 ms of 10000 streams; what is more is lost */
+#define MEDIA_RING_TURN (MEDIA_RING / 4 * 3) /* octets taken, or all there are, until each socket has its share anew: more than
+                                  the largest share, so no socket alone can fill the ring */
+#define MEDIA_RING_PORT (MEDIA_RING / 16)  /* share of a stream's own port: 2000 short packets, 340 long ones */
+#define MEDIA_RING_SHARED (MEDIA_RING / 2) /* of one that many streams share: the other half is the core's */
+#define MEDIA_RING_SLOTS 8192  /* sockets with a share each, a power of two; of more, some have theirs in common */
 #define MEDIA_RING_ROUNDS 8    /* bunches from the ring until sockets, timer and inbox are looked at again */
 #define MEDIA_SHARED 32        /* shared sockets of a worker: realms times address families */
 #define MEDIA_PEER_HOLD_MS 10000 /* an address stays with the stream whose check it passed so long ago at most, whoever else

@@ -13,7 +13,7 @@
 
 #define UDP_HEAD 8
 #define NET_HEAD 24 /* octets of the IP header that are kept: up to the source address, of IPv6 too */
-#define INSNS 200
+#define INSNS 250
 #define FIRST_PLACES 64
 
 struct record { /* as the filter below writes it */
@@ -28,8 +28,25 @@ struct place {
     struct ring_member *member; /* NULL: free */
 };
 
+struct slot { /* what came to a socket in this turn; two CPUs at the same time miscount by a packet, which does no harm */
+    uint32_t turn;
+    uint32_t used;             /* octets */
+    _Atomic(uint32_t) share;   /* written here alone */
+    uint32_t none;
+};
+
+struct shares { /* in a map: the filter's and ours */
+    struct slot slot[MEDIA_RING_SLOTS]; /* by cookie; those that meet here have their shares in common */
+    _Atomic(uint32_t) turn;             /* written here alone */
+    _Atomic(uint32_t) lost;             /* the rest by the filter alone */
+    _Atomic(uint64_t) loser;            /* cookie */
+};
+
 struct ring {
-    int map, filter;
+    int map, shares_map, filter;
+    struct shares *shares;
+    unsigned long turn_at; /* `at` when this turn began */
+    uint32_t lost;         /* told so far */
     size_t page;
     unsigned long at;                   /* read so far */
     _Atomic(unsigned long) *taken;      /* the same, as the kernel knows it; a page that both write */
@@ -46,7 +63,9 @@ struct filter {
     unsigned n;
 };
 
-enum { R0, R1, R2, R3, R4, R5, SKB, LEN, REC }; /* 0 to 5: result and arguments of a call, lost by it; 6 to 8 are kept */
+/* 0 to 5: result and arguments of a call, lost by it; the others are kept. SLOT until there is a record; ALL: the shares from
+ * `turn` on; the cookie is in the 8 octets under FP. */
+enum { R0, R1, R2, R3, R4, R5, SKB, LEN, REC, SLOT = REC, ALL, FP };
 
 static void insn(struct filter *f, int code, int dst, int src, int off, int imm)
 {
@@ -81,27 +100,95 @@ static void leave(struct filter *f, int verdict)
 #define LOST 0  /* the same: what the queue took now would come out of order */
 #define KEPT (-1)
 
+static unsigned jump(struct filter *f, int unless, int dst, int src, int imm)
+{
+    insn(f, BPF_JMP | unless, dst, src, 0, imm);
+    return f->n - 1;
+}
+
+static void here(struct filter *f, unsigned from)
+{
+    f->v[from].off = (int16_t)(f->n - from - 1);
+}
+
+static void load(struct filter *f, int size, int dst, int src, size_t off)
+{
+    insn(f, BPF_LDX | BPF_MEM | size, dst, src, (int)off, 0);
+}
+
+static void store(struct filter *f, int size, int dst, size_t off, int src)
+{
+    insn(f, BPF_STX | BPF_MEM | size, dst, src, (int)off, 0);
+}
+
+#define AT_ALL(what) (offsetof(struct shares, what) - offsetof(struct shares, turn))
+
+static void lose(struct filter *f)
+{
+    insn(f, BPF_LDX | BPF_MEM | BPF_DW, R1, FP, -8, 0);
+    store(f, BPF_DW, ALL, AT_ALL(loser), R1);
+    set(f, R1, 1);
+    insn(f, BPF_STX | BPF_XADD | BPF_W, ALL, R1, AT_ALL(lost), 0); /* BPF_ADD */
+    leave(f, LOST);
+}
+
+static void point(struct filter *f, int dst, int map, size_t off)
+{
+    insn(f, BPF_LD | BPF_DW | BPF_IMM, dst, BPF_PSEUDO_MAP_VALUE, 0, map);
+    insn(f, 0, 0, 0, 0, (int)off); /* the second half of it */
+}
+
+/* Whose it is, and whether there is something left of its share. */
+static void share(struct filter *f, int map)
+{
+    unsigned known, room;
+
+    copy(f, R1, SKB, 0);
+    call(f, BPF_FUNC_get_socket_cookie);
+    insn(f, BPF_STX | BPF_MEM | BPF_DW, FP, R0, -8, 0);
+    insn(f, BPF_ALU64 | BPF_AND | BPF_K, R0, 0, 0, MEDIA_RING_SLOTS - 1);
+    insn(f, BPF_ALU64 | BPF_MUL | BPF_K, R0, 0, 0, sizeof(struct slot));
+    point(f, SLOT, map, 0);
+    insn(f, BPF_ALU64 | BPF_ADD | BPF_X, SLOT, R0, 0, 0);
+    point(f, ALL, map, offsetof(struct shares, turn));
+    load(f, BPF_W, R1, ALL, 0);
+    load(f, BPF_W, R2, SLOT, offsetof(struct slot, turn));
+    known = jump(f, BPF_JEQ | BPF_X, R1, R2, 0);
+    store(f, BPF_W, SLOT, offsetof(struct slot, turn), R1);
+    set(f, R1, 0);
+    store(f, BPF_W, SLOT, offsetof(struct slot, used), R1);
+    here(f, known);
+    load(f, BPF_W, R1, SLOT, offsetof(struct slot, used));
+    load(f, BPF_W, R2, SLOT, offsetof(struct slot, share));
+    room = jump(f, BPF_JGT | BPF_X, R2, R1, 0);
+    lose(f);
+    here(f, room);
+}
+
 /* Unless it is longer than this record can be: reserve, fill, submit. The sizes are constants because the kernel's verifier
  * wants them so. */
 static void record(struct filter *f, int map, unsigned size)
 {
-    const unsigned too_long = f->n;
+    const unsigned too_long = jump(f, BPF_JGT | BPF_K, LEN, 0, (int)(size - sizeof(struct record)));
+    unsigned full;
 
-    insn(f, BPF_JMP | BPF_JGT | BPF_K, LEN, 0, 0, (int)(size - sizeof(struct record)));
+    load(f, BPF_W, R1, SLOT, offsetof(struct slot, used));
+    insn(f, BPF_ALU64 | BPF_ADD | BPF_K, R1, 0, 0, (int)size + BPF_RINGBUF_HDR_SZ);
+    store(f, BPF_W, SLOT, offsetof(struct slot, used), R1);
     insn(f, BPF_LD | BPF_DW | BPF_IMM, R1, BPF_PSEUDO_MAP_FD, 0, map);
     insn(f, 0, 0, 0, 0, 0); /* the second half of it */
     set(f, R2, (int)size);
     set(f, R3, 0);
     call(f, BPF_FUNC_ringbuf_reserve);
-    insn(f, BPF_JMP | BPF_JNE | BPF_K, R0, 0, 2, 0);
-    leave(f, LOST); /* full */
+    full = jump(f, BPF_JNE | BPF_K, R0, 0, 0);
+    lose(f);
+    here(f, full);
     copy(f, REC, R0, 0);
-    insn(f, BPF_STX | BPF_MEM | BPF_W, REC, LEN, offsetof(struct record, n), 0);
-    insn(f, BPF_LDX | BPF_MEM | BPF_W, R1, SKB, offsetof(struct __sk_buff, ifindex), 0);
-    insn(f, BPF_STX | BPF_MEM | BPF_W, REC, R1, offsetof(struct record, ifindex), 0);
-    copy(f, R1, SKB, 0);
-    call(f, BPF_FUNC_get_socket_cookie);
-    insn(f, BPF_STX | BPF_MEM | BPF_DW, REC, R0, offsetof(struct record, cookie), 0);
+    store(f, BPF_W, REC, offsetof(struct record, n), LEN);
+    load(f, BPF_W, R1, SKB, offsetof(struct __sk_buff, ifindex));
+    store(f, BPF_W, REC, offsetof(struct record, ifindex), R1);
+    insn(f, BPF_LDX | BPF_MEM | BPF_DW, R1, FP, -8, 0);
+    store(f, BPF_DW, REC, offsetof(struct record, cookie), R1);
     copy(f, R1, SKB, 0);
     set(f, R2, 0);
     copy(f, R3, REC, offsetof(struct record, net));
@@ -117,7 +204,7 @@ static void record(struct filter *f, int map, unsigned size)
     set(f, R2, 0);
     call(f, BPF_FUNC_ringbuf_submit);
     leave(f, TAKEN);
-    f->v[too_long].off = (int16_t)(f->n - too_long - 1);
+    here(f, too_long);
 }
 
 static int bpf(enum bpf_cmd cmd, union bpf_attr *attr)
@@ -128,16 +215,19 @@ static int bpf(enum bpf_cmd cmd, union bpf_attr *attr)
 }
 
 /* For a UDP socket a filter sees the datagram from its UDP header on. */
-static int filter_load(int map)
+static int filter_load(int map, int shares)
 {
     static const unsigned sizes[] = {256, 512, 1536, sizeof(struct record) + UDP_HEAD + MEDIA_RX_SIZE};
     struct filter f = {.n = 0};
     union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER};
+    unsigned enough;
 
     copy(&f, SKB, R1, 0);
-    insn(&f, BPF_LDX | BPF_MEM | BPF_W, LEN, SKB, offsetof(struct __sk_buff, len), 0);
-    insn(&f, BPF_JMP | BPF_JGE | BPF_K, LEN, 0, 2, UDP_HEAD);
+    load(&f, BPF_W, LEN, SKB, offsetof(struct __sk_buff, len));
+    enough = jump(&f, BPF_JGE | BPF_K, LEN, 0, UDP_HEAD);
     leave(&f, KEPT);
+    here(&f, enough);
+    share(&f, shares);
     for (unsigned i = 0; i < ARRAY_LEN(sizes); i++)
         record(&f, map, sizes[i]);
     leave(&f, KEPT);
@@ -161,26 +251,42 @@ static int map_ring(struct ring *r)
         return -errno;
     r->made = at;
     r->data = (const uint8_t *)at + r->page;
+    at = mmap(NULL, sizeof(*r->shares), PROT_READ | PROT_WRITE, MAP_SHARED, r->shares_map, 0);
+    if (at == MAP_FAILED)
+        return -errno;
+    r->shares = at;
+    atomic_store(&r->shares->turn, 1); /* no slot had one yet */
     return 0;
+}
+
+/* close-on-exec, as the program is */
+static int make_maps(struct ring *r)
+{
+    union bpf_attr ring = {.map_type = BPF_MAP_TYPE_RINGBUF, .max_entries = MEDIA_RING};
+    union bpf_attr shares = {.map_type = BPF_MAP_TYPE_ARRAY, .map_flags = BPF_F_MMAPABLE, .max_entries = 1,
+                             .key_size = sizeof(uint32_t), .value_size = sizeof(struct shares)};
+
+    r->map = bpf(BPF_MAP_CREATE, &ring);
+    if (r->map < 0)
+        return r->map;
+    r->shares_map = bpf(BPF_MAP_CREATE, &shares);
+    return r->shares_map < 0 ? r->shares_map : 0;
 }
 
 int ring_new(struct ring **rp)
 {
-    union bpf_attr attr = {.map_type = BPF_MAP_TYPE_RINGBUF, .max_entries = MEDIA_RING};
     struct ring *r = calloc(1, sizeof(*r));
-    int err = 0;
+    int err;
 
     if (!r)
         return -ENOMEM;
-    r->filter = -1;
+    r->filter = r->map = r->shares_map = -1;
     r->page = (size_t)sysconf(_SC_PAGESIZE);
     r->place = calloc(FIRST_PLACES, sizeof(*r->place));
     r->mask = FIRST_PLACES - 1;
-    r->map = r->place ? bpf(BPF_MAP_CREATE, &attr) : -ENOMEM; /* close-on-exec, as the program is */
-    if (r->map < 0)
-        err = r->map;
+    err = r->place ? make_maps(r) : -ENOMEM;
     if (!err) {
-        r->filter = filter_load(r->map);
+        r->filter = filter_load(r->map, r->shares_map);
         err = r->filter < 0 ? r->filter : map_ring(r);
     }
     if (err)
@@ -199,8 +305,12 @@ void ring_free(struct ring *r)
         munmap((void *)r->taken, r->page);
     if (r->made)
         munmap((void *)(uintptr_t)r->made, r->page + 2 * (size_t)MEDIA_RING);
+    if (r->shares)
+        munmap(r->shares, sizeof(*r->shares));
     if (r->filter >= 0)
         close(r->filter);
+    if (r->shares_map >= 0)
+        close(r->shares_map);
     if (r->map >= 0)
         close(r->map);
     free(r);
@@ -240,7 +350,12 @@ static int grow(struct ring *r)
     return 0;
 }
 
-int ring_join(struct ring *r, int fd, struct ring_member *m)
+static _Atomic(uint32_t) *share_of(struct ring *r, const struct ring_member *m)
+{
+    return &r->shares->slot[m->cookie & (MEDIA_RING_SLOTS - 1)].share;
+}
+
+int ring_join(struct ring *r, int fd, struct ring_member *m, uint32_t share)
 {
     socklen_t n = sizeof(m->cookie);
 
@@ -250,6 +365,8 @@ int ring_join(struct ring *r, int fd, struct ring_member *m)
         return -errno;
     r->place[find(r->place, r->mask, m->cookie)] = (struct place){m->cookie, m};
     r->n++;
+    m->share = share;
+    atomic_fetch_add(share_of(r, m), share);
     if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &r->filter, sizeof(r->filter))) {
         const int err = -errno;
 
@@ -265,6 +382,7 @@ void ring_leave(struct ring *r, struct ring_member *m)
 
     if (!m->cookie)
         return;
+    atomic_fetch_sub(share_of(r, m), m->share);
     m->cookie = 0;
     r->n--;
     for (size_t i = (gap + 1) & r->mask; r->place[i].member; i = (i + 1) & r->mask) {
@@ -307,9 +425,17 @@ static const _Atomic(uint32_t) *peek(const struct ring *r)
     return atomic_load_explicit(head, memory_order_acquire) & BPF_RINGBUF_BUSY_BIT ? NULL : head;
 }
 
+static void next_turn(struct ring *r)
+{
+    r->turn_at = r->at;
+    atomic_fetch_add_explicit(&r->shares->turn, 1, memory_order_relaxed);
+}
+
 static void give_back(struct ring *r)
 {
     atomic_store(r->taken, r->at);
+    if (r->at - r->turn_at >= MEDIA_RING_TURN)
+        next_turn(r);
 }
 
 bool ring_next(struct ring *r, struct ring_in *in)
@@ -339,5 +465,20 @@ bool ring_is_empty(struct ring *r)
 {
     give_back(r);
     atomic_thread_fence(memory_order_seq_cst);
-    return peek(r) == NULL;
+    if (peek(r))
+        return false;
+    if (r->at != r->turn_at && r->at == atomic_load_explicit(r->made, memory_order_relaxed))
+        next_turn(r);
+    return true;
+}
+
+uint32_t ring_lost(struct ring *r, struct ring_member **m)
+{
+    const uint32_t n = atomic_load_explicit(&r->shares->lost, memory_order_relaxed) - r->lost;
+
+    *m = NULL;
+    if (n)
+        *m = r->place[find(r->place, r->mask, atomic_load_explicit(&r->shares->loser, memory_order_relaxed))].member;
+    r->lost += n;
+    return n;
 }

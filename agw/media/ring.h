@@ -1,7 +1,8 @@
 /* Datagrams of many UDP sockets through one ring of memory that the kernel fills: a socket filter (BPF) copies what comes to
  * any of them there and drops it from the socket's queue, so taking a packet costs no system call, whichever socket it came
  * to. The filter runs where the queue would be: behind netfilter, reassembly and the checksum. What the ring has no room for
- * is lost, as where a queue is full. Linux 5.8, CAP_BPF. Thread: the worker. */
+ * is lost, as where a queue is full, and so is what comes to one socket beyond its share of the room: a flood is its own loss.
+ * Linux 5.8, CAP_BPF. Thread: the worker. */
 #pragma once
 
 #include "common/net.h"
@@ -10,6 +11,7 @@ struct ring;
 
 struct ring_member { /* a socket, in whoever owns it; all zero: in no ring */
     uint64_t cookie; /* the kernel's name of it, never used again */
+    uint32_t share;  /* octets of the ring */
 };
 
 struct ring_in { /* one datagram; p lives until the next ring_next or ring_is_empty */
@@ -22,10 +24,13 @@ struct ring_in { /* one datagram; p lives until the next ring_next or ring_is_em
 int ring_new(struct ring **rp); /* -EPERM, -EINVAL, -ENOSYS...: this kernel or process has none */
 void ring_free(struct ring *r);
 int ring_fd(const struct ring *r); /* for epoll, edge-triggered: something came after ring_is_empty was true */
-/* -errno: the socket stays as it is, to be read by itself. What it holds already stays in its queue in any case. */
-int ring_join(struct ring *r, int fd, struct ring_member *m);
+/* share: octets of the ring (a record takes 264, 520, 1544 or some 2100) that it may fill until the worker has emptied it
+ * or took MEDIA_RING_TURN. -errno: the socket stays as it is, to be read by itself. What it holds already stays in its queue anyway. */
+int ring_join(struct ring *r, int fd, struct ring_member *m, uint32_t share);
 void ring_leave(struct ring *r, struct ring_member *m); /* the socket is about to be closed */
 /* The next datagram of a member, in the order of arrival over all of them; false: none. */
 bool ring_next(struct ring *r, struct ring_in *in);
 /* To be asked before each wait, and only then: gives the memory back. Until then the kernel wakes nobody up. */
 bool ring_is_empty(struct ring *r);
+/* Datagrams lost since it was asked last; m: whose the last of them was, NULL: closed meanwhile. */
+uint32_t ring_lost(struct ring *r, struct ring_member **m);

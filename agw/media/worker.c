@@ -36,6 +36,8 @@ const struct count_def worker_counters[WORKER_C_N] = {
     [WORKER_C_MEDIA_LOST] = {"agw_rtp_tx_lost", "RTP and RTCP that a socket had no room for", false},
     [WORKER_C_PEER_REFUSED] = {"agw_shared_refused", "Checks on a shared port from an address that another stream uses",
                                false},
+    [WORKER_C_RING_LOST] = {"agw_udp_rx_lost", "Datagrams beyond their socket's share of the receive ring, or the ring full",
+                            false},
     [WORKER_C_LEG_DROPPED] = {"agw_ice_tcp_rtp_dropped", "RTP that a slow reader on TCP did not get", false},
     [WORKER_C_LEG_CLOSED] = {"agw_ice_tcp_closed", "ICE-TCP connections that ended in good order", false},
     [WORKER_C_LEG_BAD] = {"agw_ice_tcp_refused", "ICE-TCP connections closed: no check that passes in time, or too many", false},

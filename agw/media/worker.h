@@ -17,6 +17,7 @@ enum worker_counter {
     WORKER_C_MEDIA, WORKER_C_MEDIA_TX, /* RTP and RTCP */
     WORKER_C_MEDIA_DROPPED, WORKER_C_MEDIA_LOST,
     WORKER_C_PEER_REFUSED, /* a check on a shared socket, from an address that another stream uses */
+    WORKER_C_RING_LOST,    /* came to a socket beyond its share of the ring, or the ring is full */
     WORKER_C_LEG_DROPPED,  /* RTP that waited too long for a slow reader on TCP */
     WORKER_C_LEG_CLOSED, WORKER_C_LEG_BAD, WORKER_C_LEG_OVERSIZED, WORKER_C_LEG_SLOW, /* connections, by why they ended */
     WORKER_C_FLOWS, WORKER_C_SEPS, WORKER_C_LEGS, WORKER_C_N

@@ -210,6 +210,27 @@ static unsigned take_bunch(struct worker *w, struct sock **from, unsigned *first
     return n;
 }
 
+/* What came to one socket beyond its share: the others' packets are not touched by it. */
+static void count_lost(struct worker *w)
+{
+    struct ring_member *m;
+    const uint32_t n = ring_lost(w->ring, &m);
+    const struct sock *s = m ? (struct sock *)((char *)m - offsetof(struct sock, ring)) : NULL;
+    char local[ADDR_STRLEN];
+
+    if (!n)
+        return;
+    worker_tally(w, WORKER_C_RING_LOST, n);
+    w->lost += n;
+    if (w->lost_logged && w->now - w->lost_logged < MEDIA_LOG_MS)
+        return;
+    log_warn("media", "sep=%llu local=%s lost=%llu msg=\"more came than there is room for\"",
+             s && s->port ? (unsigned long long)s->port->id : 0, s ? addr_str(&s->local, local) : "-",
+             (unsigned long long)w->lost);
+    w->lost_logged = w->now;
+    w->lost = 0;
+}
+
 void worker_ring(struct worker *w)
 {
     struct sock *from[MEDIA_WARM];
@@ -225,6 +246,7 @@ void worker_ring(struct worker *w)
         for (unsigned i = 0; i < n; i++)
             datagram(w, from[i], first + i);
     }
+    count_lost(w);
 }
 
 static void warm_shared(const struct worker *w, struct sock *s, unsigned first, unsigned n)

@@ -169,13 +169,14 @@ static void port_free(struct worker *w, struct port *port)
 
 int worker_watch(struct worker *w, struct sock *s)
 {
+    const uint32_t share = s->kind == SOCK_SHARED ? MEDIA_RING_SHARED : MEDIA_RING_PORT;
     struct epoll_event ev = {.events = EPOLLIN, .data.ptr = s};
 
     if (s->fd < 0)
         return 0;
     sock_buffers(s);
     if (w->ring && s->kind != SOCK_LEG)
-        (void)ring_join(w->ring, s->fd, &s->ring); /* else it is read by itself */
+        (void)ring_join(w->ring, s->fd, &s->ring, share); /* else it is read by itself */
     return epoll_ctl(w->epoll, EPOLL_CTL_ADD, s->fd, &ev) ? -errno : 0;
 }
 

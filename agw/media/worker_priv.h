@@ -55,6 +55,8 @@ struct worker {
     struct udp_rx *rx;
     struct ring *ring;       /* NULL: each socket is read by itself */
     unsigned rounds;         /* how often it was not empty */
+    msec_t lost_logged;      /* when a line said what it had no room for; 0: never */
+    uint64_t lost;           /* datagrams since then */
     struct out *out;
     struct tx tx; /* belongs to one port at a time */
     struct leg_rx leg_rx;
