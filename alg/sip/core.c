@@ -1,6 +1,7 @@
 #include "alg/sip/core.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "alg/sip/core_tls.h"
@@ -39,7 +40,7 @@ void core_heard(struct core *c, struct hop *hop, const sip_t *answer)
              transports[hop->proto], (unsigned)after->af_delta);
 }
 
-void core_unheard(struct core *c, struct hop *hop, bool refused)
+void core_unheard(struct core *c, struct hop *hop, const char *refused)
 {
     char text[ADDR_STRLEN];
     msec_t now = net_now_ms();
@@ -52,12 +53,40 @@ void core_unheard(struct core *c, struct hop *hop, bool refused)
     }
     count_add(&c->sip->counts[SIP_C_HOP_DOWNS], 1);
     log_error("core", "hop=%s transport=%s msg=\"next hop is down\" why=\"%s\" left=%u", addr_str(&hop->addr, text),
-              transports[hop->proto], refused ? "cannot be reached" : "no answer", hops_up(&c->hops));
+              transports[hop->proto], refused ? refused : "no answer", hops_up(&c->hops));
     if (!c->options_ms) { /* nobody would find out that it is back */
         hop_bar(hop, now, REST_S);
         hop_answered(hop);
     }
     core_count(c);
+}
+
+void core_no_tls(struct core *c, const struct addr *peer, const char *why)
+{
+    for (unsigned i = 0; i < c->hops.n; i++) {
+        struct hop *hop = &c->hops.v[i];
+
+        if (hop->proto == SELF_TLS && addr_eq(&hop->addr, peer) && !hop->no_tls[0]) /* the first line says most */
+            snprintf(hop->no_tls, sizeof hop->no_tls, "TLS: %s", why);
+    }
+}
+
+static void tell_refused(struct core *c)
+{
+    for (unsigned i = 0; i < c->hops.n; i++) {
+        struct hop *hop = &c->hops.v[i];
+        char why[sizeof hop->no_tls];
+
+        if (!hop->no_tls[0])
+            continue;
+        memcpy(why, hop->no_tls, sizeof why);
+        hop->no_tls[0] = 0;
+        if (hop->probing)
+            hop_live_refused(c, hop->id, why);
+        else
+            core_unheard(c, hop, why);
+        hop_try_refused(c, hop->id, why);
+    }
 }
 
 unsigned core_retry_after(const struct core *c)
@@ -76,6 +105,7 @@ static void on_tick(uv_timer_t *timer)
         return;
     core_tls_tick(c->sip->tls);
     hop_dns_tick(c->dns, now);
+    tell_refused(c);
     hop_live_tick(c, now);
     hop_try_tick(c, now);
 }

@@ -21,7 +21,9 @@ int core_new(struct core **cp, struct sip *s, const struct sip_conf *conf);
 void core_free(struct core *c); /* NULL is fine; every transaction of ours is over by then */
 /* What was heard of a hop: counted, told in the log when it goes down or comes back. */
 void core_heard(struct core *c, struct hop *hop, const sip_t *answer);
-void core_unheard(struct core *c, struct hop *hop, bool refused);
+void core_unheard(struct core *c, struct hop *hop, const char *refused); /* NULL: silence; else what was in the way */
+/* Sofia ended a connection in its handshake and tells no request of it; called from inside Sofia: the next tick does. */
+void core_no_tls(struct core *c, const struct addr *peer, const char *why);
 void core_count(struct core *c); /* the gauges */
 unsigned core_retry_after(const struct core *c); /* seconds for somebody who is told 503 */
 
@@ -33,8 +35,10 @@ struct self_how hop_dns_guess(const struct hop_dns *d); /* how the first entry i
 
 /* hop_live.c */
 void hop_live_tick(struct core *c, msec_t now);
+void hop_live_refused(struct core *c, unsigned id, const char *why); /* its OPTIONS, if one is under way */
 void hop_live_free(struct core *c);
 
 /* hop_try.c */
 url_string_t const *hop_url(struct hop_try *t, const struct hop *hop); /* in t->url */
+void hop_try_refused(struct core *c, unsigned id, const char *why); /* who waits for it goes to another, or is told 503 */
 void hop_try_tick(struct core *c, msec_t now);

@@ -22,6 +22,8 @@ struct core_tls {
     SSL_CTX *ctx[2];
     unsigned n_ctx;
     int ctx_index, ssl_index;
+    const SSL *last; /* whose handshake moved last: what Sofia says next is of it */
+    struct addr peer;
     struct {
         SSL *ssl;
         bool watched; /* its BIO tells us when Sofia is done with both */
@@ -99,8 +101,14 @@ static void look_at(struct core_tls *t, unsigned i)
 static void on_info(const SSL *ssl, int where, int ret)
 {
     struct core_tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    socklen_t n = sizeof t->peer.u;
 
     (void)ret;
+    if (t->last != ssl) {
+        t->last = ssl;
+        if (getpeername(SSL_get_fd(ssl), &t->peer.u.sa, &n))
+            t->last = NULL;
+    }
     for (unsigned i = t->n; where == SSL_CB_HANDSHAKE_START && i-- > 0;)
         if (t->v[i].ssl == ssl) {
             look_at(t, i);
@@ -113,6 +121,8 @@ static void on_free_ssl(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, 
     struct core_tls *t = argp;
 
     (void)ptr, (void)ad, (void)index, (void)argl;
+    if (t->last == parent)
+        t->last = NULL;
     for (unsigned i = 0; i < t->n; i++)
         if (t->v[i].ssl == parent) {
             if (t->v[i].watched && !t->v[i].done)
@@ -269,6 +279,14 @@ const char *core_tls_failure(const char *line)
         return at ? at + 3 : line + 2;
     }
     return NULL;
+}
+
+bool core_tls_refused(const struct core_tls *t, struct addr *peer)
+{
+    if (!t || !t->last || SSL_is_server(t->last))
+        return false;
+    *peer = t->peer;
+    return true;
 }
 
 int core_tls_listen(struct core_tls *t, struct agent *a, const char *url, const struct sip_tls_conf *conf)

@@ -11,6 +11,8 @@ const char *core_tls_failure(const char *line);
 struct core_tls;
 int core_tls_new(struct core_tls **tp);
 void core_tls_tick(struct core_tls *t); /* now and then; NULL is fine */
+/* Whom that line is about; called with it. false: nobody that we connected to. */
+bool core_tls_refused(const struct core_tls *t, struct addr *peer);
 void core_tls_free(struct core_tls *t); /* after Sofia's agent; NULL is fine */
 
 struct agent;

@@ -36,7 +36,7 @@ void hop_live_free(struct core *c)
         probe_free(c->probes);
 }
 
-static void over(struct probe *p, const sip_t *answer, bool refused)
+static void over(struct probe *p, const sip_t *answer, const char *refused)
 {
     struct core *c = p->core;
     struct hop *hop = hops_by_id(&c->hops, p->id);
@@ -58,7 +58,7 @@ static int on_answer(void *magic, nta_outgoing_t *orq, const sip_t *sip)
 
     sip_wire_flush(p->core->sip);
     if (status >= 200)
-        over(p, internal ? NULL : sip, internal && status == 503);
+        over(p, internal ? NULL : sip, internal && status == 503 ? "cannot be reached" : NULL);
     return 0;
 }
 
@@ -85,11 +85,20 @@ static void ask(struct core *c, struct hop *hop, msec_t now)
                                   SIPTAG_FROM_STR(from), SIPTAG_TO_STR(to), SIPTAG_CONTACT_STR(from),
                                   SIPTAG_ACCEPT_STR("application/sdp"), SIPTAG_USER_AGENT_STR(s->agent_name), TAG_END());
     if (!p->orq) {
-        over(p, NULL, true);
+        over(p, NULL, "cannot be reached");
         return;
     }
     count_add(&s->counts[SIP_C_OUT], 1);
     sip_wire_sent(s, SIP_MW, p->orq, NULL);
+}
+
+void hop_live_refused(struct core *c, unsigned id, const char *why)
+{
+    struct probe *p, *tmp;
+
+    DL_FOREACH_SAFE(c->probes, p, tmp)
+        if (p->id == id)
+            over(p, NULL, why);
 }
 
 void hop_live_tick(struct core *c, msec_t now)
@@ -100,7 +109,7 @@ void hop_live_tick(struct core *c, msec_t now)
         return;
     DL_FOREACH_SAFE(c->probes, p, tmp)
         if (now >= p->due)
-            over(p, NULL, false);
+            over(p, NULL, NULL);
     for (unsigned i = 0; i < c->hops.n; i++) {
         struct hop *hop = &c->hops.v[i];
 

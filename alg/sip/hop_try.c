@@ -118,7 +118,7 @@ void hop_sent(struct hop_try *t, nta_outgoing_t **orq, nta_response_f *cb, void 
     t->cb = cb;
     t->magic = magic;
     t->due = net_now_ms() + c->silent_ms;
-    if (!t->listed && t->id && !t->fixed) {
+    if (!t->listed && t->id) {
         t->listed = true;
         DL_APPEND(c->tries, t);
     }
@@ -131,34 +131,47 @@ void hop_over(struct hop_try *t)
     t->listed = false;
 }
 
-/* To whom it has not been yet. false: there is nobody. */
-static bool resend(struct hop_try *t, const char *why)
+/* The same request in a new transaction, for the old one. */
+static const sip_t *anew(struct hop_try *t, url_string_t const *url)
 {
-    struct sip *s = t->sip;
-    struct hop *hop = t->n_tried < HOP_TRIES_MAX ? choose(t, 0, false) : NULL;
-    msg_t *old = hop ? nta_outgoing_getrequest(*t->orq) : NULL, *msg = old ? msg_dup(old) : NULL;
+    msg_t *old = nta_outgoing_getrequest(*t->orq), *msg = old ? msg_dup(old) : NULL;
     sip_t *sip = msg ? sip_object(msg) : NULL;
     nta_outgoing_t *orq = NULL;
-    char text[ADDR_STRLEN];
 
     if (old)
         msg_destroy(old);
     if (sip) {
         msg_remove(msg, sip, "Via");
-        use(t, hop);
-        orq = nta_outgoing_mcreate(s->agents[SIP_MW].nta, t->cb, t->magic, hop_url(t, hop), msg, TAG_END());
+        orq = nta_outgoing_mcreate(t->sip->agents[SIP_MW].nta, t->cb, t->magic, url, msg, TAG_END());
     }
     if (!orq) {
         if (msg)
             msg_destroy(msg);
-        return false;
+        return NULL;
     }
     nta_outgoing_destroy(*t->orq);
     *t->orq = orq;
+    return sip;
+}
+
+/* To whom it has not been yet. false: there is nobody. */
+static bool resend(struct hop_try *t, const char *why)
+{
+    struct sip *s = t->sip;
+    struct hop *hop = t->n_tried < HOP_TRIES_MAX ? choose(t, 0, false) : NULL;
+    const sip_t *sip = NULL;
+    char text[ADDR_STRLEN];
+
+    if (hop) {
+        use(t, hop);
+        sip = anew(t, hop_url(t, hop));
+    }
+    if (!sip)
+        return false;
     count_add(&s->counts[SIP_C_FAILOVER], 1);
     log_info("core", "hop=%s msg=\"request goes to another next hop\" method=%s why=\"%s\"", addr_str(&hop->addr, text),
              sip->sip_request ? sip->sip_request->rq_method_name : "", why);
-    sip_wire_sent(s, SIP_MW, orq, NULL);
+    sip_wire_sent(s, SIP_MW, *t->orq, NULL);
     hop_sent(t, t->orq, t->cb, t->magic);
     sip_wire_flush(s);
     return true;
@@ -186,10 +199,27 @@ bool hop_again(struct hop_try *t, nta_outgoing_t *orq, const sip_t *sip)
     hop_over(t);
     refused = internal && status != 408;
     if (internal && !t->heard && hop)
-        core_unheard(c, hop, refused);
+        core_unheard(c, hop, refused ? "cannot be reached" : NULL);
     if (t->fixed || t->stay || (internal ? t->heard || (status != 408 && status != 503) : status != 503))
         return false;
     return resend(t, !internal ? "503" : refused ? "cannot be reached" : "no answer");
+}
+
+/* Sofia ends nothing by order: over a transport that there is not it answers 503 by itself, from its own loop. */
+static void fail(struct hop_try *t)
+{
+    hop_over(t);
+    t->id = 0;
+    anew(t, URL_STRING_MAKE("sip:127.0.0.1;transport=none"));
+}
+
+void hop_try_refused(struct core *c, unsigned id, const char *why)
+{
+    struct hop_try *t, *tmp;
+
+    DL_FOREACH_SAFE(c->tries, t, tmp)
+        if (t->id == id && (t->stay || t->fixed || !resend(t, why)))
+            fail(t);
 }
 
 /* RFC 3261 17.1.1.2 waits 32 s; a browser does not. Only when there is another one that is well. */
@@ -200,13 +230,13 @@ void hop_try_tick(struct core *c, msec_t now)
     DL_FOREACH_SAFE(c->tries, t, tmp) {
         struct hop *hop = hops_by_id(&c->hops, t->id);
 
-        if (now < t->due || t->stay)
+        if (now < t->due || t->stay || t->fixed)
             continue;
         t->due = now + c->silent_ms;
         if (!choose(t, 0, false))
             continue;
         if (hop)
-            core_unheard(c, hop, false);
+            core_unheard(c, hop, NULL);
         resend(t, "no answer");
     }
 }

@@ -35,6 +35,7 @@ void hops_set(struct hops *h, unsigned entry, const struct hop *list, unsigned n
             hop->barred_until = was->barred_until;
             hop->probe_at = was->probe_at;
             hop->probing = was->probing;
+            memcpy(hop->no_tls, was->no_tls, sizeof hop->no_tls);
         }
         if (!hop->id)
             hop->id = ++h->last_id;

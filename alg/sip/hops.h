@@ -21,6 +21,7 @@ struct hop {
     msec_t barred_until;     /* Retry-After; 0 = not */
     msec_t probe_at;         /* for who asks (hop_live.c) */
     bool probing;
+    char no_tls[64];         /* why TLS with it failed, until those that wait for it were told (core.c); "" = it did not */
 };
 
 struct hops {

@@ -164,15 +164,18 @@ static int on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const si
 
 static void log_sofia(void *stream, char const *fmt, va_list ap)
 {
+    struct sip *s = stream;
+    struct addr peer;
     char line[400];
     const char *why;
 
-    (void)stream;
     vsnprintf(line, sizeof line, fmt, ap);
     line[strcspn(line, "\r\n")] = 0;
     why = core_tls_failure(line);
     if (why)
         log_warn("sip", "side=mw msg=\"TLS refused\" why=\"%s\"", why);
+    if (why && s && s->core && core_tls_refused(s->tls, &peer))
+        core_no_tls(s->core, &peer, why);
     log_debug("sofia", "msg=\"%s\"", line);
 }
 
@@ -279,7 +282,7 @@ int sip_new(struct sip **sp, uv_loop_t *loop, const struct sip_conf *conf, const
     s->wait_index = -1;
     _su_time = steady_time;
     su_init();
-    su_log_redirect(NULL, log_sofia, NULL);
+    su_log_redirect(NULL, log_sofia, s);
     s->root = su_root_create(NULL);
     err = s->root ? copy_conf(s, conf) : -ENOMEM;
     if (!err)
@@ -303,6 +306,7 @@ void sip_free(struct sip *s)
 {
     if (!s)
         return;
+    su_log_redirect(NULL, log_sofia, NULL); /* what it says from here on ends nothing */
     bridge_free(s->bridge);
     relay_free_all(s);
     while (s->dlgs)
