@@ -103,6 +103,8 @@ static int lines_of(struct reg *r, const struct reg_way *way, const char *domain
         return 400;
     case LOGIN_BROKEN:
         return 500;
+    case LOGIN_NOBODY:
+        return 403;
     case LOGIN_WRONG: case LOGIN_INVALID:
         count_add(&r->counts[REG_C_LOGIN_WRONG], 1);
         break;
@@ -112,17 +114,23 @@ static int lines_of(struct reg *r, const struct reg_way *way, const char *domain
     return challenge(r, way, domain, v, out, size);
 }
 
-static void log_refused(struct reg *r, sip_flow flow, const char *domain, enum login_verdict v)
+static void log_refused(struct reg *r, sip_flow flow, const char *domain, const char *name, enum login_verdict v)
 {
     static const char *const why[] = {[LOGIN_WRONG] = "wrong name or password", [LOGIN_INVALID] = "token not good",
+                                      [LOGIN_NOBODY] = "a good token, but its user has no IMS identity",
                                       [LOGIN_WAIT] = "too many wrong passwords or tokens", [LOGIN_BAD] = "malformed Authorization",
                                       [LOGIN_BROKEN] = "the store of users does not answer"};
-    char peer[ADDR_STRLEN];
+    char peer[ADDR_STRLEN], user[USER_TEXT_MAX];
+    size_t n = 0;
 
     if (v >= ARRAY_LEN(why) || !why[v])
         return;
+    for (; name[n] && n + 1 < sizeof user; n++) /* anybody wrote it: no field of its own */
+        user[n] = name[n] > ' ' && name[n] < 0x7f && name[n] != '"' ? name[n] : '?';
+    user[n] = 0;
     peer_text(r, flow, peer);
-    log_info("reg", "flow=%llu peer=%s domain=%s msg=\"login refused\" why=\"%s\"", (unsigned long long)flow, peer, domain, why[v]);
+    log_info("reg", "flow=%llu peer=%s domain=%s msg=\"login refused\" why=\"%s\" user=%s", (unsigned long long)flow, peer,
+             domain, why[v], user);
 }
 
 int wauth_check(struct reg *r, const struct reg_way *way, nta_incoming_t *irq, const sip_t *sip, sip_flow flow, struct user *user,
@@ -137,7 +145,7 @@ int wauth_check(struct reg *r, const struct reg_way *way, nta_incoming_t *irq, c
     status = lines_of(r, way, domain, v, *left, lines, sizeof lines);
     if (!status)
         return 0;
-    log_refused(r, flow, domain, v);
+    log_refused(r, flow, domain, user->name, v);
     reg_reply(r, irq, status, lines[0] ? lines : NULL);
     return status;
 }
@@ -160,7 +168,7 @@ int wauth_again(struct reg *r, const struct reg_way *way, const sip_t *sip, cons
     only.password = false;
     v = judge(r, &only, sip, who->flow, domain, &user, &left);
     status = lines_of(r, &only, domain, v, left, lines, size);
-    log_refused(r, who->flow, domain, v);
+    log_refused(r, who->flow, domain, user.name, v);
     if (!status) {
         snprintf(name, sizeof name, "sip:%s@%s", user.name, user.domain);
         if (!uri_same(name, who->aor) && !uri_same(user.impu, who->aor))

@@ -18,7 +18,7 @@ static bool lists(struct sv value, const char *token)
 
 long ws_http_length(struct sv text)
 {
-    static const char *const methods[] = {"GET ", "OPTIONS "}; /* the second asks for a page of ours (CORS) */
+    static const char *const methods[] = {"GET ", "OPTIONS ", "HEAD ", "POST ", "PUT ", "DELETE ", "PATCH "}; /* a page may say which it takes */
     const char *end;
     bool known = false;
 

@@ -130,7 +130,7 @@ static unsigned by_token(struct ask *a, struct sv token)
     if (v == LOGIN_OK)
         snprintf(a->impu, sizeof a->impu, "%s", user.impu);
     digest_forget(&user, sizeof user);
-    return v == LOGIN_OK ? 0 : v == LOGIN_WAIT ? 429 : v == LOGIN_BROKEN ? 500 : 401;
+    return v == LOGIN_OK ? 0 : v == LOGIN_WAIT ? 429 : v == LOGIN_BROKEN ? 500 : v == LOGIN_NOBODY ? 403 : 401;
 }
 
 /* 0, or why not. A good key is looked at first: who shares an address with somebody that guesses must not wait for it. */
@@ -193,6 +193,8 @@ bool wturn_page(struct reg *r, const struct ws_request *q, const struct ws_asker
         snprintf(lines, sizeof lines, "Access-Control-Allow-Methods: GET\r\nAccess-Control-Allow-Headers: Authorization\r\n"
                  "Access-Control-Max-Age: %u\r\n", PREFLIGHT_S);
         answer(&a, 204, "No Content", lines, SV_NONE, out);
+    } else if (!sv_is(q->method, "GET")) {
+        refuse(&a, 405, out);
     } else {
         give(&a, out);
     }

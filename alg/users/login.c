@@ -228,7 +228,7 @@ static int by_claims(const struct jwt_claims *c, const char *name, const char *d
     return out->impu[0] && out->impi[0] ? 0 : -ENOENT;
 }
 
-static enum login_verdict check_token(struct login *l, const struct login_try *t, struct user *out, unsigned *left)
+static enum login_verdict check_token(struct login *l, const struct login_try *t, struct user *out, char *claim, unsigned *left)
 {
     char text[JWT_MAX + 1], name[USER_TEXT_MAX];
     struct jwt_claims c;
@@ -240,13 +240,14 @@ static enum login_verdict check_token(struct login *l, const struct login_try *t
     if (err)
         return LOGIN_INVALID;
     snprintf(name, sizeof name, "%.*s", (int)strcspn(c.sub, "@"), c.sub);
+    snprintf(claim, USER_TEXT_MAX, "%s", name);
     if (strchr(c.sub, '@') && strcasecmp(strchr(c.sub, '@') + 1, t->domain) != 0)
         return LOGIN_INVALID;
     err = users_get(l->users, name, t->domain, out);
     if (t->claimed && (!err || err == -ENOENT))
         err = by_claims(&c, name, t->domain, err, out);
     if (err)
-        return err == -ENOENT ? LOGIN_INVALID : LOGIN_BROKEN;
+        return err == -ENOENT ? LOGIN_NOBODY : LOGIN_BROKEN;
     *left = c.exp > t->wall ? (unsigned)(c.exp - t->wall < 1000000 ? c.exp - t->wall : 1000000) : 1;
     return LOGIN_OK;
 }
@@ -256,26 +257,30 @@ static void claimed(const struct login_try *t, char *out, size_t size)
 {
     struct digest d;
 
-    if (strcasecmp(t->scheme, "Digest") != 0 || digest_read(&d, t->params))
-        snprintf(out, size, "%s", "");
-    else
-        snprintf(out, size, "%.*s@%s", (int)strcspn(d.username, "@"), d.username, t->domain);
+    out[0] = 0;
+    if (!strcasecmp(t->scheme, "Digest") && !digest_read(&d, t->params))
+        snprintf(out, size, "%.*s", (int)strcspn(d.username, "@"), d.username);
 }
 
 enum login_verdict login_check(struct login *l, const struct login_try *t, struct user *out, unsigned *left)
 {
-    char name[2 * USER_TEXT_MAX];
+    char claim[USER_TEXT_MAX] = "", name[2 * USER_TEXT_MAX] = "";
+    enum login_verdict v = LOGIN_ASK;
 
     *left = 0;
-    if (!t->scheme)
-        return LOGIN_ASK;
-    claimed(t, name, sizeof name);
-    *left = t->inside ? 0 : slow_wait(l->slow, name, t->peer, t->now);
-    if (*left)
-        return LOGIN_WAIT;
-    if (t->password && !strcasecmp(t->scheme, "Digest"))
-        return check_digest(l, t, out);
-    if (t->token && !strcasecmp(t->scheme, "Bearer"))
-        return check_token(l, t, out, left);
-    return LOGIN_ASK;
+    if (t->scheme) {
+        claimed(t, claim, sizeof claim);
+        if (claim[0])
+            snprintf(name, sizeof name, "%s@%s", claim, t->domain);
+        *left = t->inside ? 0 : slow_wait(l->slow, name, t->peer, t->now);
+        if (*left)
+            v = LOGIN_WAIT;
+        else if (t->password && !strcasecmp(t->scheme, "Digest"))
+            v = check_digest(l, t, out);
+        else if (t->token && !strcasecmp(t->scheme, "Bearer"))
+            v = check_token(l, t, out, claim, left);
+    }
+    if (v != LOGIN_OK)
+        snprintf(out->name, sizeof out->name, "%s", claim);
+    return v;
 }

@@ -32,6 +32,7 @@ enum login_verdict {
     LOGIN_STALE,   /* challenge with stale=true: the password was right or nobody looked */
     LOGIN_WRONG,   /* wrong password or no such user: challenge */
     LOGIN_INVALID, /* token: challenge with error="invalid_token" */
+    LOGIN_NOBODY,  /* a good token, but its user has no identity here: 403, another token of the same would not help */
     LOGIN_WAIT,    /* too many wrong ones: nobody looked; 503 with Retry-After */
     LOGIN_BAD,     /* not what the RFC says: 400 */
     LOGIN_BROKEN,  /* the store does not answer: 500 */
@@ -39,7 +40,8 @@ enum login_verdict {
 
 int login_new(struct login **lp, struct users *users, const struct jwt_keys *keys);
 void login_free(struct login *l); /* NULL is fine */
-/* LOGIN_OK: *out; *left: seconds the token is still good, 0 = a password. LOGIN_WAIT: *left: seconds to wait. */
+/* LOGIN_OK: *out; *left: seconds the token is still good, 0 = a password. LOGIN_WAIT: *left: seconds to wait. Any other: out->name is
+ * who it says to be, "" = nobody can tell; for the log. */
 enum login_verdict login_check(struct login *l, const struct login_try *t, struct user *out, unsigned *left);
 void login_nonce(const struct login *l, const char *domain, msec_t now, char out[LOGIN_NONCE_LEN + 1]);
 /* "Bearer x" and "Bearer access_token="x"" (TS 24.371 A.3.2); NULL: neither */

@@ -126,7 +126,10 @@ check "for as long as the token" test "$(field ttl)" -gt 800 -a "$(field ttl)" -
 is "with its domain named" "$(QUERY='?service=turn&domain=web.example.net' ask "$T")" 200
 is "not for a domain without tokens" "$(QUERY='?domain=home.example.net' ask "$T")" 401
 is "an old token will not" "$(ask "$(jwt "{\"sub\":\"dave\",\"aud\":\"web.example.net\",\"exp\":$(($(date +%s) - 900))}")")" 401
-is "nor one of nobody" "$(ask "$(jwt "{\"sub\":\"mallory\",\"aud\":\"web.example.net\",\"exp\":$(($(date +%s) + 900))}")")" 401
+is "nor one of nobody: a good token, no user" "$(ask "$(jwt "{\"sub\":\"mallory\",\"aud\":\"web.example.net\",\"exp\":$(($(date +%s) + 900))}")")" 403
+is "POST: it takes GET" "$(ask "$T" -X POST)" 405
+has "and says so" "$TMP/head.log" "^Allow: GET, OPTIONS"
+is "HEAD: too" "$(ask "$T" --head)" 405
 codes=""
 for _ in 1 2 3 4 5 6; do codes+=" $(ask 0123456789abcdef0123456789abcdef)"; done
 check "who guesses has to wait" grep -q '429$' <<<"$codes"
