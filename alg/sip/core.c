@@ -25,6 +25,7 @@ void core_heard(struct core *c, struct hop *hop, const sip_t *answer)
 {
     const sip_retry_after_t *after = answer->sip_retry_after;
     char text[ADDR_STRLEN];
+    msec_t now = net_now_ms();
 
     if (hop_answered(hop)) {
         log_info("core", "hop=%s transport=%s msg=\"next hop answers again\"", addr_str(&hop->addr, text), transports[hop->proto]);
@@ -35,9 +36,9 @@ void core_heard(struct core *c, struct hop *hop, const sip_t *answer)
     count_add(&c->sip->counts[SIP_C_HOP_503], 1);
     if (!after || !after->af_delta)
         return;
-    hop_bar(hop, net_now_ms(), (unsigned)after->af_delta);
+    hop_bar(hop, now, (unsigned)(after->af_delta < HOP_BAR_MAX_S ? after->af_delta : HOP_BAR_MAX_S));
     log_warn("core", "hop=%s transport=%s msg=\"next hop wants to be left alone\" retry_after=%u", addr_str(&hop->addr, text),
-             transports[hop->proto], (unsigned)after->af_delta);
+             transports[hop->proto], (unsigned)((hop->barred_until - now) / 1000));
 }
 
 void core_unheard(struct core *c, struct hop *hop, const char *refused)
