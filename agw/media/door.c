@@ -257,8 +257,13 @@ static bool look(struct door *d, struct visit *v)
         leave(d, v);
         return true;
     }
-    if (p[0] >= 'A' && p[0] <= 'Z') { /* no frame that is taken is so long: a method of HTTP */
-        http_begin(d, v);
+    if (p[0] >= 'A' && p[0] <= 'Z') { /* no frame that is taken is so long */
+        const int http = http_begins(p, (size_t)n);
+
+        if (http > 0)
+            http_begin(d, v);
+        else if (http < 0)
+            refuse(d, v, DOOR_C_NOT_STUN, "neither a Binding request nor HTTP");
         return true;
     }
     len = frame_first(p, (size_t)n, MEDIA_RX_SIZE);

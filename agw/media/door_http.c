@@ -3,8 +3,23 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+
+int http_begins(const uint8_t *p, size_t n)
+{
+    static const char *const methods[] = {"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "CONNECT ", "TRACE ", "PATCH ", "PRI "};
+    int is = -EBADMSG;
+
+    for (unsigned i = 0; i < ARRAY_LEN(methods) && is < 1; i++) {
+        const size_t len = strlen(methods[i]);
+
+        if (!memcmp(p, methods[i], n < len ? n : len))
+            is = n >= len;
+    }
+    return is;
+}
 
 void http_refuse(int fd, const char *status)
 {

@@ -18,6 +18,8 @@ struct http {
 };
 
 void http_refuse(int fd, const char *status); /* "400 Bad Request", and no more from us: read it until its end, then close */
+/* 1: it begins with a method and a space; 0: it may yet; -EBADMSG: it is no HTTP. */
+int http_begins(const uint8_t *p, size_t n);
 int http_new(struct http **hp, int client, const struct addr *server); /* connects; the client's fd passes on success. -errno */
 void http_free(struct http *h); /* closes both; client -1: taken back */
 int http_move(struct http *h); /* whatever can be moved now. 1: something was; 0; -ECONNRESET: it is over */

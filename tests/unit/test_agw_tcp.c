@@ -532,6 +532,37 @@ static void http_is_refused(void **state)
     close(fd);
 }
 
+static void letters_are_no_http(void **state)
+{
+    static const char *const texts[] = {"GETS / HTTP/1.1\r\n\r\n", "Zabcdefgh", "SSH-2.0-x\r\n", "GET\t/"};
+    struct fixture *f = *state;
+
+    for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        const int fd = dial(&f->plain);
+        uint8_t text[64];
+
+        say(fd, texts[i], strlen(texts[i]));
+        assert_true(recv(fd, text, sizeof(text), 0) <= 0); /* closed, nothing said */
+        comes_to(of_door(f, DOOR_C_NOT_STUN), i + 1);
+        close(fd);
+    }
+    assert_int_equal(count_get(of_door(f, DOOR_C_HTTP_REFUSED)), 0);
+}
+
+static void method_in_pieces_is_http(void **state)
+{
+    struct fixture *f = *state;
+    const int fd = dial(&f->plain);
+    char text[256] = "";
+
+    say(fd, "OPT", 3);
+    comes_to(of_door(f, DOOR_C_WAITING), 1);
+    say(fd, "IONS * HTTP/1.1\r\n\r\n", 19);
+    hear(fd, (uint8_t *)text, sizeof(text) - 1);
+    assert_int_equal(strncmp(text, "HTTP/1.1 400 ", 13), 0);
+    close(fd);
+}
+
 static void http_is_handed_on(void **state)
 {
     static char big[200000];
@@ -697,7 +728,7 @@ int main(void)
         RIG(many),
         RIG(ends),
         RIG(slow_reader),
-        RIG(http_is_refused),
+        RIG(http_is_refused), RIG(letters_are_no_http), RIG(method_in_pieces_is_http),
         RIG(http_is_handed_on),
         RIG(http_without_server),
     };
