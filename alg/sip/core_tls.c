@@ -93,8 +93,8 @@ static void look_at(struct core_tls *t, unsigned i)
     SSL_CTX_up_ref(SSL_get_SSL_CTX(t->v[i].ssl)); /* Sofia gives one back that it never took */
     BIO_set_callback_arg(bio, (char *)t);
     BIO_set_callback_ex(bio, on_bio);
+    t->v[i].watched = true; /* Sofia may have given its own back already: then this is the last, and told */
     BIO_free(bio);
-    t->v[i].watched = true;
 }
 
 /* With the first event on it, so before Sofia may have closed it. */
