@@ -48,7 +48,8 @@ struct bench {
 };
 
 struct cost { /* of one device at one point, a value a round */
-    double cpu_us[ROUNDS_MAX], p50[ROUNDS_MAX], p99[ROUNDS_MAX], max[ROUNDS_MAX];
+    double cpu_us[ROUNDS_MAX], whole_us[ROUNDS_MAX]; /* of the process; with the load's sendmmsg, which delivers on loopback */
+    double p50[ROUNDS_MAX], p99[ROUNDS_MAX], max[ROUNDS_MAX];
     uint64_t sent, lost, bad, sampled, spilled;
 };
 
@@ -128,6 +129,7 @@ static void point_print(struct bench *b, const char *key, bool aimed, const stru
         const char *name = b->devices[i].kind->name;
 
         figure(b, c->cpu_us, "%s_cpu_us_%s", key, name);
+        figure(b, c->whole_us, "%s_whole_us_%s", key, name);
         figure(b, c->p50, "%s_latency_p50_us_%s", key, name);
         figure(b, c->p99, "%s_latency_p99_us_%s", key, name);
         figure(b, c->max, "%s_latency_max_us_%s", key, name);
@@ -142,6 +144,10 @@ static void point_print(struct bench *b, const char *key, bool aimed, const stru
 
             if ((strcmp(a, "agw") != 0 && strcmp(a, "forwarder") != 0) || i == k || strcmp(to, "agw") == 0)
                 continue;
+            for (unsigned r = 0; r < b->rounds; r++)
+                ratio[r] = of[i]->whole_us[r] / of[k]->whole_us[r];
+            if (strcmp(a, "agw") == 0)
+                figure(b, ratio, "%s_whole_vs_%s", key, to);
             for (unsigned r = 0; r < b->rounds; r++)
                 ratio[r] = of[i]->cpu_us[r] / of[k]->cpu_us[r];
             if (strcmp(a, "agw") == 0)
@@ -174,6 +180,7 @@ static void point(struct bench *b, enum load_dir dir, unsigned payload, unsigned
 
             if (point_once(d, &p, &r, &c->cpu_us[round]))
                 b->failures++;
+            c->whole_us[round] = c->cpu_us[round] + (double)r.sending_ns / 1000 / (double)(r.sent ? r.sent : 1);
             c->p50[round] = r.p50;
             c->p99[round] = r.p99;
             c->max[round] = r.max;

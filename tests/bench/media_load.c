@@ -51,6 +51,7 @@ struct load {
     struct taking rx;
     uint8_t pattern[LOAD_PAYLOAD_MAX + 256];
     uint64_t taken; /* for the sample */
+    uint64_t sending_ns;
     uint32_t hist[HIST];
 };
 
@@ -246,6 +247,7 @@ static int packet_make(struct load *l, enum load_side side, unsigned i, unsigned
 static void batch_send(struct load *l, enum load_side side)
 {
     struct sending *tx = &l->tx[side];
+    int64_t from = load_now_ns();
     unsigned done = 0;
 
     while (done < tx->n) {
@@ -258,6 +260,7 @@ static void batch_send(struct load *l, enum load_side side)
         else if (errno != EAGAIN && errno != EINTR && errno != ENOBUFS)
             break;
     }
+    l->sending_ns += (uint64_t)(load_now_ns() - from);
     tx->n = 0;
 }
 
@@ -398,6 +401,7 @@ int load_run(struct load *l, const struct load_point *p, struct load_result *r)
     int err = 0;
 
     memset(r, 0, sizeof *r);
+    l->sending_ns = 0;
     memset(l->hist, 0, sizeof l->hist);
     if (!p->flows || p->flows > l->n || p->payload < STAMP || p->payload > LOAD_PAYLOAD_MAX)
         return -EINVAL;
@@ -422,6 +426,7 @@ int load_run(struct load *l, const struct load_point *p, struct load_result *r)
         if (now >= end && r->received == r->sent)
             break;
     }
+    r->sending_ns = l->sending_ns;
     r->p50 = hist_at(l, r->received, 0.5);
     r->p99 = hist_at(l, r->received, 0.99);
     return err;

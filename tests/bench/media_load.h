@@ -40,6 +40,7 @@ struct load_result {
     uint64_t strange;   /* neither RTP of ours nor RTCP, or twice */
     uint64_t spilled;   /* lost in our own receive buffers */
     uint64_t behind_us; /* longest time that sending lagged behind its pace */
+    uint64_t sending_ns;  /* inside our sendmmsg: on loopback that is where the kernel delivers to the device */
     double p50, p99, max; /* µs from sendmmsg to recvmmsg */
 };
 
