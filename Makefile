@@ -127,6 +127,7 @@ fuzz-smoke:
 
 # Programs of more than one file.
 $(B)/bench-media: $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/bench/media_*.c))
+$(B)/bench-tcp: $(B)/obj/tests/bench/tcp_gateway.o
 $(B)/bench-forward: $(B)/obj/tests/bench/media_load.o
 $(B)/bench-%: $(B)/obj/tests/bench/bench_%.o $(LIB_TESTS) $(LIB_AGW) $(LIB_BASE)
 	$(call link,$(LIBS_ALL))

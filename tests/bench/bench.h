@@ -1,12 +1,15 @@
 /* Figures as key=value lines: the median of BENCH_RUNS runs, with the least and the greatest. One thread. */
 #pragma once
 
+#include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define BENCH_RUNS 5
+#define BENCH_ROUNDS_MAX 101
 #define BENCH_RUN_NS 200000000LL /* at least this long a run */
 
 typedef void bench_once_h(void *arg);
@@ -44,7 +47,16 @@ static inline void bench_us(bench_once_h *once, void *arg, double us[BENCH_RUNS]
     qsort(us, BENCH_RUNS, sizeof *us, bench_by_size);
 }
 
-static inline void bench_print(const char *key, const double v[BENCH_RUNS])
+/* One figure: the median of `n` values with the least and the greatest; a single value alone. */
+static inline void bench_figure(const char *key, const double *v, unsigned n)
 {
-    printf("%s=%.3f\n%s_min=%.3f\n%s_max=%.3f\n", key, v[BENCH_RUNS / 2], key, v[0], key, v[BENCH_RUNS - 1]);
+    double sorted[BENCH_ROUNDS_MAX];
+
+    assert(n > 0 && n <= BENCH_ROUNDS_MAX);
+    memcpy(sorted, v, n * sizeof *v);
+    qsort(sorted, n, sizeof *sorted, bench_by_size);
+    printf("%s=%.3f\n", key, sorted[n / 2]);
+    if (n > 1)
+        printf("%s_min=%.3f\n%s_max=%.3f\n", key, sorted[0], key, sorted[n - 1]);
+    fflush(stdout);
 }

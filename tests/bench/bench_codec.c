@@ -63,11 +63,11 @@ static void one_style(struct codec *c, enum h248_style style, const char *name)
     bench_us(floor_once, c, least);
     printf("codec_%s_octets=%zu\n", name, c->text.n);
     snprintf(key, sizeof key, "codec_decode_%s_us", name);
-    bench_print(key, dec);
+    bench_figure(key, dec, BENCH_RUNS);
     snprintf(key, sizeof key, "codec_encode_%s_us", name);
-    bench_print(key, enc);
+    bench_figure(key, enc, BENCH_RUNS);
     snprintf(key, sizeof key, "codec_floor_%s_us", name);
-    bench_print(key, least);
+    bench_figure(key, least, BENCH_RUNS);
     printf("codec_decode_%s_to_floor=%.1f\ncodec_encode_%s_to_floor=%.1f\n", name,
            dec[BENCH_RUNS / 2] / least[BENCH_RUNS / 2], name, enc[BENCH_RUNS / 2] / least[BENCH_RUNS / 2]);
 }

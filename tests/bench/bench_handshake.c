@@ -70,7 +70,7 @@ int main(void)
     bench_us(handshake_once, &e, us);
     for (unsigned i = 0; i < BENCH_RUNS; i++)
         rate[BENCH_RUNS - 1 - i] = 1e6 / us[i];
-    bench_print("handshake_floor_per_s", rate);
+    bench_figure("handshake_floor_per_s", rate, BENCH_RUNS);
     SSL_CTX_free(e.client);
     SSL_CTX_free(e.server);
     return 0;

@@ -21,7 +21,6 @@
 #include "tests/bench/media_verdict.h"
 
 #define FLOWS 1000
-#define ROUNDS_MAX 101
 #define PER_FLOW 50.0     /* packets/s */
 #define TICK_US 1000      /* packets come in small bunches, as interrupt moderation and other people's timers make them */
 #define FEW 100           /* flows of the small points: measured while there are no others */
@@ -48,8 +47,8 @@ struct bench {
 };
 
 struct cost { /* of one device at one point, a value a round */
-    double cpu_us[ROUNDS_MAX], whole_us[ROUNDS_MAX]; /* of the process; with the load's sendmmsg, which delivers on loopback */
-    double p50[ROUNDS_MAX], p99[ROUNDS_MAX], max[ROUNDS_MAX];
+    double cpu_us[BENCH_ROUNDS_MAX], whole_us[BENCH_ROUNDS_MAX]; /* of the process; with the load's sendmmsg, which delivers on loopback */
+    double p50[BENCH_ROUNDS_MAX], p99[BENCH_ROUNDS_MAX], max[BENCH_ROUNDS_MAX];
     uint64_t sent, lost, bad, sampled, spilled;
 };
 
@@ -64,24 +63,18 @@ static void figure(const struct bench *b, const double *v, const char *fmt, ...)
 
 static void figure(const struct bench *b, const double *v, const char *fmt, ...)
 {
-    double sorted[ROUNDS_MAX];
     char key[128];
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(key, sizeof key, fmt, ap);
     va_end(ap);
-    memcpy(sorted, v, b->rounds * sizeof *v);
-    qsort(sorted, b->rounds, sizeof *sorted, bench_by_size);
-    printf("%s=%.3f\n", key, sorted[b->rounds / 2]);
-    if (b->rounds > 1)
-        printf("%s_min=%.3f\n%s_max=%.3f\n", key, sorted[0], key, sorted[b->rounds - 1]);
-    fflush(stdout);
+    bench_figure(key, v, b->rounds);
 }
 
 static double median(const struct bench *b, const double *v)
 {
-    double sorted[ROUNDS_MAX];
+    double sorted[BENCH_ROUNDS_MAX];
 
     memcpy(sorted, v, b->rounds * sizeof *v);
     qsort(sorted, b->rounds, sizeof *sorted, bench_by_size);
@@ -140,7 +133,7 @@ static void point_print(struct bench *b, const char *key, bool aimed, const stru
     for (unsigned i = 0; i < b->n; i++) {
         for (unsigned k = 0; k < b->n; k++) {
             const char *a = b->devices[i].kind->name, *to = b->devices[k].kind->name;
-            double ratio[ROUNDS_MAX];
+            double ratio[BENCH_ROUNDS_MAX];
 
             if ((strcmp(a, "agw") != 0 && strcmp(a, "forwarder") != 0) || i == k || strcmp(to, "agw") == 0)
                 continue;
@@ -274,7 +267,7 @@ static void seventy(struct bench *b, struct device *d, double max)
 static double saturated(struct bench *b, struct device *d)
 {
     struct load_point p = {.flows = FLOWS, .pps = OVERLOAD, .payload = 160, .dir = LOAD_UP, .ms = b->fast ? 400 : 1000};
-    double us[ROUNDS_MAX];
+    double us[BENCH_ROUNDS_MAX];
 
     for (unsigned round = 0; round < b->rounds; round++) {
         struct load_result r;
@@ -408,7 +401,7 @@ static void memory(struct bench *b)
 
 static void handshakes_print(struct bench *b, const double *agw_us, const double *bare_us, const double *control_us)
 {
-    double agw[ROUNDS_MAX], bare[ROUNDS_MAX], ratio[ROUNDS_MAX];
+    double agw[BENCH_ROUNDS_MAX], bare[BENCH_ROUNDS_MAX], ratio[BENCH_ROUNDS_MAX];
 
     for (unsigned i = 0; i < b->rounds; i++) {
         agw[i] = 1e6 / agw_us[i];
@@ -434,7 +427,7 @@ static int calls_to(struct bench *b, unsigned to)
 /* The rest of the calls, in as many parts as there are rounds; what a handshake costs with them. */
 static int calls(struct bench *b)
 {
-    double agw_us[ROUNDS_MAX], bare_us[ROUNDS_MAX], control_us[ROUNDS_MAX];
+    double agw_us[BENCH_ROUNDS_MAX], bare_us[BENCH_ROUNDS_MAX], control_us[BENCH_ROUNDS_MAX];
     bool has_agw = false;
     int err = 0;
 
@@ -570,7 +563,7 @@ int main(int argc, char **argv)
         else if (opt == 'k' || opt == 'w')
             *(opt == 'k' ? &b->tick_us : &b->window_ms) = (unsigned)atoi(optarg);
         else if (opt == 'r')
-            b->rounds = (unsigned)atoi(optarg) % ROUNDS_MAX | 1;
+            b->rounds = (unsigned)atoi(optarg) % BENCH_ROUNDS_MAX | 1;
         else if (opt == 'b' || opt == 't' || opt == 'o' || opt == 'p')
             *(opt == 'b' ? &b->build : opt == 't' ? &b->dir : opt == 'o' ? &b->only : &b->point) = optarg;
         else

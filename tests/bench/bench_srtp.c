@@ -90,9 +90,9 @@ static void measure(enum srtp_engine engine, enum srtp_profile profile, const ch
     qsort(seal, BENCH_RUNS, sizeof(*seal), bench_by_size);
     qsort(open, BENCH_RUNS, sizeof(*open), bench_by_size);
     snprintf(name, sizeof(name), "srtp_%s_%s_seal_%zu_ns", engine == SRTP_OPENSSL ? "openssl" : "libsrtp", key, payload);
-    bench_print(name, seal);
+    bench_figure(name, seal, BENCH_RUNS);
     snprintf(name, sizeof(name), "srtp_%s_%s_open_%zu_ns", engine == SRTP_OPENSSL ? "openssl" : "libsrtp", key, payload);
-    bench_print(name, open);
+    bench_figure(name, open, BENCH_RUNS);
     srtp_free(p->out);
     srtp_free(p->in);
     free(p);
