@@ -62,14 +62,27 @@ void core_unheard(struct core *c, struct hop *hop, const char *refused)
     core_count(c);
 }
 
-void core_no_tls(struct core *c, const struct addr *peer, const char *why)
+void core_no_tls(struct core *c, unsigned id, const struct addr *peer, const char *why)
 {
-    for (unsigned i = 0; i < c->hops.n; i++) {
-        struct hop *hop = &c->hops.v[i];
+    struct hop *hop = hops_by_id(&c->hops, id);
 
-        if (hop->proto == SELF_TLS && addr_eq(&hop->addr, peer) && !hop->no_tls[0]) /* the first line says most */
-            snprintf(hop->no_tls, sizeof hop->no_tls, "TLS: %s", why);
-    }
+    if (hop && hop->proto == SELF_TLS && addr_eq(&hop->addr, peer) && !hop->no_tls[0]) /* the first line says most */
+        snprintf(hop->no_tls, sizeof hop->no_tls, "TLS: %s", why);
+}
+
+static void on_late(void *arg, unsigned hop, const struct addr *peer)
+{
+    char text[ADDR_STRLEN];
+
+    log_warn("sip", "side=mw peer=%s msg=\"TLS refused\" why=\"no handshake\" after_ms=%u", addr_str(peer, text), CORE_TLS_HANDSHAKE_MS);
+    core_no_tls(arg, hop, peer, "no handshake");
+}
+
+void core_hops(struct core *c)
+{
+    core_count(c);
+    if (c->sip->tls)
+        core_tls_share(&c->sip->agents[SIP_MW], !hops_share_tls(&c->hops));
 }
 
 static void tell_refused(struct core *c)
@@ -104,7 +117,7 @@ static void on_tick(uv_timer_t *timer)
 
     if (c->closing)
         return;
-    core_tls_tick(c->sip->tls);
+    core_tls_tick(c->sip->tls, now, on_late, c);
     hop_dns_tick(c->dns, now);
     tell_refused(c);
     hop_live_tick(c, now);

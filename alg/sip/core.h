@@ -23,8 +23,9 @@ void core_free(struct core *c); /* NULL is fine; every transaction of ours is ov
 void core_heard(struct core *c, struct hop *hop, const sip_t *answer);
 void core_unheard(struct core *c, struct hop *hop, const char *refused); /* NULL: silence; else what was in the way */
 /* Sofia ended a connection in its handshake and tells no request of it; called from inside Sofia: the next tick does. */
-void core_no_tls(struct core *c, const struct addr *peer, const char *why);
+void core_no_tls(struct core *c, unsigned hop, const struct addr *peer, const char *why);
 void core_count(struct core *c); /* the gauges */
+void core_hops(struct core *c);  /* there are others than before */
 unsigned core_retry_after(const struct core *c); /* seconds for somebody who is told 503 */
 
 /* hop_dns.c */
@@ -39,6 +40,6 @@ void hop_live_refused(struct core *c, unsigned id, const char *why); /* its OPTI
 void hop_live_free(struct core *c);
 
 /* hop_try.c */
-url_string_t const *hop_url(struct hop_try *t, const struct hop *hop); /* in t->url */
+url_string_t const *hop_url(struct hop_try *t, const struct sip *s, const struct hop *hop); /* in t->url; sent to next */
 void hop_try_refused(struct core *c, unsigned id, const char *why); /* who waits for it goes to another, or is told 503 */
 void hop_try_tick(struct core *c, msec_t now);

@@ -23,11 +23,15 @@ struct core_tls {
     unsigned n_ctx;
     int ctx_index, ssl_index;
     const SSL *last; /* whose handshake moved last: what Sofia says next is of it */
-    struct addr peer;
-    struct {
+    unsigned dialing; /* the hop that whatever is opened now is for */
+    struct conn {
         SSL *ssl;
+        unsigned hop;   /* it was opened for; 0: somebody opened it to us */
+        msec_t since;
+        struct addr own, peer; /* with the first event on it; unset: none yet */
         bool watched; /* its BIO tells us when Sofia is done with both */
         bool done;
+        bool late;    /* shut down: its handshake took too long */
     } *v;
     unsigned n, room;
 };
@@ -61,9 +65,7 @@ static void on_new_ssl(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, l
         t->v = more;
         t->room += 64;
     }
-    t->v[t->n].ssl = parent;
-    t->v[t->n].watched = false;
-    t->v[t->n++].done = false;
+    t->v[t->n++] = (struct conn){.ssl = parent, .since = net_now_ms(), .hop = t->dialing};
 }
 
 /* Sofia shuts the SSL down and gives its BIO back last, long after the socket was closed when a request still waits on it.
@@ -97,20 +99,31 @@ static void look_at(struct core_tls *t, unsigned i)
     BIO_free(bio);
 }
 
+static bool ends_of(const SSL *ssl, struct addr *own, struct addr *peer)
+{
+    socklen_t n = sizeof own->u, m = sizeof peer->u;
+
+    memset(own, 0, sizeof *own);
+    memset(peer, 0, sizeof *peer);
+    return !getsockname(SSL_get_fd(ssl), &own->u.sa, &n) && !getpeername(SSL_get_fd(ssl), &peer->u.sa, &m);
+}
+
+static void note_ends(struct conn *v)
+{
+    if (!v->peer.u.sa.sa_family && !ends_of(v->ssl, &v->own, &v->peer))
+        v->peer.u.sa.sa_family = AF_UNSPEC;
+}
+
 /* With the first event on it, so before Sofia may have closed it. */
 static void on_info(const SSL *ssl, int where, int ret)
 {
     struct core_tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    socklen_t n = sizeof t->peer.u;
 
     (void)ret;
-    if (t->last != ssl) {
-        t->last = ssl;
-        if (getpeername(SSL_get_fd(ssl), &t->peer.u.sa, &n))
-            t->last = NULL;
-    }
+    t->last = ssl;
     for (unsigned i = t->n; where == SSL_CB_HANDSHAKE_START && i-- > 0;)
         if (t->v[i].ssl == ssl) {
+            note_ends(&t->v[i]);
             look_at(t, i);
             return;
         }
@@ -148,17 +161,55 @@ int core_tls_new(struct core_tls **tp)
 static void reap(struct core_tls *t, bool all)
 {
     for (unsigned i = t->n; i-- > 0;) {
-        if (!all)
+        if (!all) {
             look_at(t, i);
+            note_ends(&t->v[i]);
+        }
         if (t->v[i].watched && (all || t->v[i].done))
             SSL_free(t->v[i].ssl); /* on_free_ssl puts the last one here, which was looked at already */
     }
 }
 
-void core_tls_tick(struct core_tls *t)
+/* Sofia waits for ever for a handshake that messages wait for, and 64 s for others. It is told by the socket, if that is still
+ * this connection's: a number of Sofia's may be somebody else's by now. */
+static bool is_late(const struct core_tls *t, struct conn *v, msec_t now)
+{
+    struct addr own, peer;
+
+    if (v->late || v->done || now - v->since < CORE_TLS_HANDSHAKE_MS || SSL_is_init_finished(v->ssl) || !v->peer.u.sa.sa_family ||
+        !ends_of(v->ssl, &own, &peer) || !addr_eq(&own, &v->own) || !addr_eq(&peer, &v->peer))
+        return false;
+    for (unsigned i = 0; i < t->n; i++)
+        if (&t->v[i] != v && !t->v[i].done && SSL_get_fd(t->v[i].ssl) == SSL_get_fd(v->ssl))
+            return false;
+    v->late = true;
+    shutdown(SSL_get_fd(v->ssl), SHUT_RDWR);
+    return true;
+}
+
+void core_tls_tick(struct core_tls *t, msec_t now, void (*late)(void *arg, unsigned hop, const struct addr *peer), void *arg)
+{
+    if (!t)
+        return;
+    reap(t, false);
+    for (unsigned i = 0; i < t->n; i++)
+        if (is_late(t, &t->v[i], now))
+            late(arg, t->v[i].hop, &t->v[i].peer);
+}
+
+void core_tls_dial(struct core_tls *t, unsigned hop)
 {
     if (t)
-        reap(t, false);
+        t->dialing = hop;
+}
+
+void core_tls_share(struct agent *a, bool share)
+{
+    tport_t *tp = tport_primaries(nta_agent_tports(a->nta));
+
+    for (; tp; tp = tport_next(tp))
+        if (tport_has_tls(tp))
+            tport_set_params(tp, TPTAG_REUSE(share), TAG_END());
 }
 
 void core_tls_free(struct core_tls *t)
@@ -281,12 +332,14 @@ const char *core_tls_failure(const char *line)
     return NULL;
 }
 
-bool core_tls_refused(const struct core_tls *t, struct addr *peer)
+unsigned core_tls_refused(const struct core_tls *t, struct addr *peer)
 {
-    if (!t || !t->last || SSL_is_server(t->last))
-        return false;
-    *peer = t->peer;
-    return true;
+    for (unsigned i = 0; t && t->last && i < t->n; i++)
+        if (t->v[i].ssl == t->last && !SSL_is_server(t->last)) {
+            *peer = t->v[i].peer;
+            return t->v[i].hop;
+        }
+    return 0;
 }
 
 int core_tls_listen(struct core_tls *t, struct agent *a, const char *url, const struct sip_tls_conf *conf)

@@ -10,11 +10,17 @@ const char *core_tls_failure(const char *line);
  * new one, and freed when their socket is closed, which is the last thing that Sofia does. */
 struct core_tls;
 int core_tls_new(struct core_tls **tp);
-void core_tls_tick(struct core_tls *t); /* now and then; NULL is fine */
-/* Whom that line is about; called with it. false: nobody that we connected to. */
-bool core_tls_refused(const struct core_tls *t, struct addr *peer);
+/* Now and then. A connection that has no handshake after CORE_TLS_HANDSHAKE_MS is shut down, and told: hop 0 = it came to us.
+ * t NULL is fine. */
+void core_tls_tick(struct core_tls *t, msec_t now, void (*late)(void *arg, unsigned hop, const struct addr *peer), void *arg);
+void core_tls_dial(struct core_tls *t, unsigned hop); /* what is sent next may open a connection for that one; t NULL is fine */
+/* The hop that line is about, and where it is; called with it. 0: nobody that we connected to. */
+unsigned core_tls_refused(const struct core_tls *t, struct addr *peer);
 void core_tls_free(struct core_tls *t); /* after Sofia's agent; NULL is fine */
 
 struct agent;
+/* Sofia sends over any connection to an address and port, whatever name it was checked for. Where hops of different names have
+ * the same one, none is used twice. */
+void core_tls_share(struct agent *a, bool share);
 /* -EINVAL: certificate, key or CAs do not do; the log says why. -EADDRINUSE. -errno of state_dir. */
 int core_tls_listen(struct core_tls *t, struct agent *a, const char *url, const struct sip_tls_conf *conf);

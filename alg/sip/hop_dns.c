@@ -113,7 +113,7 @@ static void done(struct name *e)
     e->ok = true;
     e->failed = false;
     hops_set(&c->hops, e->entry, e->list, e->n);
-    core_count(c);
+    core_hops(c);
 }
 
 /* --- answers --- */

@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "alg/sip/core.h"
+#include "alg/sip/core_tls.h"
 #include "common/log.h"
 #include "common/rnd.h"
 
@@ -32,8 +33,9 @@ static url_string_t const *url_of(struct hop_try *t, const char *name, const str
     return (url_string_t const *)t->url;
 }
 
-url_string_t const *hop_url(struct hop_try *t, const struct hop *hop)
+url_string_t const *hop_url(struct hop_try *t, const struct sip *s, const struct hop *hop)
 {
+    core_tls_dial(s->tls, hop->id);
     return url_of(t, hop->name, &hop->addr, hop->proto);
 }
 
@@ -56,6 +58,7 @@ static void by_number(struct hop_try *t, const url_t *to, url_string_t const **u
     struct addr a;
 
     t->fixed = true;
+    core_tls_dial(t->sip->tls, 0);
     if (n > 2 && host.p[0] == '[')
         host = (struct sv){host.p + 1, n - 2};
     if (addr_parse(&a, host, (uint16_t)(port ? atoi(port) : 5060)))
@@ -64,7 +67,7 @@ static void by_number(struct hop_try *t, const url_t *to, url_string_t const **u
     url_param(to->url_params, "transport", proto, sizeof proto);
     if (hop) {
         use(t, hop);
-        *url = hop_url(t, hop);
+        *url = hop_url(t, t->sip, hop);
     } else if (addr_is_v6(&a)) {
         *url = url_of(t, "", &a, !strcasecmp(proto, "tls") || to->url_type == url_sips ? SELF_TLS : !strcasecmp(proto, "tcp") ? SELF_TCP : SELF_UDP);
     }
@@ -94,7 +97,7 @@ int hop_take(struct hop_try *t, struct sip *s, const url_t *to, unsigned prefer,
     if (!hop)
         return -EHOSTUNREACH;
     use(t, hop);
-    *url = hop_url(t, hop);
+    *url = hop_url(t, s, hop);
     return 0;
 }
 
@@ -107,7 +110,7 @@ url_string_t const *hop_any(struct hop_try *t, struct sip *s, const url_t *to, u
     if (!hop_take(t, s, to, prefer, &url))
         return url;
     hop = hops_by_id(h, prefer);
-    return hop || h->n ? hop_url(t, hop ? hop : &h->v[0]) : NULL;
+    return hop || h->n ? hop_url(t, s, hop ? hop : &h->v[0]) : NULL;
 }
 
 void hop_sent(struct hop_try *t, nta_outgoing_t **orq, nta_response_f *cb, void *magic)
@@ -164,7 +167,7 @@ static bool resend(struct hop_try *t, const char *why)
 
     if (hop) {
         use(t, hop);
-        sip = anew(t, hop_url(t, hop));
+        sip = anew(t, hop_url(t, s, hop));
     }
     if (!sip)
         return false;

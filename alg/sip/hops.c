@@ -166,6 +166,16 @@ unsigned hops_up(const struct hops *h)
     return n;
 }
 
+bool hops_share_tls(const struct hops *h)
+{
+    for (unsigned i = 0; i < h->n; i++)
+        for (unsigned k = 0; k < i; k++)
+            if (h->v[i].proto == SELF_TLS && h->v[k].proto == SELF_TLS && addr_eq(&h->v[i].addr, &h->v[k].addr) &&
+                strcasecmp(h->v[i].name, h->v[k].name) != 0)
+                return true;
+    return false;
+}
+
 unsigned hops_wait(const struct hops *h, msec_t now)
 {
     msec_t least = 0;

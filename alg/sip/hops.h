@@ -54,5 +54,6 @@ bool hop_lost(struct hops *h, struct hop *hop); /* silence */
 bool hop_refused(struct hop *hop);              /* its machine, or TLS, said no */
 void hop_bar(struct hop *hop, msec_t now, unsigned seconds); /* bounded by HOP_BAR_MAX_S */
 unsigned hops_up(const struct hops *h);
+bool hops_share_tls(const struct hops *h); /* two of different names at one address and port */
 /* Seconds until the first barred one may be used again; 0: none is barred. */
 unsigned hops_wait(const struct hops *h, msec_t now);

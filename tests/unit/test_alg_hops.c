@@ -211,12 +211,33 @@ static void test_resolved_again(void **state)
     assert_string_equal(turn(&h, 0, (struct hops_wish){.last_resort = true}), "");
 }
 
+static void test_names_at_one_address(void **state)
+{
+    struct hop list[] = {hop_at("192.0.2.1", 0, 0), hop_at("192.0.2.1", 1, 0)};
+    struct hops h = {.lost_max = 1};
+
+    (void)state;
+    strcpy(list[1].name, "other.example.net");
+    hops_set(&h, 0, list, 2);
+    assert_int_equal(h.n, 2);
+    assert_false(hops_share_tls(&h)); /* UDP: nothing is checked */
+    list[0].proto = list[1].proto = SELF_TLS;
+    hops_set(&h, 0, list, 2);
+    assert_true(hops_share_tls(&h));
+    addr_set_port(&list[1].addr, 5062);
+    hops_set(&h, 0, list, 2);
+    assert_false(hops_share_tls(&h));
+    list[1] = list[0];
+    hops_set(&h, 0, list, 2);
+    assert_false(hops_share_tls(&h)); /* one name */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_weights),    cmocka_unit_test(test_without_weight), cmocka_unit_test(test_order_of_failover),
         cmocka_unit_test(test_down_and_up), cmocka_unit_test(test_all_down),       cmocka_unit_test(test_retry_after),
-        cmocka_unit_test(test_preferred),  cmocka_unit_test(test_resolved_again),
+        cmocka_unit_test(test_preferred),  cmocka_unit_test(test_resolved_again), cmocka_unit_test(test_names_at_one_address),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
