@@ -59,19 +59,32 @@ static unsigned suite_key(struct sv suite)
     return 0;
 }
 
-/* The first a=crypto that can be served: a known suite, one inline key (RFC 4568 9.1). */
+/* One key, without an MKI ("1:4") and without session parameters that change what packets look like (RFC 4568 6.1, 6.3): a
+ * gateway takes no more. */
+static bool is_plain_key(struct sv key, struct sv parms)
+{
+    struct sv rest = key;
+
+    sv_cut(&rest, ':');
+    sv_cut(&rest, '|'); /* a lifetime may follow */
+    return sv_istarts(key, "inline:") && !memchr(key.p, ';', key.n) && !(rest.n && memchr(rest.p, ':', rest.n)) &&
+           (parms.n == 0 || sv_istarts(parms, "WSH="));
+}
+
+/* The first a=crypto that can be served (RFC 4568 5.1.2): a known suite, one inline key. */
 static bool read_crypto(const struct sdp_media *m, struct rtp_line *out)
 {
     for (const struct sdp_attr *at = sdp_attr_find(m->attrs, "crypto"); at; at = sdp_attr_next(at, "crypto")) {
         struct sv rest = sv_trim(at->value), tag = sv_word(&rest), suite = sv_word(&rest), key = sv_word(&rest);
         uint32_t n;
 
-        if (sv_u32(tag, 999999999, &n) || !suite_key(suite) || !sv_istarts(key, "inline:") || key.n > 120)
+        if (sv_u32(tag, 999999999, &n) || !suite_key(suite) || !is_plain_key(key, sv_trim(rest)) || key.n > 120 ||
+            sv_trim(at->value).n > 240)
             continue;
         out->crypto = sv_trim(at->value);
         out->crypto_tag = tag;
         out->crypto_suite = suite;
-        return out->crypto.n <= 240;
+        return true;
     }
     return false;
 }
