@@ -181,7 +181,8 @@ static int request_mo(struct call *call, const struct sip_msg *m, const struct r
     q->route = keep(call->x, b->service_route);
     put_hdr(q, "P-Asserted-Identity", arena_printf(a, "<%s>", identity));
     put_hdr(q, "P-Charging-Vector",
-            arena_printf(a, "icid-value=%s;icid-generated-at=%s", icid, call->calls->conf.home_domain));
+            arena_printf(a, "icid-value=%s;icid-generated-at=%s;orig-ioi=\"Type 1%s\"", icid, call->calls->conf.home_domain,
+                         call->calls->conf.home_domain)); /* TS 24.229 5.2.6.3, 4.5.4 */
     put_access(call, m);
     pass_hdrs(call, m);
     return q->uri && q->from && q->to ? 0 : -ENOMEM;
@@ -201,7 +202,7 @@ static int request_mt(struct call *call, const struct sip_msg *m, const struct r
         if (!q->uris[i])
             return -ENOMEM;
     }
-    if (!privacy || !strstr(privacy, "id"))
+    if (!privacy || !strcasestr(privacy, "id"))
         put_hdr(q, "P-Asserted-Identity", keep(call->x, sip_msg_header(m, "P-Asserted-Identity")));
     pass_hdrs(call, m);
     return q->from && q->to ? 0 : -ENOMEM;

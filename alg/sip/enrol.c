@@ -76,6 +76,15 @@ char *enrol_key(struct enrol *p)
     return key_of(p, p->contacts, url_as_string(p->home, p->contacts->m_url));
 }
 
+char *enrol_gone(const struct binding *b, su_home_t *home)
+{
+    const char *instance = b->key + strlen(b->aor) + 1, *reg_id = b->outbound ? strrchr(instance, ';') : NULL;
+
+    if (!reg_id)
+        return su_sprintf(home, "<%s>;expires=0", b->contact);
+    return su_sprintf(home, "<%s>;+sip.instance=%.*s;reg-id=%s;expires=0", b->contact, (int)(reg_id - instance), instance, reg_id + 1);
+}
+
 bool enrol_is_bound(const struct enrol *p)
 {
     const struct binding *b = store_by_flow(&p->reg->store, p->flow);

@@ -268,6 +268,11 @@ const struct reg_binding *reg_by_flow(const struct reg *r, sip_flow flow)
     return b && b->expires > net_now_ms() ? &b->pub : NULL;
 }
 
+const char *reg_domain(const struct reg *r)
+{
+    return r->domain;
+}
+
 const char *reg_access_info(const struct reg *r)
 {
     return r->access_info;

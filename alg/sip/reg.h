@@ -75,6 +75,7 @@ const struct reg_binding *reg_by_flow(const struct reg *r, sip_flow flow);
 /* Where a request from the core goes: by the flow token in its topmost Route/Path or by Request-URI (the Contact that was
  * registered). Returns how many flows were put into out (several tabs of one user), 0 = none: answer 404/480. */
 unsigned reg_by_request(const struct reg *r, const struct sip_msg *m, const struct reg_binding **out, unsigned max);
+const char *reg_domain(const struct reg *r); /* the home domain */
 const char *reg_access_info(const struct reg *r); /* of reg_conf; NULL = none */
 /* May this registered WIC use that identity (P-Preferred-Identity, From)? The identity to assert, never NULL. */
 const char *reg_identity(const struct reg_binding *b, const char *preferred);

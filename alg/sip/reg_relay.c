@@ -132,7 +132,10 @@ void relay_take_back(struct reg *r, struct binding *b)
         return;
     msg_remove(msg, sip, "Contact");
     msg_remove(msg, sip, "Expires");
-    sip_add_make(msg, sip, sip_contact_class, su_sprintf(msg_home(msg), "<%s>;expires=0", b->contact));
+    msg_remove(msg, sip, "Authorization"); /* the WIC's answer was for one request */
+    msg_remove(msg, sip, "P-Charging-Vector");
+    route_add(msg, sip, "P-Charging-Vector", route_charging(msg_home(msg), self_host(s), r->domain));
+    sip_add_make(msg, sip, sip_contact_class, enrol_gone(b, msg_home(msg)));
     sip_add_make(msg, sip, sip_expires_class, "0");
     cseq = sip_cseq_create(msg_home(msg), sip->sip_cseq->cs_seq + 1, SIP_METHOD_REGISTER);
     if (cseq)

@@ -178,7 +178,7 @@ void relay_request(struct agent *from, nta_incoming_t *irq, enum sip_side to, si
 struct message {
     struct sip *sip;
     enum sip_side to;
-    char *identity, *route; /* towards the core */
+    char *identity, *route; /* of the WIC, towards the core */
 };
 
 /* A WIC that logged in here has an address of its own; the core knows its identity. Privacy stays (RFC 3323). */
@@ -208,6 +208,7 @@ static int message_edit(void *arg, msg_t *msg, sip_t *sip)
     msg_remove(msg, sip, "Contact"); /* RFC 3428: a MESSAGE has none */
     if (m->to == SIP_W2) {
         route_strip_to_wic(msg, sip);
+        route_private(msg, sip);
         return 0;
     }
     route_strip_from_wic(msg, sip);
@@ -215,7 +216,7 @@ static int message_edit(void *arg, msg_t *msg, sip_t *sip)
     msg_remove(msg, sip, "Authorization"); /* a web token must not leave (RFC 8898) */
     from_identity(msg, sip, m->identity);
     route_add(msg, sip, "P-Asserted-Identity", m->identity);
-    route_add(msg, sip, "P-Charging-Vector", route_charging(msg_home(msg), self_host(m->sip), m->sip->name));
+    route_add(msg, sip, "P-Charging-Vector", route_charging(msg_home(msg), self_host(m->sip), reg_domain(m->sip->reg)));
     route_access(msg, sip, reg_access_info(m->sip->reg));
     if (m->route)
         sip_add_make(msg, sip, sip_route_class, m->route);
@@ -233,8 +234,16 @@ static int message_answer(void *arg, int status, const sip_t *in, msg_t *msg, si
         msg_remove(msg, sip, "Call-ID"); /* that of its request */
         msg_remove(msg, sip, "Contact");
     }
+    if (sip && m->to == SIP_W2) { /* an answer claims no more than a request (TS 24.229 5.2.6.4) */
+        route_strip_from_wic(msg, sip);
+        msg_remove(msg, sip, "P-Preferred-Identity");
+        if (m->identity)
+            route_add(msg, sip, "P-Asserted-Identity", m->identity);
+        route_access(msg, sip, reg_access_info(m->sip->reg));
+    }
     if (sip && m->to == SIP_MW) {
         route_strip_to_wic(msg, sip);
+        route_private(msg, sip);
         msg_remove(msg, sip, "From"); /* the WIC's own again: from its request */
     }
     free(m->identity);
@@ -256,6 +265,17 @@ static int message_to_core(struct message *m, const sip_t *sip, sip_flow flow)
     m->route = b && b->service_route ? strdup(b->service_route) : NULL;
     su_home_deinit(home);
     return m->identity ? 0 : 403;
+}
+
+/* Whom of the WIC the core wanted (P-Called-Party-ID), for the answer; NULL: no memory. */
+static char *called_identity(const struct reg_binding *b, const sip_t *sip)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    char *text = su_sprintf(home, "<%s>", reg_identity(b, msg_value(home, sip, "P-Called-Party-ID")));
+    char *identity = text ? strdup(text) : NULL;
+
+    su_home_deinit(home);
+    return identity;
 }
 
 void relay_message(struct agent *from, nta_incoming_t *irq, const sip_t *sip, sip_flow flow)
@@ -285,6 +305,7 @@ void relay_message(struct agent *from, nta_incoming_t *irq, const sip_t *sip, si
             at++;
         status = !n ? 404 : at == n ? 480 : 0;
         if (!status) {
+            m->identity = called_identity(b[at], sip);
             relay_request(from, irq, SIP_W2, b[at]->flow, b[at]->contact, &h);
             return;
         }

@@ -143,6 +143,16 @@ void route_access(msg_t *msg, sip_t *sip, const char *ours)
     su_home_deinit(home);
 }
 
+void route_private(msg_t *msg, sip_t *sip)
+{
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    const char *privacy = msg_value(home, sip, "Privacy");
+
+    if (privacy && strcasestr(privacy, "id")) /* no other value of RFC 3323 has it in it */
+        msg_remove(msg, sip, "P-Asserted-Identity");
+    su_home_deinit(home);
+}
+
 void route_forward(msg_t *msg, sip_t *sip)
 {
     strip(msg, sip, (const char *const[]){"Via", "Route", "Record-Route"}, 3);

@@ -14,4 +14,5 @@ char *route_charging(su_home_t *home, const char *host, const char *domain);
 void route_add(msg_t *msg, sip_t *sip, const char *name, const char *value); /* at the end */
 /* What the WIC says of its access network stays, but not as the network's word; ours is added (RFC 7315 5.4). */
 void route_access(msg_t *msg, sip_t *sip, const char *ours);
+void route_private(msg_t *msg, sip_t *sip); /* Privacy: id ends an identity at the border (RFC 3325 7) */
 void route_forward(msg_t *msg, sip_t *sip); /* Via, Route, Record-Route go; Max-Forwards - 1 */

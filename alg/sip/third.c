@@ -131,16 +131,6 @@ static void on_taken_back(void *arg, int status, const sip_t *in)
         log_info("reg", "msg=\"the core keeps a lost binding until it expires\" status=%d", status);
 }
 
-/* With instance and reg-id, by which a registrar of RFC 5626 knows it. They are the end of our key. */
-static char *contact_of(const struct binding *b, su_home_t *home)
-{
-    const char *instance = b->key + strlen(b->aor) + 1, *reg_id = b->outbound ? strrchr(instance, ';') : NULL;
-
-    if (!reg_id)
-        return su_sprintf(home, "<%s>;expires=0", b->contact);
-    return su_sprintf(home, "<%s>;+sip.instance=%.*s;reg-id=%s;expires=0", b->contact, (int)(reg_id - instance), instance, reg_id + 1);
-}
-
 void third_take_back(struct reg *r, const struct binding *b)
 {
     su_home_t home[1] = {SU_HOME_INIT(home)};
@@ -156,7 +146,7 @@ void third_take_back(struct reg *r, const struct binding *b)
         c.realm = host ? host + 1 : r->domain;
     }
     if (known || (c.trusted && b->impi)) {
-        c.contact = contact_of(b, home);
+        c.contact = enrol_gone(b, home);
         c.call_id = call_id_of(r, home, b->key);
         regc_start(NULL, r, &c, on_taken_back, NULL);
     }

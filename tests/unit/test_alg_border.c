@@ -87,6 +87,71 @@ static void test_own_access(void **state)
     rig_stop(&r);
 }
 
+/* The other way: whom the core wants to stay unnamed stays so, and an answer claims no more than a request. */
+static void test_message_in(void **state)
+{
+    struct rig r;
+    char text[1000], icid[120], via[200], from[120];
+
+    (void)state;
+    start(&r);
+    say(&r, REGISTER("1", ""));
+    core_wait(&r, "REGISTER ");
+    snprintf(icid, sizeof icid, "%s", header(r.last, "P-Charging-Vector"));
+    answer(&r, "300");
+    say(&r, REGISTER("2", ""));
+    core_wait(&r, "REGISTER ");
+    assert_string_not_equal(header(r.last, "P-Charging-Vector"), icid);
+    answer(&r, "300");
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(text, sizeof text,
+                 "MESSAGE sip:alice@home.example.net SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKin%u\r\nMax-Forwards: 60\r\n"
+                 "To: <sip:alice@home.example.net>\r\nFrom: <sip:anonymous@anonymous.invalid>;tag=b\r\nCall-ID: in%u\r\nCSeq: 1 MESSAGE\r\n"
+                 "P-Asserted-Identity: <sip:bob@home.example.net>\r\nPrivacy: %s\r\nP-Charging-Vector: icid-value=core\r\n"
+                 "P-Access-Network-Info: 3GPP-NR\r\nContent-Length: 0\r\n\r\n", addr_port(&r.core_addr), i, i, i ? "none" : "header;id");
+        core_send(&r, text);
+        hear_sip(&r, "MESSAGE ");
+        assert_string_equal(header(r.text, "P-Asserted-Identity"), i ? "<sip:bob@home.example.net>" : "");
+        assert_null(strstr(r.text, "P-Charging"));
+        assert_null(strstr(r.text, "P-Access"));
+        snprintf(via, sizeof via, "%s", header(r.text, "Via"));
+        snprintf(from, sizeof from, "%s", header(r.text, "From"));
+        snprintf(text, sizeof text, "SIP/2.0 200 OK\r\nVia: %s\r\nFrom: %s\r\nTo: <sip:alice@home.example.net>;tag=w\r\nCall-ID: %s\r\n"
+                 "CSeq: 1 MESSAGE\r\nP-Asserted-Identity: <sip:boss@h>\r\nP-Preferred-Identity: <sip:boss@h>\r\n" CLAIMS
+                 "Content-Length: 0\r\n\r\n", via, from, header(r.text, "Call-ID"));
+        say(&r, text);
+        core_wait(&r, "SIP/2.0 200");
+        assert_string_equal(header(r.last, "P-Asserted-Identity"), "<sip:alice@home.example.net>");
+        assert_string_equal(header(r.last, "P-Access-Network-Info"), "IEEE-802.11;network-provided");
+        assert_null(strstr(r.last, "boss"));
+        assert_null(strstr(r.last, "evil"));
+        assert_null(strstr(r.last, "P-Charging"));
+        assert_null(strstr(r.last, "P-Visited"));
+    }
+    rig_stop(&r);
+}
+
+/* Whom the core does not want to be named in its answer. */
+static void test_message_answer(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    start(&r);
+    say(&r, REGISTER("1", ""));
+    core_wait(&r, "REGISTER ");
+    answer(&r, "300");
+    say(&r, "MESSAGE sip:bob@home.example.net SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bKm1\r\nMax-Forwards: 69\r\n"
+            "To: <sip:bob@home.example.net>\r\nFrom: <sip:alice@home.example.net>;tag=m\r\nCall-ID: m1\r\nCSeq: 1 MESSAGE\r\n"
+            "Content-Length: 0\r\n\r\n");
+    core_wait(&r, "MESSAGE ");
+    assert_non_null(strstr(header(r.last, "P-Charging-Vector"), "orig-ioi=\"Type 1home.example.net\""));
+    core_answer(&r, "200 OK", "P-Asserted-Identity: <sip:bob@home.example.net>\r\nPrivacy: id\r\n", "");
+    hear_sip(&r, "SIP/2.0 200");
+    assert_null(strstr(r.text, "P-Asserted-Identity"));
+    rig_stop(&r);
+}
+
 #define DIGEST "Authorization: Digest username=\"alice\", realm=\"h\", nonce=\"n\", uri=\"sip:h\", response=\"aa\""
 
 static void test_integrity(void **state)
@@ -153,6 +218,7 @@ static void test_masked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_claims), cmocka_unit_test(test_own_access), cmocka_unit_test(test_integrity),
+                                       cmocka_unit_test(test_message_in), cmocka_unit_test(test_message_answer),
                                        cmocka_unit_test(test_masked)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

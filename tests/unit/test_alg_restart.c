@@ -154,6 +154,7 @@ static void test_taken_back(void **state)
     assert_string_equal(header(r.last, "Call-ID"), "reg1");
     assert_string_equal(header(r.last, "CSeq"), "3 REGISTER");
     assert_non_null(strstr(header(r.last, "Contact"), "expires=0"));
+    assert_non_null(strstr(header(r.last, "Contact"), "+sip.instance=\"<urn:uuid:1111>\";reg-id=1")); /* RFC 5626 6 */
     assert_string_equal(header(r.last, "Authorization"), "");
     assert_int_equal(count_get(&reg_counts(r.reg)[REG_C_BINDINGS]), 0);
     stop(&r, s);
