@@ -231,12 +231,24 @@ static bool waits_ahead(const struct sip_msg *m)
     return sip_msg_side(m) == SIP_MW && (q == LEG_QOS_REQUIRED || q == LEG_QOS_SUPPORTED) && early_offer_waits(sip_msg_body(m));
 }
 
-static int open_exchange(struct call *call, const struct sip_msg *m, bool ahead)
+/* How MSRP is offered to the WIC: as it registered. A call that rings several of one user has one offer for all. */
+static bool takes_lines(const struct call *call, const struct reg_binding *const *b)
+{
+    bool all = call->calls->conf.policy.msrp_tcp;
+
+    for (unsigned i = 0; i < call->n_br; i++)
+        all = all && b[i]->msrp_tcp;
+    return all;
+}
+
+static int open_exchange(struct call *call, const struct sip_msg *m, const struct reg_binding *const *b, bool ahead)
 {
     const struct calls_conf *conf = &call->calls->conf;
     enum sdp_setup choice = conf->dtls_active ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
     int err = exch_new(&call->x, call->late ? SIP_W2 : call->origin, NULL, &conf->policy, choice, call->tls_id);
 
+    if (!err)
+        call->x->lay.msrp_lines = takes_lines(call, b);
     if (err || call->late)
         return err;
     call->x->ahead = ahead;
@@ -251,11 +263,11 @@ static int open_call(struct call *call, struct sip_in *in, const struct sip_msg 
     int err;
 
     call->late = sip_msg_body(m).n == 0;
-    err = open_exchange(call, m, ahead);
+    err = open_exchange(call, m, b, ahead);
     if (err == -EPROTO && ahead && leg_qos_of(m) == LEG_QOS_SUPPORTED) { /* nothing that we could answer alone: then without */
         exch_free(call->x);
         call->x = NULL;
-        err = open_exchange(call, m, false);
+        err = open_exchange(call, m, b, false);
     } else if (err == -EPROTO && ahead) {
         call->x->why.status = 580;
     }

@@ -232,12 +232,12 @@ void call_on_reset(void *arg, const struct iq_result *r)
 
 /* --- connections of the core: the session outlives them for a while --- */
 
-static void cut_forget(struct branch *br, uint16_t stream)
+static void cut_forget(struct branch *br, struct cut c)
 {
     unsigned n = 0;
 
     for (unsigned i = 0; i < br->n_cut; i++) {
-        if (stream && br->cut[i] != stream)
+        if (br->cut[i].access != c.access || (c.stream && br->cut[i].stream != c.stream))
             br->cut[n++] = br->cut[i];
     }
     br->n_cut = n;
@@ -258,7 +258,7 @@ void call_settle(struct call *call)
     int to;
 
     for (unsigned i = br->n_cut; i-- > 0;) { /* a channel that was closed is not waited for */
-        if (!is_alive(call->lay, br->cut[i]))
+        if (!is_alive(call->lay, br->cut[i].stream))
             br->cut[i] = br->cut[--br->n_cut];
     }
     to = br->n_cut ? CALL_CUT : CALL_ACTIVE;
@@ -268,15 +268,16 @@ void call_settle(struct call *call)
         call_lock(call);
 }
 
-static void on_link(struct branch *br, uint16_t stream, bool lost)
+static void on_link(struct branch *br, struct cut c, bool lost)
 {
     struct call *call = br->call;
     int state = call->fsm.state;
 
-    cut_forget(br, stream);
-    if (lost && br->n_cut < DC_CHAN_MAX)
-        br->cut[br->n_cut++] = stream;
-    log_info("call", "%s stream=%u msg=\"MSRP connection %s\"", call->fsm.tag, stream, lost ? "lost" : "there again");
+    cut_forget(br, c);
+    if (lost && br->n_cut < CALL_CUT_MAX)
+        br->cut[br->n_cut++] = c;
+    log_info("call", "%s stream=%u side=%s msg=\"MSRP connection %s\"", call->fsm.tag, c.stream, c.access ? "access" : "core",
+             lost ? "lost" : "there again");
     if (br == call->won && (state == CALL_ACTIVE || state == CALL_CUT)) /* else once the call settles */
         fsm_event(&call->fsm, EV_LINK, &(struct call_ev){.br = br});
 }
@@ -314,7 +315,7 @@ static void on_notify(void *arg, struct sv termid, const struct iq_observed *ev)
         break;
     case MEDIA_EV_CUT:
     case MEDIA_EV_MENDED:
-        on_link(br, ev->stream, ev->event == IQ_EV_TCP_RELEASED);
+        on_link(br, (struct cut){ev->stream, sv_is(termid, br->media.t1)}, ev->event == IQ_EV_TCP_RELEASED);
         break;
     default:
         log_debug("call", "%s term=%.*s msg=\"notify\"", br->call->fsm.tag, SV_ARG(termid));

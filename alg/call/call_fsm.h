@@ -73,6 +73,11 @@ struct call_ev { /* the data of an event; unset what it has not */
     const char *early;  /* P-Early-Media; NULL: none */
 };
 
+struct cut { /* a MSRP connection that is lost: the core's, or of a m=message line the WIC's */
+    uint16_t stream; /* 0: the gateway did not say which */
+    bool access;
+};
+
 /* One callee, with the context that serves it. A call to several flows of a WIC has one each until one answers. */
 struct branch {
     struct call *call;
@@ -81,7 +86,7 @@ struct branch {
     int failed;       /* its final status; 0: alive */
     unsigned retry_after;
     bool rang;
-    uint16_t cut[DC_CHAN_MAX]; /* streams whose connection to the core is lost; 0: the gateway did not say which */
+    struct cut cut[CALL_CUT_MAX];
     unsigned n_cut;
 };
 

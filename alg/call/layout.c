@@ -49,7 +49,7 @@ int layout_own(struct arena *a, struct layout *l)
         struct chan *c = &l->ch[i];
 
         err = copy_sv(a, &c->map.label) | copy_sv(a, &c->map.subprotocol) | copy_sv(a, &c->addrtype) |
-              copy_sv(a, &c->addr);
+              copy_sv(a, &c->addr) | tport_own(a, &c->tp);
     }
     for (unsigned i = 0; !err && i < l->n_rtp; i++)
         err = rline_own(a, &l->rtp[i]);

@@ -6,20 +6,6 @@
 #include "alg/sdp/web.h"
 #include "alg/sip/sip.h"
 
-/* One data channel = one m=message line = one component stream. */
-struct chan {
-    enum chan_state state;
-    bool fresh;                    /* this exchange brought it: not at both terminations yet */
-    uint16_t stream;               /* H.248 StreamID */
-    unsigned ims_line;             /* its m= line on Mw */
-    struct sdp_dcmap map;          /* its stream id and label on W2 */
-    bool cema;
-    enum sdp_setup core;           /* the core's role: ACTIVE connects to the gateway */
-    struct sv addrtype, addr;      /* of the core: Remote of T2; port 0: not known yet */
-    uint16_t port;
-    bool moved;                    /* the core's address changed in this exchange */
-};
-
 /* The transport of a line on W2. */
 struct tport {
     struct sv ufrag, pwd;          /* the WIC's, to see an ICE restart */
@@ -33,6 +19,24 @@ struct tport {
     enum sdp_setup role;           /* the gateway's DTLS role: ACTIVE, PASSIVE; NONE: not decided */
 };
 
+/* One MSRP session: a m=message line on Mw, and on W2 a data channel, or with `line` a m=message line, too (offer_msrp). */
+struct chan {
+    enum chan_state state;
+    bool fresh;                    /* this exchange brought it: not at both terminations yet */
+    uint16_t stream;               /* H.248 StreamID */
+    unsigned ims_line;             /* its m= line on Mw */
+    struct sdp_dcmap map;          /* its stream id and label on W2 */
+    bool cema;
+    enum sdp_setup core;           /* the core's role: ACTIVE connects to the gateway */
+    struct sv addrtype, addr;      /* of the core: Remote of T2; port 0: not known yet */
+    uint16_t port;
+    bool moved;                    /* the core's address changed in this exchange */
+    /* line */
+    bool line, web_cema;           /* the WIC knows CEMA */
+    unsigned web_line;
+    struct tport tp;               /* its ICE alone */
+    enum sdp_dir dir[2];           /* as that side last said */
+};
 /* One line of audio or video: a m= line on each side, one stream on both terminations. Arrays: by enum sip_side. */
 struct rline {
     enum chan_state state;
@@ -70,6 +74,7 @@ struct layout {
     uint16_t floor;                /* streams up to it may still be there, shut: their StreamIDs are not used again */
     bool dc_bundled;
     struct tport dc;               /* its transport */
+    bool msrp_lines;               /* the WIC takes m=message lines, not channels */
     bool legacy, connection;       /* the WIC's dialect, to answer in it */
     struct sv web_id;              /* session id in its o=: another is another peer connection */
     uint16_t bundle_stream;        /* whose transport bundled lines share; 0: no bundle (profile "browser" only) */

@@ -10,3 +10,4 @@
 #define CALL_EARLY_MAX 8      /* descriptions before the answer that are read; more are ignored */
 #define CALL_RENEW_MS 3000   /* so long the end of an association may be that of the one before */
 #define CALL_RETRY_MAX 30    /* Retry-After of an overload answer: 5..30 s at random */
+#define CALL_CUT_MAX (DC_CHAN_MAX + MSRP_LINE_MAX) /* lost MSRP connections: of the core, of the WIC */

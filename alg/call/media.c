@@ -57,14 +57,12 @@ struct sdp *make_sdp(struct make *mk, struct sv media, struct sv addrtype, struc
     return s;
 }
 
-/* The carrier of ICE-TCP is not known by the standard's text: an RFC 6544 line with everything open that the gateway chooses. It
- * becomes as many lines as the gateway has ports for it, or none. */
 int make_candidates(struct make *mk, const struct media *m, struct sdp_attr **list)
 {
     int err = sdp_attr_add(mk->a, list, "candidate", SV("$"));
 
     if (!err && m->conf->ice_tcp && !media_full_ice(m))
-        err = sdp_attr_add(mk->a, list, "candidate", SV("$ 1 TCP $ $ $ typ host tcptype passive"));
+        err = sdp_attr_add(mk->a, list, "candidate", SV(MAKE_TCP_CANDIDATE));
     return err;
 }
 

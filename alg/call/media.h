@@ -35,7 +35,7 @@ struct media_end { /* T1 of one stream that has a transport, or shares one */
 };
 
 #define MEDIA_PORTS_MAX (DC_CHAN_MAX + RTP_LINE_MAX)
-#define MEDIA_ENDS_MAX (1 + RTP_LINE_MAX)
+#define MEDIA_ENDS_MAX (1 + RTP_LINE_MAX + MSRP_LINE_MAX)
 
 struct media {
     const struct calls_conf *conf;

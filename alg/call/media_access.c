@@ -101,12 +101,17 @@ static struct sdp *access_restart(struct make *mk, const struct web_local *l)
 
 /* --- groups (H.248.96; message 11) --- */
 
+static bool is_channel(const struct chan *c)
+{
+    return !c->line && c->state != CHAN_GONE;
+}
+
 static unsigned n_channels(const struct exch *x)
 {
     unsigned n = 0;
 
     for (unsigned i = 0; i < x->lay.n; i++)
-        n += x->lay.ch[i].state != CHAN_GONE;
+        n += is_channel(&x->lay.ch[i]);
     return n;
 }
 
@@ -134,7 +139,7 @@ static int put_groups(struct make *mk, const struct exch *x)
     if (n_channels(x) > 0) {
         buf_str(&b, "SCTP");
         for (unsigned i = 0; i < l->n; i++) {
-            if (l->ch[i].state != CHAN_GONE)
+            if (is_channel(&l->ch[i]))
                 buf_printf(&b, " %u", l->ch[i].stream);
         }
         err = put_text(mk, &b);
@@ -156,7 +161,7 @@ static int put_groups(struct make *mk, const struct exch *x)
 static void put_deagg(struct iq_stream *s1, const struct exch *x)
 {
     for (unsigned i = 0; i < x->lay.n; i++) {
-        if (x->lay.ch[i].state != CHAN_GONE)
+        if (is_channel(&x->lay.ch[i]))
             s1->strdeagg.v[s1->strdeagg.n++] = x->lay.ch[i].stream;
     }
     s1->strdeagg.set = s1->strdeagg.n > 0;
@@ -177,7 +182,7 @@ static int put_channels(struct make *mk, const struct exch *x, enum h248_mode mo
         const struct chan *c = &x->lay.ch[i];
         struct iq_stream *s;
 
-        if (c->state == CHAN_GONE || (c->state == CHAN_OPEN && !all))
+        if (!is_channel(c) || (c->state == CHAN_OPEN && !all))
             continue;
         s = make_stream(mk, c->stream);
         if (!s)
@@ -226,6 +231,8 @@ static int access_events(struct make *mk, struct media *m, const struct exch *x)
         if (has_transport(x, r))
             err = watch(mk, m, r->stream, false, r->sec[SIP_W2] == RTP_DTLS, has_ice(r));
     }
+    if (!err)
+        err = msrp_events(mk, m, x);
     return err || !x->lay.owner ? err : watch(mk, m, x->lay.owner->stream, false, true, true);
 }
 
@@ -263,6 +270,8 @@ static int access_signals(struct make *mk, struct media *m, const struct exch *x
         if (has_transport(x, r))
             err = signal_of(mk, m, x, r->stream, has_ice(r), &r->tp);
     }
+    if (!err)
+        err = msrp_signals(mk, m, x);
     return err || !owner ? err : signal_of(mk, m, x, x->lay.owner->stream, true, &owner->tp);
 }
 
@@ -295,6 +304,8 @@ int media_reserve_access(struct media *m, const struct exch *x, iq_done_h *done,
     err = reserve_dc(&mk, m, x);
     if (!err)
         err = rtp_reserve_access(&mk, m, x);
+    if (!err)
+        err = msrp_reserve_access(&mk, m, x);
     if (!err && mk.t->n_streams > 0)
         err = put_groups(&mk, x);
     if (!err && mk.t->n_streams > 0)
@@ -309,7 +320,10 @@ int media_undo_access(struct media *m, const struct exch *x, iq_done_h *done, vo
     struct make mk;
     int err = make_open(&mk, m->t1, m->conf->access_interface);
 
-    return err ? err : make_send(&mk, m, rtp_undo(&mk, m, x, SIP_W2), done, arg);
+    if (err)
+        return err;
+    err = rtp_undo(&mk, m, x, SIP_W2);
+    return make_send(&mk, m, err ? err : msrp_undo_access(&mk, m, x), done, arg);
 }
 
 /* First time: message 11 (ADD) or, when the core offered, the answer to it (MOD). Later: what changed. */
@@ -399,6 +413,8 @@ int media_configure_access(struct media *m, const struct exch *x, iq_done_h *don
         err = release_old(&mk, m, x);
     if (!err)
         err = rtp_configure_access(&mk, m, x);
+    if (!err)
+        err = msrp_configure_access(&mk, m, x);
     if (!err && mk.t->n_streams > 0 && (x->initial || x->new_chans || x->gone_chans) && (n_channels(x) > 0 || bundle_changes(x)))
         err = put_groups(&mk, x);
     if (!err && is_fresh(&mk, m, true))
@@ -420,7 +436,7 @@ int media_reset_channels(struct media *m, const struct exch *x, iq_done_h *done,
         const struct chan *c = &x->lay.ch[i];
         struct iq_stream *s;
 
-        if (c->state != CHAN_GONE || c->fresh) /* refused before it was ever open */
+        if (c->line || c->state != CHAN_GONE || c->fresh) /* refused before it was ever open */
             continue;
         s = make_stream(&mk, c->stream);
         if (!s)

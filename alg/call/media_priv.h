@@ -4,6 +4,10 @@
 #include "alg/call/media.h"
 #include "alg/call/offer.h"
 
+/* The carrier of ICE-TCP is not known by the standard's text: an RFC 6544 line with everything open that the gateway chooses. It
+ * becomes as many lines as the gateway has ports for it. */
+#define MAKE_TCP_CANDIDATE "$ 1 TCP $ $ $ typ host tcptype passive"
+
 struct make {
     struct arena *a;
     struct iq_term *t;
@@ -34,6 +38,12 @@ int rtp_configure_core(struct make *mk, struct media *m, const struct exch *x);
 int rtp_reserve_access(struct make *mk, struct media *m, const struct exch *x);
 int rtp_configure_access(struct make *mk, struct media *m, const struct exch *x);
 int rtp_undo(struct make *mk, struct media *m, const struct exch *x, enum sip_side side); /* what this exchange added there */
+/* media_msrp.c: streams of m=message lines on T1. 0, -ENOMEM */
+int msrp_reserve_access(struct make *mk, struct media *m, const struct exch *x);
+int msrp_configure_access(struct make *mk, struct media *m, const struct exch *x);
+int msrp_undo_access(struct make *mk, struct media *m, const struct exch *x);
+int msrp_events(struct make *mk, const struct media *m, const struct exch *x);
+int msrp_signals(struct make *mk, const struct media *m, const struct exch *x);
 /* The line whose words are those of a bundle whose own line is gone; NULL: there is none, or no member of it was named. */
 const struct rline *rtp_owner_speaker(const struct exch *x);
 bool rtp_flows_from_core(const struct exch *x);

@@ -76,7 +76,7 @@ void media_forget(struct media *m, const struct exch *x, enum chan_state state)
 {
     for (unsigned i = 0; i < x->lay.n; i++) {
         if (x->lay.ch[i].state == state)
-            forget(m, x->lay.ch[i].stream, false);
+            forget(m, x->lay.ch[i].stream, x->lay.ch[i].line);
     }
     if (state == CHAN_GONE && exch_old_goes(x))
         forget(m, x->lay.dc_old, true);
@@ -180,6 +180,13 @@ static bool is_whole(const struct media *m, uint16_t stream, bool secure)
     return l && (!secure || (l->ufrag.n > 0 && l->fingerprints));
 }
 
+static bool has_ice(const struct media *m, uint16_t stream)
+{
+    const struct web_local *l = media_local_of(m, stream);
+
+    return l && l->ufrag.n > 0 && l->candidates;
+}
+
 int media_access_reply(struct media *m, const struct exch *x, const struct iq_result *r)
 {
     const struct layout *l = &x->lay;
@@ -192,6 +199,10 @@ int media_access_reply(struct media *m, const struct exch *x, const struct iq_re
     if (!err && l->dc_stream && (!is_whole(m, l->dc_stream, !l->dc_bundled) ||
                                  (l->dc_bundled && !is_whole(m, l->bundle_stream, true))))
         err = -EBADMSG;
+    for (unsigned i = 0; !err && i < l->n; i++) {
+        if (l->ch[i].line && l->ch[i].state != CHAN_GONE && !has_ice(m, l->ch[i].stream))
+            err = -EBADMSG;
+    }
     for (unsigned i = 0; !err && i < l->n_rtp; i++) {
         const struct rline *s = &l->rtp[i];
 

@@ -382,7 +382,7 @@ static bool is_last_access(const struct exch *x)
         if (x->lay.rtp[i].state != CHAN_GONE)
             return false;
     }
-    return x->lay.dc_stream == 0;
+    return x->lay.dc_stream == 0 && exch_open(x) == 0;
 }
 
 const struct rline *rtp_owner_speaker(const struct exch *x)

@@ -43,7 +43,7 @@ int exch_new(struct exch **xp, enum sip_side from, const struct layout *cur, con
     for (unsigned i = 0; i < x->lay.n; i++) {
         x->lay.ch[i].state = CHAN_OPEN;
         x->lay.ch[i].fresh = false;
-        x->lay.ch[i].moved = false;
+        x->lay.ch[i].moved = x->lay.ch[i].tp.restart = false;
     }
     x->lay.dc.restart = x->lay.dc.renew = x->lay.dc.release = false;
     for (unsigned i = 0; i < x->lay.n_rtp; i++) {
@@ -63,6 +63,10 @@ void exch_free(struct exch *x)
 
 bool exch_drops(const struct exch *x, uint16_t stream)
 {
+    for (unsigned i = 0; x && i < x->lay.n; i++) {
+        if (x->lay.ch[i].line && x->lay.ch[i].stream == stream)
+            return x->lay.ch[i].state == CHAN_GONE;
+    }
     for (unsigned i = 0; x && i < x->lay.n_rtp; i++) {
         if (x->lay.rtp[i].stream == stream)
             return x->lay.rtp[i].state == CHAN_GONE || x->lay.rtp[i].tp.renew;
@@ -154,40 +158,6 @@ int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay)
     return 0;
 }
 
-/* sip-sdp 3.7.3: the next free even id; the browser's own channels (DCEP) are its business. */
-static uint16_t free_sid(const struct layout *l)
-{
-    for (uint16_t id = 0;; id += 2) {
-        bool used = false;
-
-        for (unsigned i = 0; i < l->n; i++)
-            used = used || l->ch[i].map.id == id;
-        if (!used)
-            return id;
-    }
-}
-
-static struct chan *chan_add(struct exch *x, unsigned slot)
-{
-    struct chan *c = &x->lay.ch[x->lay.n];
-
-    *c = (struct chan){.state = CHAN_NEW, .fresh = true, .ims_line = slot};
-    if (!x->lay.dc_stream) {
-        x->lay.dc_stream = exch_free_stream(&x->lay);
-        x->dc_fresh = true;
-    }
-    c->stream = exch_free_stream(&x->lay);
-    x->lay.ims[slot].chan = (int)x->lay.n++;
-    x->new_chans = true;
-    return c;
-}
-
-static void chan_gone(struct exch *x, unsigned i)
-{
-    x->lay.ch[i].state = CHAN_GONE;
-    x->gone_chans = true;
-}
-
 /* --- bodies --- */
 
 static int parse(struct exch *x, struct sv body, struct sdp **s)
@@ -234,7 +204,7 @@ static int parse_web(struct exch *x, struct sv body)
         x->web->bundled[x->web->dc] = false;
         x->web->dc = -1;
     }
-    if (err == -EPROTO || (!err && x->web->dc < 0 && x->web->n_rtp == 0 && !takes_all_away(x, s))) {
+    if (err == -EPROTO || (!err && x->web->dc < 0 && x->web->n_rtp + x->web->n_msrp == 0 && !takes_all_away(x, s))) {
         x->why = x->web->why;
         return -EPROTO;
     }
@@ -307,9 +277,11 @@ static int offer_web(struct exch *x, struct sv body)
     if (err)
         return err;
     for (unsigned i = 0; i < l->n; i++) {
+        if (l->ch[i].line)
+            continue;
         x->web_ch[i] = web_chan(x->web, l->ch[i].map.id);
         if (!x->web_ch[i])
-            chan_gone(x, i);
+            exch_chan_gone(x, i);
     }
     if (l->dc_stream && x->web->dc < 0)
         exch_close_dc(x);
@@ -323,8 +295,9 @@ static int offer_web(struct exch *x, struct sv body)
         if (known || l->n == DC_CHAN_MAX || (slot = exch_free_slot(l, "message", SV("TCP/MSRP"), SV("*"))) < 0)
             continue;
         x->web_ch[l->n] = d;
-        chan_add(x, (unsigned)slot)->map = d->map;
+        exch_chan_add(x, (unsigned)slot)->map = d->map;
     }
+    exch_msrp_offer_web(x);
     return 0;
 }
 
@@ -375,7 +348,7 @@ static int dc_line(struct exch *x)
 
     for (unsigned i = 0; i < x->lay.n_web; i++)
         has = has || x->lay.web[i].kind == WEB_DC;
-    if (has || x->lay.n == 0)
+    if (has || !x->lay.dc_stream)
         return 0;
     x->lay.dc.tls_id = true;
     x->lay.dc_bundled = x->policy->browser;
@@ -398,19 +371,21 @@ static int offer_ims(struct exch *x, struct sv body)
         int i = l->ims[k].chan;
 
         if (i >= 0 && !line->msrp) {
-            chan_gone(x, (unsigned)i);
+            exch_chan_gone(x, (unsigned)i);
             l->ims[k].chan = -1;
         } else if (i >= 0) {
             take_address(&l->ch[i], line);
             x->moved = x->moved || l->ch[i].moved;
+            x->altered = x->altered || (l->ch[i].line && l->ch[i].dir[SIP_MW] != line->dir);
+            l->ch[i].dir[SIP_MW] = line->dir;
             x->ims_ch[i] = line;
         } else if (!x->ahead && is_servable(x, line) && l->n < DC_CHAN_MAX) { /* else its path is not known yet */
-            struct chan *c = chan_add(x, k);
+            struct chan *c = exch_add_from_ims(x, k);
 
+            if (!c)
+                continue;
             x->ims_ch[l->n - 1] = line;
-            c->map = (struct sdp_dcmap){.ordered = true, .priority = 256, .subprotocol = SV("MSRP")};
-            c->map.id = UINT16_MAX; /* so that free_sid does not see this one */
-            c->map.id = free_sid(l);
+            c->dir[SIP_MW] = line->dir;
             take_address(c, line);
         }
     }
@@ -459,12 +434,13 @@ static int answer_ims(struct exch *x, struct sv body)
         if (!line->msrp || role == SDP_SETUP_NONE ||
             !ims_is_direct(line, role == SDP_SETUP_ACTIVE ? SDP_SETUP_PASSIVE : SDP_SETUP_ACTIVE)) {
             x->lock = x->lock || line->open;
-            chan_gone(x, i);
+            exch_chan_gone(x, i);
             continue;
         }
         if (c->state == CHAN_NEW)
             c->core = role;
         take_address(c, line);
+        c->dir[SIP_MW] = line->dir;
         x->ims_ch[i] = line;
     }
     return 0;
@@ -498,14 +474,15 @@ static int answer_web(struct exch *x, struct sv body)
         return err;
     for (unsigned i = 0; i < l->n; i++) {
         struct chan *c = &l->ch[i];
-        const struct dc_chan *d = web_chan(x->web, c->map.id);
-        enum sdp_setup role;
+        const struct dc_chan *d = c->line ? exch_msrp_answer_web(x, c) : web_chan(x->web, c->map.id);
+        enum sdp_setup role = SDP_SETUP_NONE;
 
         if (c->state == CHAN_GONE)
             continue;
-        role = d ? web_answer_role(c, x->offered[i], d->setup) : SDP_SETUP_NONE;
+        if (d)
+            role = c->line ? exch_msrp_role(c, x->ims_ch[i]->ch.setup) : web_answer_role(c, x->offered[i], d->setup);
         if (role == SDP_SETUP_NONE || !ims_is_direct(x->ims_ch[i], role)) {
-            chan_gone(x, i);
+            exch_chan_gone(x, i);
             continue;
         }
         if (c->state == CHAN_NEW)
@@ -523,7 +500,7 @@ static void drop_dc(struct exch *x)
     struct layout *l = &x->lay;
 
     for (unsigned i = 0; i < l->n; i++) {
-        if (l->ch[i].state != CHAN_GONE)
+        if (l->ch[i].state != CHAN_GONE && !l->ch[i].line)
             return;
     }
     for (unsigned i = 0; x->dc_fresh && i < l->n_web; i++) {

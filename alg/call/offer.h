@@ -87,6 +87,18 @@ int exch_own_tls_id(struct exch *x, const struct tport *tp, bool bundled, uint16
  * was agreed. 0, -ENOMEM. */
 int exch_ahead_line(struct exch *x, const struct rtp_line **said, const struct codec_list *agreed);
 void exch_join_bundle(struct exch *x);
+struct chan *exch_chan_add(struct exch *x, unsigned slot);    /* on a data channel; slot: its line on Mw */
+struct chan *exch_line_add(struct exch *x, unsigned slot, unsigned web_line); /* on a m=message line */
+struct chan *exch_add_from_ims(struct exch *x, unsigned slot); /* as the WIC takes it; NULL: no line is left on W2 */
+void exch_chan_gone(struct exch *x, unsigned i);
+/* offer_msrp.c: m=message lines of W2 */
+void exch_msrp_offer_web(struct exch *x);
+const struct dc_chan *exch_msrp_answer_web(struct exch *x, struct chan *c); /* what it says of c; NULL: refused */
+enum sdp_setup exch_msrp_role(const struct chan *c, enum sdp_setup offered); /* our role to the core that offered: ACTIVE connects */
+bool exch_msrp_add_from_ims(struct exch *x, unsigned slot); /* false: there is no room */
+int exch_msrp_out(struct exch *x, const struct media *m, unsigned i, bool offer, struct web_out *w); /* of channel i. 0, -ENOMEM */
+const struct chan *exch_msrp_line(const struct layout *l, unsigned web_line); /* NULL: that line is none */
+void exch_msrp_again(const struct media *m, struct sdp_media *md, const struct chan *c); /* said again: credentials may be new */
 int exch_rtp_offer_web(struct exch *x);
 int exch_rtp_offer_ims(struct exch *x);
 int exch_rtp_answer_web(struct exch *x);

@@ -32,6 +32,8 @@ bool exch_old_goes(const struct exch *x)
 
     for (unsigned i = 0; i < l->n_rtp; i++)
         other = other || l->rtp[i].state != CHAN_GONE;
+    for (unsigned i = 0; i < l->n; i++)
+        other = other || (l->ch[i].line && l->ch[i].state != CHAN_GONE);
     return l->dc_old && other && l->dc_old != l->bundle_stream;
 }
 
@@ -82,4 +84,71 @@ int exch_web_line(struct exch *x, struct web_line line)
     l->web[at] = line;
     l->n_web += at == l->n_web;
     return (int)at;
+}
+
+/* --- MSRP sessions --- */
+
+/* sip-sdp 3.7.3: the next free even id; the browser's own channels (DCEP) are its business. */
+static uint16_t free_sid(const struct layout *l)
+{
+    for (uint16_t id = 0;; id += 2) {
+        bool used = false;
+
+        for (unsigned i = 0; i < l->n; i++)
+            used = used || l->ch[i].map.id == id;
+        if (!used)
+            return id;
+    }
+}
+
+static struct chan *add(struct exch *x, unsigned slot)
+{
+    struct chan *c = &x->lay.ch[x->lay.n];
+
+    *c = (struct chan){.state = CHAN_NEW, .fresh = true, .ims_line = slot};
+    c->map.id = UINT16_MAX; /* no stream id of SCTP's */
+    c->stream = exch_free_stream(&x->lay);
+    x->lay.ims[slot].chan = (int)x->lay.n++;
+    x->new_chans = true;
+    return c;
+}
+
+struct chan *exch_chan_add(struct exch *x, unsigned slot)
+{
+    if (!x->lay.dc_stream) {
+        x->lay.dc_stream = exch_free_stream(&x->lay);
+        x->dc_fresh = true;
+    }
+    return add(x, slot);
+}
+
+struct chan *exch_line_add(struct exch *x, unsigned slot, unsigned web_line)
+{
+    struct chan *c = add(x, slot);
+
+    c->line = true;
+    c->web_line = web_line;
+    return c;
+}
+
+struct chan *exch_add_from_ims(struct exch *x, unsigned slot)
+{
+    struct chan *c;
+
+    if (x->lay.msrp_lines)
+        return exch_msrp_add_from_ims(x, slot) ? &x->lay.ch[x->lay.n - 1] : NULL;
+    c = exch_chan_add(x, slot);
+    c->map = (struct sdp_dcmap){.id = UINT16_MAX, .ordered = true, .priority = 256, .subprotocol = SV("MSRP")};
+    c->map.id = free_sid(&x->lay);
+    return c;
+}
+
+void exch_chan_gone(struct exch *x, unsigned i)
+{
+    struct chan *c = &x->lay.ch[i];
+
+    c->state = CHAN_GONE;
+    x->gone_chans = true;
+    if (c->line)
+        x->lay.web[c->web_line].kind = WEB_REFUSED;
 }

@@ -39,7 +39,9 @@ static int write_ims(struct exch *x, const struct media *m, struct sdp_own *own,
         said[i] = *x->web_ch[i];
         if (!offer)
             said[i].setup = inverse(c->core);
-        else if (said[i].setup == SDP_SETUP_NONE)
+        else if (c->line && c->state == CHAN_OPEN)
+            said[i].setup = inverse(c->core);
+        else if (c->line || said[i].setup == SDP_SETUP_NONE)
             said[i].setup = SDP_SETUP_ACTPASS; /* the far end picks the direction (step 5) */
         x->offered[i] = said[i].setup;
         o->ch = &said[i];
@@ -90,12 +92,17 @@ static int write_web(struct exch *x, const struct media *m, struct sdp_own *own,
         return err;
     for (unsigned k = 0; k < w.n_lines && !any; k++)
         any = w.lines[k].kind == WEB_DC ? w.trans.local : w.rtp[k] ? w.rtp[k]->trans.local : NULL;
-    for (unsigned i = 0; i < x->lay.n; i++) {
+    for (unsigned i = 0; !err && i < x->lay.n; i++) {
         const struct chan *c = &x->lay.ch[i];
         struct dc_chan *d = &said[w.n_chans];
 
         if (c->state == CHAN_GONE || !x->ims_ch[i])
             continue;
+        if (c->line) {
+            err = exch_msrp_out(x, m, i, offer, &w);
+            any = any ? any : media_local_of(m, c->stream);
+            continue;
+        }
         *d = x->ims_ch[i]->ch;
         d->map = c->map;
         if (!offer)
@@ -105,7 +112,8 @@ static int write_web(struct exch *x, const struct media *m, struct sdp_own *own,
         x->offered[i] = d->setup;
         w.n_chans++;
     }
-    err = web_write(x->a, &w, &s);
+    if (!err)
+        err = web_write(x->a, &w, &s);
     return err ? err : sdp_own_print(own, s, any ? any->addrtype : SV("IP4"), any ? any->addr : SV("0.0.0.0"));
 }
 
@@ -235,6 +243,7 @@ static int again_web(struct exch *x, const struct media *m, struct sdp *s)
 
     DL_FOREACH(s->media, md) {
         const struct rline *r = rline_of(l, SIP_W2, k);
+        const struct chan *line = exch_msrp_line(l, k);
         bool dc = l->web[k].kind == WEB_DC;
 
         md->proto = l->web[k].proto; /* the offer's (RFC 3264 6) */
@@ -246,6 +255,8 @@ static int again_web(struct exch *x, const struct media *m, struct sdp *s)
             err = again_rtp(x, md, r, SIP_W2, rtp_dir_answer(r->dir[SIP_W2], r->dir[SIP_MW]));
         if (!err && (r || dc))
             err = again_web_trans(x, m, md, r);
+        if (line)
+            exch_msrp_again(m, md, line);
         DL_FOREACH(md->attrs, at) {
             if (!err && dc && sv_is(at->name, "dcsa"))
                 err = again_dcsa(x, at);

@@ -30,6 +30,7 @@ struct codec_list {
 /* What the operator lets pass, and how the core is spoken to. */
 struct sdp_policy {
     bool plain_rtp;                        /* WICs that are no browsers may have RTP without keys, with ICE (TS 33.203 annex W) */
+    bool msrp_tcp;                         /* and MSRP as m=message over ICE-TCP */
     bool browser;                          /* profile "browser": BUNDLE; else 3gpp-strict */
     struct {
         const char *const *v;

@@ -15,6 +15,23 @@ void dc_take(struct dc_chan *ch, struct sdp_attr *attrs)
     ch->attrs = attrs;
 }
 
+int dc_take_line(struct arena *a, struct dc_chan *ch, const struct sdp_attr *attrs)
+{
+    struct sdp_attr *list = NULL;
+
+    for (const struct sdp_attr *at = attrs; at; at = at->next) {
+        struct sdp_attr *copy = ARENA_NEW(a, struct sdp_attr);
+
+        if (!copy)
+            return -ENOMEM;
+        *copy = *at;
+        copy->prev = copy->next = NULL;
+        DL_APPEND(list, copy);
+    }
+    dc_take(ch, list);
+    return 0;
+}
+
 /* The dcsa attributes of one stream id. -E2BIG: too many for one channel. */
 static int read_attrs(struct arena *a, const struct sdp_media *m, uint16_t id,
                       struct sdp_attr **list)

@@ -10,7 +10,6 @@ static const char *read_message(struct arena *a, const struct sdp *s, const stru
                                 struct ims_line *line)
 {
     const struct sdp_conn *c = sdp_conn_of(s, m);
-    struct sdp_attr *attrs = NULL;
     struct addr addr;
 
     if (!sv_iis(m->proto, "TCP/MSRP"))
@@ -22,16 +21,9 @@ static const char *read_message(struct arena *a, const struct sdp *s, const stru
     line->hold = addr_is_any(&addr);
     line->port = (uint16_t)m->port;
     line->cema = sdp_attr_find(m->attrs, "msrp-cema") != NULL;
-    for (const struct sdp_attr *at = m->attrs; at; at = at->next) {
-        struct sdp_attr *copy = ARENA_NEW(a, struct sdp_attr);
-
-        if (!copy)
-            return "out of memory";
-        *copy = *at;
-        copy->prev = copy->next = NULL;
-        DL_APPEND(attrs, copy);
-    }
-    dc_take(&line->ch, attrs);
+    line->dir = sdp_dir_of(s, m);
+    if (dc_take_line(a, &line->ch, m->attrs))
+        return "out of memory";
     if (line->ch.path.n == 0)
         return "m=message without a=path";
     if (line->ch.setup == SDP_SETUP_BAD || line->ch.setup == SDP_SETUP_HOLDCONN)

@@ -15,6 +15,7 @@ struct ims_line {
     struct sv addrtype, addr;
     uint16_t port;
     struct dc_chan ch;        /* setup, path, attrs */
+    enum sdp_dir dir;         /* of it */
     struct rtp_line *rtp;     /* audio or video that can be served; NULL: it is not */
 };
 

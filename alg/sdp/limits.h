@@ -10,6 +10,7 @@
 #define WEB_CAND_MAX 50      /* candidates handed to the gateway; more are ignored (sip-sdp 3.5) */
 #define WEB_FP_MAX 8         /* fingerprints of one line; more are ignored */
 #define RTP_LINE_MAX 8       /* audio and video lines of a call; more are refused in place */
+#define MSRP_LINE_MAX 4      /* m=message lines of a WIC over ICE-TCP; more are refused in place */
 #define CODEC_MAX 24         /* codecs kept of one line; more are left out */
 #define CODEC_NAME_MAX 40    /* bytes of an encoding name; longer: the codec is left out */
 #define CODEC_FMTP_MAX 1024  /* bytes of its parameters; longer: the codec is left out */

@@ -193,6 +193,27 @@ static int take_rtp(struct reader *r, unsigned i)
     return 0;
 }
 
+static int take_msrp(struct reader *r, unsigned i)
+{
+    struct web_desc *out = r->out;
+    struct web_msrp *l = ARENA_NEW(r->a, struct web_msrp);
+    const char *why = NULL;
+    int err = l ? web_msrp_read(r->a, r->s, r->m[i], l, &why) : -ENOMEM;
+
+    if (err)
+        return err;
+    if (!why && out->n_msrp == MSRP_LINE_MAX)
+        why = "too many m=message lines";
+    if (why) {
+        sdp_fault_set(&out->why, 488, 305, why);
+        return 0;
+    }
+    out->lines[i].kind = WEB_MSRP;
+    out->msrp[i] = l;
+    out->n_msrp++;
+    return 0;
+}
+
 static bool is_offered(const struct reader *r, unsigned i)
 {
     return r->m[i]->port > 0 ||
@@ -234,6 +255,8 @@ int web_read(struct arena *a, const struct sdp *s, const struct sdp_policy *p, s
             err = take_dc(&r, i);
         else if (rtp_is_line(r.m[i], RULE_TO_MW, r.p))
             err = take_rtp(&r, i);
+        else if (web_msrp_is_line(r.m[i], p) && r.m[i]->port > 0)
+            err = take_msrp(&r, i);
     }
     return err;
 }

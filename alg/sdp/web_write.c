@@ -86,6 +86,7 @@ static bool is_full(const struct web_out *w)
     for (unsigned i = 0; i < w->n_lines; i++) {
         const struct web_local *l = w->lines[i].kind == WEB_DC ? w->trans.local
                                     : w->rtp[i]                ? w->rtp[i]->trans.local
+                                    : w->msrp[i]               ? w->msrp[i]->local
                                                                : NULL;
 
         if (l && l->full)
@@ -111,6 +112,8 @@ int web_write(struct arena *a, const struct web_out *w, struct sdp **out)
             err = put_dc(a, w, &w->lines[i], s);
         else if (w->rtp[i])
             err = rtp_write_w2(a, w->rtp[i], s);
+        else if (w->msrp[i])
+            err = web_msrp_write(a, w->msrp[i], &w->lines[i], s);
         else
             err = put_refused(a, &w->lines[i], s);
     }

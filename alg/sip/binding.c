@@ -130,7 +130,7 @@ static int set_texts(struct binding *b, const struct binding_text *t)
     b->temp_gruu = t->temp_gruu ? strdup(t->temp_gruu) : NULL;
     b->way = t->way;
     b->impu = strdup(b->n_impus ? b->impus[0] : t->aor);
-    b->pub = (struct reg_binding){b->impu, b->aor, b->contact, b->service_route, b->pub.flow};
+    b->pub = (struct reg_binding){b->impu, b->aor, b->contact, b->service_route, b->pub.flow, t->msrp_tcp};
     return b->aor && b->contact && b->impu && (b->service_route || !t->service_route) ? 0 : -ENOMEM;
 }
 

@@ -46,7 +46,7 @@ struct binding_text { /* what a 200 says; copied */
     sip_flow flow;             /* 0: known from before a restart, see last_flow */
     sip_flow last_flow;
     msec_t expires, orphan_until; /* orphan_until only without a flow */
-    bool outbound, token;
+    bool outbound, token, msrp_tcp;
     const char *instance, *pub_gruu, *temp_gruu; /* NULL = none */
 };
 

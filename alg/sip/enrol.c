@@ -199,6 +199,7 @@ static bool bind_one(struct enrol *p, const sip_contact_t *mine, const sip_conta
         .key = key_of(p, mine, uri), .aor = p->aor, .contact = uri, .service_route = g->service_route,
         .associated = g->associated, .impi = p->impi, .way = p->way, .flow = p->flow,
         .expires = net_now_ms() + (msec_t)expires * 1000, .outbound = is_outbound(mine), .token = p->token,
+        .msrp_tcp = contact_param(mine, "+sip.message") != NULL,
         .instance = instance_of(p, mine), .pub_gruu = core ? pub_gruu(p, mine, core, g) : NULL,
         .temp_gruu = core && !g->ours ? unquoted(p, contact_param(core, "temp-gruu=")) : NULL,
     };
