@@ -250,8 +250,8 @@ static const struct conf_key keys[] = {
     LIST1("sip_listen", sip_listen, "[\"127.0.0.1:5060\"]", conf_check_hostport,
           "SIP towards the core, UDP and TCP: an address, or one of each family"),
     LIST("sip_peers", sip_peers, "[]", check_network,
-         "networks that may send requests by UDP and TCP, besides the next hops; \"*\" = any. [] = those of sip_listen's kind (loopback, "
-         "private); none if that is public"),
+         "networks that may send requests by UDP and TCP, besides the next hops and what their names resolve to; \"*\" = any. [] = those of "
+         "sip_listen's kind (loopback, private); none if that is public"),
     TEXT("sip_host", sip_host, "", check_host_or_none, "host in Via, Contact and Path towards the core; \"\" = that of sip_listen"),
     LIST1("sip_tls_listen", sip_tls_listen, "[]", conf_check_hostport,
           "SIP over TLS 1.2 or 1.3 towards the core: an address, or one of each family"),
@@ -347,8 +347,8 @@ static const char *check_core(const struct alg_conf *c)
         return "sip_listen: one address, or two of different families, here and in sip_tls_listen";
     if (!c->next_hop.n || c->next_hop.n > SIP_NEXT_MAX)
         return "next_hop: 1 to 8 of them; write sip:HOST";
-    if (c->sip_peers.n > REACH_NETS - SIP_NEXT_MAX)
-        return "sip_peers: more than 24 networks; write fewer, wider ones";
+    if (c->sip_peers.n > REACH_NETS)
+        return "sip_peers: more than 32 networks; write fewer, wider ones";
     if (c->sip_tls_listen.n && (!*c->sip_tls_cert || !*c->sip_tls_key || !*c->sip_tls_ca))
         return "sip_tls_cert: TLS towards the core needs three files; write sip_tls_cert, sip_tls_key and sip_tls_ca";
     for (unsigned i = 0; i < c->next_hop.n; i++)

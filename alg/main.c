@@ -170,23 +170,12 @@ static int core_listens(const struct alg_conf *c, struct sip_conf *s, struct sip
     return err;
 }
 
-/* "sip:192.0.2.1:5060;transport=tcp"; -EINVAL: a name. */
-static int hop_addr(const char *uri, struct addr *out)
-{
-    struct sv rest = sv_from(strchr(uri, ':') + 1);
-
-    return addr_parse_hostport(out, sv_cut(&rest, ';'), 5060);
-}
-
-/* Requests are taken of the next hops, of sip_peers, and where none are named of addresses that lie as far away as our own. NULL:
- * of everybody. */
+/* Requests are taken of sip_peers, and where none are named of addresses that lie as far away as our own; of the next hops in any
+ * case, those by name as they resolve (hop_peers.h). NULL: of everybody. */
 static const struct reach *core_peers(struct service *v, const struct sip_conf *s)
 {
     const struct alg_conf *c = &v->conf;
     const struct addr *const own[] = {&s->listen, &s->more};
-    char host[ADDR_STRLEN];
-    struct addr hop;
-    bool names = false;
 
     v->core.closed = true;
     for (unsigned i = 0; i < c->sip_peers.n; i++)
@@ -194,18 +183,9 @@ static const struct reach *core_peers(struct service *v, const struct sip_conf *
             return NULL;
         else
             (void)reach_allow(&v->core, c->sip_peers.v[i]);
-    for (unsigned i = 0; i < c->next_hop.n; i++)
-        if (hop_addr(c->next_hop.v[i], &hop) == 0)
-            (void)reach_allow(&v->core, addr_host(&hop, host));
-        else
-            names = true;
     for (unsigned i = 0; !c->sip_peers.n && i < (s->n_more ? 2 : 1); i++)
         if (reach_kind_of(own[i]) != REACH_PUBLIC && !addr_is_any(own[i]))
             reach_own(&v->core, own[i]);
-        else if (names) {
-            log_warn("alg", "msg=\"requests are taken of everybody: next_hop is a name; write sip_peers\"");
-            return NULL;
-        }
     return &v->core;
 }
 

@@ -132,6 +132,7 @@ struct sip_dlg {
     struct sip *sip;
     enum sip_side side;
     sip_flow flow;
+    msec_t since;           /* in that order in sip.dlgs */
     nta_leg_t *leg;
     struct sip_early *earlies; /* until the 2xx: one for each To tag; the first of them uses leg */
     bool confirmed;
@@ -272,6 +273,7 @@ void reg_register(struct reg *r, nta_incoming_t *irq, const sip_t *sip, sip_flow
 int reg_admit(struct reg *r, const sip_t *sip, sip_flow flow, char *lines, size_t size);
 /* The same inside a dialog that this user began with a web token. */
 int reg_admit_dialog(struct reg *r, const sip_t *sip, sip_flow flow, const char *aor, char *lines, size_t size);
+msec_t reg_oldest_dialog(const struct reg *r); /* when the oldest subscription of ours began; MSEC_NEVER: there is none */
 bool reg_is_by_token(const struct reg_binding *b);
 #define REG_LINES_MAX 2048
 void reg_flow_closed(struct reg *r, sip_flow flow);

@@ -4,11 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <utlist.h>
+
 #include "alg/sip/core_tls.h"
+#include "alg/sip/screen.h"
 #include "common/log.h"
 #include "common/rnd.h"
 
 #define TICK_MS 100
+#define FORGET_MS 5000
 #define REST_S 30 /* without OPTIONS: how long one that refused is left alone */
 
 static const char *const transports[] = {[SELF_UDP] = "udp", [SELF_TCP] = "tcp", [SELF_TLS] = "tls"};
@@ -81,6 +85,7 @@ static void on_late(void *arg, unsigned hop, const struct addr *peer)
 void core_hops(struct core *c)
 {
     core_count(c);
+    hop_peers_set(&c->peers, &c->hops, net_now_ms());
     if (c->sip->tls)
         core_tls_share(&c->sip->agents[SIP_MW], !hops_share_tls(&c->hops));
 }
@@ -110,6 +115,23 @@ unsigned core_retry_after(const struct core *c)
     return wait ? wait : 5 + rnd_u32() % 26; /* not all at once */
 }
 
+/* Both lists are in the order of time or short. */
+static void forget_peers(struct core *c, msec_t now)
+{
+    msec_t oldest = c->sip->reg ? reg_oldest_dialog(c->sip->reg) : MSEC_NEVER;
+    const struct sip_dlg *d;
+
+    if (now < c->forget_at || !hop_peers_is_old(&c->peers))
+        return;
+    c->forget_at = now + FORGET_MS;
+    DL_FOREACH(c->sip->dlgs, d)
+        if (d->side == SIP_MW) {
+            oldest = d->since < oldest ? d->since : oldest;
+            break;
+        }
+    hop_peers_forget(&c->peers, oldest, now);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct core *c = timer->data;
@@ -119,6 +141,7 @@ static void on_tick(uv_timer_t *timer)
         return;
     core_tls_tick(c->sip->tls, now, on_late, c);
     hop_dns_tick(c->dns, now);
+    forget_peers(c, now);
     tell_refused(c);
     hop_live_tick(c, now);
     hop_try_tick(c, now);
@@ -136,6 +159,7 @@ int core_new(struct core **cp, struct sip *s, const struct sip_conf *conf)
     c->silent_ms = conf->silent_ms ? conf->silent_ms : 4000;
     c->options_ms = conf->options_s * 1000;
     *cp = c;
+    screen_hops(s->screen, &c->peers);
     uv_timer_init(s->loop, &c->tick);
     c->tick.data = c;
     uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
@@ -156,6 +180,7 @@ void core_free(struct core *c)
     if (!c)
         return;
     c->closing = true;
+    screen_hops(c->sip->screen, NULL);
     hop_live_free(c);
     hop_dns_free(c->dns);
     uv_close((uv_handle_t *)&c->tick, on_closed);

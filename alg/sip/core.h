@@ -3,11 +3,14 @@
 #pragma once
 
 #include "alg/sip/agent.h"
+#include "alg/sip/hop_peers.h"
 #include "alg/sip/hops.h"
 
 struct core {
     struct sip *sip;
     struct hops hops;
+    struct hop_peers peers; /* who may send requests because it is or was one of them */
+    msec_t forget_at;
     struct hop_dns *dns;
     struct hop_try *tries; /* that wait for a first answer */
     struct probe *probes;

@@ -29,6 +29,7 @@ struct regsub {
     nta_outgoing_t *orq;
     struct hop_try hop;
     unsigned hop_id;    /* through whom it was taken */
+    msec_t since;       /* of its dialog */
     msec_t next_at;     /* to refresh or to try again */
     msec_t leave_at;    /* when its user may be gone; MSEC_NEVER */
     msec_t pause;
@@ -63,6 +64,16 @@ void regsub_free_all(struct reg *r)
 {
     while (r->subs)
         regsub_free(r->subs);
+}
+
+msec_t reg_oldest_dialog(const struct reg *r)
+{
+    msec_t oldest = MSEC_NEVER;
+
+    for (const struct regsub *u = r->subs; u; u = u->hh.next)
+        if (u->leg && u->since < oldest)
+            oldest = u->since;
+    return oldest;
 }
 
 /* --- what the core says --- */
@@ -215,6 +226,7 @@ static int leg_open(struct regsub *u)
     u->leg = nta_leg_tcreate(s->agents[SIP_MW].nta, on_request, u, SIPTAG_FROM_STR(self_name(s, home)),
                              SIPTAG_TO_STR(su_sprintf(home, "<%s>", u->impu)), TAG_END());
     su_home_deinit(home);
+    u->since = net_now_ms();
     return u->leg && nta_leg_tag(u->leg, NULL) ? 0 : -ENOMEM;
 }
 

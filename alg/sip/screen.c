@@ -12,12 +12,14 @@
 #include <sofia-sip/tport.h>
 
 #include "alg/sip/frame.h"
+#include "alg/sip/hop_peers.h"
 #include "common/log.h"
 
 struct screen {
     struct msg_hclass_s request; /* first: a header's class leads back to us */
     msg_mclass_t *mclass;
     const struct reach *peers;
+    const struct hop_peers *hops;
     unsigned logged, strangers;
 };
 
@@ -42,7 +44,8 @@ static bool is_peer(struct screen *sc, msg_t *msg)
     const struct addr peer = peer_of(msg);
     char text[ADDR_STRLEN];
 
-    if (!sc->peers || !peer.u.sa.sa_family || (ai && ai->ai_flags & TP_AI_SECURE) || reach_may(sc->peers, &peer))
+    if (!sc->peers || !peer.u.sa.sa_family || (ai && ai->ai_flags & TP_AI_SECURE) || reach_may(sc->peers, &peer) ||
+        hop_peers_may(sc->hops, &peer))
         return true;
     sc->strangers++;
     sc->logged++;
@@ -198,6 +201,11 @@ const msg_mclass_t *screen_mclass(const struct screen *sc)
 void screen_peers(struct screen *sc, const struct reach *peers)
 {
     sc->peers = peers;
+}
+
+void screen_hops(struct screen *sc, const struct hop_peers *hops)
+{
+    sc->hops = hops;
 }
 
 unsigned screen_strangers(struct screen *sc)

@@ -15,6 +15,8 @@ void screen_free(struct screen *sc); /* behind the agent that uses it; NULL is f
 /* Who may send requests over UDP and TCP; others get nothing, not even a refusal: it could be longer than what a forged source
  * sent, and an INVITE's would be repeated. NULL: everybody. Lives as long as sc. TLS has certificates. */
 void screen_peers(struct screen *sc, const struct reach *peers);
+struct hop_peers;
+void screen_hops(struct screen *sc, const struct hop_peers *hops); /* and these may, too; NULL: none */
 unsigned screen_strangers(struct screen *sc); /* requests refused by it since it was asked last */
 const msg_mclass_t *screen_mclass(const struct screen *sc);
 unsigned screen_logged(struct screen *sc); /* malformed messages logged with their reason since it was asked last */

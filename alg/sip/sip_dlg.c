@@ -33,6 +33,7 @@ static struct sip_dlg *dlg_new(struct sip *s, enum sip_side side, sip_flow flow,
     d->sip = s;
     d->side = side;
     d->flow = flow;
+    d->since = net_now_ms();
     d->h = *h;
     d->contact = make_contact(s, side, how);
     d->aor = b ? strdup(b->aor) : NULL;

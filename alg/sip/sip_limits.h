@@ -4,6 +4,7 @@
 #define SIP_MSG_MAX (64 * 1024)       /* bytes of one SIP message, W2 and Mw */
 #define SIP_LISTEN_MAX 4              /* addresses of ours towards the core: two families, with and without TLS */
 #define HOPS_MAX 32                   /* next hops that names may resolve to, all together */
+#define HOP_PEER_MS 40000             /* who was a next hop is listened to for so long at least: a transaction that it began */
 #define HOP_TRIES_MAX 6               /* next hops that get one request before it is given up */
 #define HOP_BAR_MAX_S 600             /* longest Retry-After of a next hop that is honoured, seconds */
 #define CORE_TLS_HANDSHAKE_MS 10000   /* from the connection to the whole handshake, whoever opened it */

@@ -9,13 +9,16 @@ inside_own_net "tests/component/${0##*/}" "$@"
 lab 24400
 P1=127.0.0.11 P2=127.0.0.12 P3=127.0.0.13
 
-start dns dnsmasq -k -C /dev/null -p 53 -a 127.0.0.1 -z --no-resolv --no-hosts --log-facility=- \
+moves_to() { echo "$1 moves.example.net" >"$TMP/hosts"; }
+moves_to $P1
+start dns dnsmasq -k -u root -C /dev/null -p 53 -a 127.0.0.1 -z --no-resolv --no-hosts --log-facility=- \
     --host-record=p1.home.example.net,$P1 --host-record=p2.home.example.net,$P2 --host-record=p3.home.example.net,$P3 \
     --naptr-record=home.example.net,20,10,s,SIP+D2U,,_sip._udp.home.example.net \
     --naptr-record=home.example.net,10,10,s,SIP+D2T,,_sip._tcp.home.example.net \
     --srv-host=_sip._tcp.home.example.net,p1.home.example.net,5060,1,10 --srv-host=_sip._tcp.home.example.net,p2.home.example.net,5060,2,10 \
     --srv-host=_sip._udp.home.example.net,p3.home.example.net,5060,1,0 --local-ttl=5 --local=/example.net/ \
-    --address=/six.example.net/::1
+    --address=/six.example.net/::1 --addn-hosts="$TMP/hosts"
+DNS=$PID
 echo "nameserver 127.0.0.1" >"$TMP/resolv.conf"
 hop() { # hop NAME ADDRESS [RETRY]
     : >"$TMP/$1.log"
@@ -45,6 +48,8 @@ ${2:-}" | sed "s/^next_hop:.*/next_hop: $1/; ${2:+/^sip_listen: 127/d}" >"$TMP/a
 took() { # took NAME HOP METHOD: that hop gets a METHOD of alice from now on
     check "$1" until_true "${4:-4}" seen "$TMP/$2.log" "$2 got $3 of alice"
 }
+answered() { [ "$(asks "$1")" = "SIP/2.0 200 OK" ]; }
+udp_gone() { ! ss -lunH "sport = :5060" | grep -q "$P1"; }
 register() { fresh alice; fresh p1; fresh p2; fresh p3; tell alice register; }
 again() { fresh alice; tell alice connect; until_true 5 seen "$TMP/alice.log" '^open' || give_up "alice connects again"; }
 up() { check "$1" until_true 8 metric_is "$ALG_OPS" alg_core_hops_up "$2"; }
@@ -155,6 +160,36 @@ up "the first is down" 1
 register
 says "so it is asked first" alice 'REGISTER 200'
 has "our URIs are of its family" "$TMP/p6.log" "via=SIP/2.0/UDP \[::1\]:$ALG_SIP.*path=<sip:[^>]*@\[::1\]:$ALG_SIP;lr;ob>"
+stop_pid "$ALG"
+
+# --- who may send: what a name resolves to, and did while a dialog lives ---
+asks() { # asks ADDRESS: what alg says to OPTIONS from there
+    node -e 'const s = require("dgram").createSocket("udp4"), [host, port] = process.argv.slice(1);
+        s.on("message", (m) => { console.log(String(m).split("\r\n")[0]); process.exit(); });
+        s.bind(0, host, () => s.send(`OPTIONS sip:alg SIP/2.0\r\nVia: SIP/2.0/UDP ${host}:${s.address().port};branch=z9hG4bK${Math.random()}\r\nMax-Forwards: 70\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:x@y>\r\nCall-ID: ${Math.random()}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n`, port, "127.0.0.1"));
+        setTimeout(() => { console.log("silence"); process.exit(); }, 700);' "$1" "$ALG_SIP"
+}
+until_true 3 udp_gone
+hop1
+run_alg "sip:moves.example.net:5060;transport=udp" "sip_listen: [\"127.0.0.1:$ALG_SIP\"]
+sip_peers: [198.51.100.0/24]"
+up "a name" 1
+again
+tell bob connect
+register
+took "its address is asked" p1 REGISTER
+tell bob register
+is "that address may send" "$(asks $P1)" "SIP/2.0 200 OK"
+is "another one may not" "$(asks $P3)" silence
+until_true 3 seen "$TMP/bob.log" 'REGISTER 200'
+tell alice invite sip:bob@home.example.net
+says "a call in by it" alice 'INVITE 200'
+moves_to $P3
+kill -HUP "$DNS"
+check "its record changes: the other one may send, too" until_true 12 answered $P3
+fresh bob
+tell alice bye
+says "so may the old one in the dialog that it set up" bob 'got BYE'
 stop_pid "$ALG"
 
 # --- a name that is not there ---

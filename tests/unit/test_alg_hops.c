@@ -1,12 +1,13 @@
 /* Whose turn it is among the core's next hops: the choice and what becomes of each, with made-up time and chance. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "alg/sip/hops.h"
+#include "alg/sip/hop_peers.h"
 
 static struct hop hop_at(const char *host, unsigned prio, unsigned weight)
 {
@@ -232,12 +233,78 @@ static void test_names_at_one_address(void **state)
     assert_false(hops_share_tls(&h)); /* one name */
 }
 
+static struct addr host(const char *text)
+{
+    struct addr a;
+
+    assert_int_equal(addr_parse(&a, sv_from(text), 12345), 0); /* whatever port it sends from */
+    return a;
+}
+
+static void test_who_may_send(void **state)
+{
+    const struct addr one = host("192.0.2.1"), other = host("192.0.2.2"), stranger = host("192.0.2.3");
+    struct hop list[] = {hop_at("192.0.2.1", 0, 0)};
+    struct hop_peers p = {.n = 0};
+    struct hops h = {.lost_max = 1};
+
+    (void)state;
+    assert_false(hop_peers_may(&p, &one));
+    assert_false(hop_peers_may(NULL, &one));
+    hops_set(&h, 0, list, 1);
+    hop_peers_set(&p, &h, 1000);
+    assert_true(hop_peers_may(&p, &one));
+    assert_false(hop_peers_may(&p, &stranger));
+    list[0] = hop_at("192.0.2.2", 0, 0);
+    hops_set(&h, 0, list, 1);
+    hop_peers_set(&p, &h, 2000); /* the name moved */
+    assert_true(hop_peers_may(&p, &one));
+    assert_true(hop_peers_may(&p, &other));
+    assert_true(hop_peers_is_old(&p));
+    hop_peers_set(&p, &h, 3000); /* resolved once more: it went at 2000 */
+    hop_peers_forget(&p, 1999, 2000 + HOP_PEER_MS); /* a dialog is older */
+    assert_true(hop_peers_may(&p, &one));
+    hop_peers_forget(&p, 2001, 1999 + HOP_PEER_MS); /* its last transaction may still be */
+    assert_true(hop_peers_may(&p, &one));
+    hop_peers_forget(&p, 2001, 2000 + HOP_PEER_MS); /* all are younger */
+    assert_false(hop_peers_may(&p, &one));
+    assert_true(hop_peers_may(&p, &other));
+    assert_false(hop_peers_is_old(&p));
+    hop_peers_forget(&p, MSEC_NEVER, MSEC_NEVER);
+    assert_true(hop_peers_may(&p, &other)); /* a next hop stays */
+}
+
+static void test_who_may_send_is_bounded(void **state)
+{
+    struct hop list[HOPS_MAX];
+    struct hop_peers p = {.n = 0};
+    struct hops h = {.lost_max = 1};
+    struct addr last, first;
+    char text[32];
+
+    (void)state;
+    for (unsigned round = 0; round < 5; round++) {
+        for (unsigned i = 0; i < HOPS_MAX; i++) {
+            snprintf(text, sizeof text, "192.0.%u.%u", round, i + 1);
+            list[i] = hop_at(text, 0, 0);
+        }
+        hops_set(&h, 0, list, HOPS_MAX);
+        hop_peers_set(&p, &h, 1000 * (round + 1));
+    }
+    last = host("192.0.4.32");
+    first = host("192.0.0.1");
+    assert_int_equal(p.n, 2 * HOPS_MAX);
+    assert_true(hop_peers_may(&p, &last));
+    assert_false(hop_peers_may(&p, &first));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_weights),    cmocka_unit_test(test_without_weight), cmocka_unit_test(test_order_of_failover),
         cmocka_unit_test(test_down_and_up), cmocka_unit_test(test_all_down),       cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_preferred),  cmocka_unit_test(test_resolved_again), cmocka_unit_test(test_names_at_one_address),
+        cmocka_unit_test(test_who_may_send), cmocka_unit_test(test_who_may_send_is_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
