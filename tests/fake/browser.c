@@ -106,8 +106,10 @@ static void flush(struct browser *b)
         tx->n = 0;
         return;
     }
-    if (b->tcp) {
-        browser_tcp_flush(b, tx);
+    if (b->tcp || b->turn) {
+        for (unsigned i = 0; i < tx->n; i++)
+            (void)browser_datagram(b, tx->slot[i].p, tx->slot[i].n);
+        tx->n = 0;
         return;
     }
     tx_address(tx, 0, &b->remote);
@@ -444,6 +446,7 @@ static void teardown(struct browser *b)
     dtls_ctx_free(b->ctx);
     DL_DELETE(hub->browsers, b);
     browser_tcp_close(b);
+    browser_turn_close(b);
     uv_close((uv_handle_t *)&b->poll, on_closed);
     hub_release(hub);
 }
@@ -573,6 +576,8 @@ int browser_datagram(struct browser *b, const void *p, size_t n)
 {
     if (b->tcp)
         return browser_tcp_send(b, p, n);
+    if (b->turn)
+        return browser_turn_send(b, p, n);
     return sendto(b->fd, p, n, 0, &b->remote.u.sa, addr_len(&b->remote)) < 0 ? -errno : 0;
 }
 

@@ -8,6 +8,7 @@
 #include "agw/media/srtp.h"
 #include "common/net.h"
 #include "common/sv.h"
+#include "tests/fake/turnc.h"
 
 struct browser;
 
@@ -35,6 +36,8 @@ int browser_start(struct browser *b, const struct addr *remote, const char *ufra
                   bool dtls_client, uint16_t sctp_local, uint16_t sctp_remote);
 /* Before browser_start: over a TCP connection to there instead of datagrams (RFC 6544, active). 0, -errno. */
 int browser_dial(struct browser *b, const struct addr *remote);
+/* Before browser_start: by the allocation of this client, which must outlive the browser. 0, -errno. */
+int browser_relay(struct browser *b, struct turnc *client);
 /* Other ICE credentials (RFC 8445 9): the checks begin with the next browser_start, DTLS goes on. */
 void browser_restart(struct browser *b, const char *ufrag, const char *pwd);
 void browser_share(struct browser *b, const struct browser *of); /* not started yet: the certificate of another */

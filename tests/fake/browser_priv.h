@@ -30,6 +30,7 @@ struct browser {
     uv_poll_t poll;
     int fd;
     struct browser_tcp *tcp; /* NULL: datagrams */
+    struct browser_turn *turn; /* NULL: not by a relay */
     struct addr local, remote;
     char ufrag[5], pwd[25];      /* as long as Chromium's */
     char remote_ufrag[257], remote_pwd[257];
@@ -61,8 +62,11 @@ void browser_input(struct browser *b, const struct dgram *in);
 
 /* browser_tcp.c */
 int browser_tcp_send(struct browser *b, const void *p, size_t n);
-void browser_tcp_flush(struct browser *b, struct tx *tx);
 void browser_tcp_close(struct browser *b);
+
+/* browser_turn.c */
+int browser_turn_send(struct browser *b, const void *p, size_t n);
+void browser_turn_close(struct browser *b);
 
 /* browser_rtp.c */
 void browser_rtp_keys(struct browser *b); /* DTLS is up */

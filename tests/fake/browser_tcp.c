@@ -58,13 +58,6 @@ int browser_tcp_send(struct browser *b, const void *p, size_t n)
     return leg_write(b->tcp->leg, p, n, false, net_now_ms());
 }
 
-void browser_tcp_flush(struct browser *b, struct tx *tx)
-{
-    for (unsigned i = 0; i < tx->n; i++)
-        (void)browser_tcp_send(b, tx->slot[i].p, tx->slot[i].n);
-    tx->n = 0;
-}
-
 static void on_tcp_closed(uv_handle_t *poll)
 {
     struct browser_tcp *t = (struct browser_tcp *)((char *)poll - offsetof(struct browser_tcp, poll));

@@ -1,4 +1,4 @@
-/* A call-flow chart (tests/flow/README.md): header lines, then steps with their bodies. One thread. */
+/* A call-flow chart (tests/flow/LANGUAGE.md): header lines, then steps with their bodies. One thread. */
 #pragma once
 
 #include "common/arena.h"

@@ -78,6 +78,7 @@ static int write_files(const struct play *p, const char *owner)
         if (!f)
             return -errno;
         fprintf(f, "%.*s\n", SV_ARG(l->value));
+        (void)fchmod(fileno(f), 0600); /* some are secrets */
         if (fclose(f))
             return -errno;
         users = users || sv_is(l->name, "users.jsonl");

@@ -55,6 +55,18 @@ int login_digest(char *out, size_t size, struct sv login, struct sv challenge, c
     return 0;
 }
 
+void login_turn(char *out, size_t size, struct sv what)
+{
+    const struct sv secret = sv_word(&what), name = sv_trim(what);
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    char text[2 * EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+
+    HMAC(EVP_sha1(), secret.p, (int)secret.n, (const unsigned char *)name.p, name.n, mac, &n);
+    enc_base64(mac, n, text);
+    sv_copy(sv_from(text), out, size);
+}
+
 static void put_base64url(struct buf *b, const void *p, size_t n)
 {
     char text[TOKEN_MAX * 2];

@@ -8,3 +8,5 @@
 int login_digest(char *out, size_t size, struct sv login, struct sv challenge, const char *method, const char *uri);
 /* what: "SECRET JSON"; "exp": +60 in it is 60 s from now. -EINVAL */
 int login_token(char *out, size_t size, struct sv what);
+/* what: "SECRET NAME". The password of a TURN credential (REST API draft): base64(HMAC-SHA1(secret, name)). */
+void login_turn(char *out, size_t size, struct sv what);

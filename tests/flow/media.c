@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/rnd.h"
+#include "tests/flow/login.h"
 #include "tests/flow/play.h"
 
 static void on_browser(void *arg, enum browser_event ev, const char *text)
@@ -79,6 +80,8 @@ int media_open(struct play *p)
         p->msrp[i].session = i + 1;
         err = far_msrp_new(&p->msrp[i].far, &p->loop, "127.0.0.1", &mh);
     }
+    if (!err)
+        err = ue_msrp_open(p);
     return err ? err : rtp_open(p);
 }
 
@@ -92,6 +95,7 @@ void media_close(struct play *p)
         far_msrp_free(p->msrp[i].far);
         p->msrp[i].far = NULL;
     }
+    ue_msrp_close(p);
     rtp_close(p);
 }
 
@@ -129,6 +133,10 @@ const char *media_value(struct play *p, struct sv what, char out[VAR_VALUE])
         snprintf(out, VAR_VALUE, "%s", far_msrp_path(p->msrp[i].far));
     else if (nth(who, "rtp", PLAY_RTP_MAX, &i) && sv_is(item, "port"))
         snprintf(out, VAR_VALUE, "%u", rtp_port(p, i));
+    else if (sv_is(who, "turn") && sv_is(item, "password"))
+        login_turn(out, VAR_VALUE, rest);
+    else if (sv_is(what, "ue path"))
+        snprintf(out, VAR_VALUE, "%s", far_msrp_path(p->ue.far));
     else if (sv_starts(what, "random"))
         rnd_text(out, 12);
     else
@@ -156,7 +164,7 @@ struct play_wic *media_trans(struct play *p, const struct chart_step *s, const c
     return &p->trans[n - 1];
 }
 
-/* ice ok addr=IP:PORT ufrag=U pwd=P fp=AA:BB.. role=client|server [line=N] [sctp=LOCAL,REMOTE] [over=tcp] */
+/* ice ok addr=IP:PORT ufrag=U pwd=P fp=AA:BB.. role=client|server [line=N] [sctp=LOCAL,REMOTE] [over=tcp|turn] */
 static bool start_ice(struct play *p, struct play_wic *w, const struct chart_step *s, char *why, size_t size)
 {
     char addr[128], ufrag[300], pwd[300], fp[256], sctp[64], full[300];
@@ -178,6 +186,7 @@ static bool start_ice(struct play *p, struct play_wic *w, const struct chart_ste
         p->dc = (unsigned)(w - p->trans);
     if (addr_parse_hostport(&remote, sv_from(addr), 0) ||
         (sv_is(chart_arg(s, "over"), "tcp") && browser_dial(w->b, &remote)) ||
+        (sv_is(chart_arg(s, "over"), "turn") && (!p->turn || browser_relay(w->b, p->turn))) ||
         browser_start(w->b, &remote, ufrag, pwd, full, sv_is(chart_arg(s, "role"), "client"), (uint16_t)local,
                       (uint16_t)far)) {
         snprintf(why, size, "the WIC's media cannot start with addr=%s", addr);
@@ -255,6 +264,8 @@ bool media_event(struct play *p, const struct chart_step *s, char *why, size_t s
 
     if (!w)
         snprintf(why, size, "line=1..%d wanted", PLAY_WIC_MAX);
+    else if (!strcmp(s->proto, "ice") && sv_is(chart_arg(s, "over"), "msrp"))
+        return ue_msrp_ice(p, s, why, size) && wait_flag(p, &p->ue.up, s, why, size);
     else if (!strcmp(s->proto, "ice"))
         return start_ice(p, w, s, why, size) && wait_flag(p, &w->ice_up, s, why, size);
     else if (!strcmp(s->proto, "dtls"))
@@ -262,10 +273,14 @@ bool media_event(struct play *p, const struct chart_step *s, char *why, size_t s
                          s, why, size);
     else if (!strcmp(s->proto, "sctp"))
         return wait_flag(p, sv_is(word, "reset") ? &p->trans[p->dc].chan_reset : &p->trans[p->dc].sctp_up, s, why, size);
+    else if (!strcmp(s->proto, "turn"))
+        return relay_event(p, s, why, size);
     else if (!strcmp(s->proto, "sdes"))
         return rtp_sdes(p, s, why, size);
     else if (!strcmp(s->proto, "rtp") || !strcmp(s->proto, "rtcp"))
         return rtp_event(p, s, why, size);
+    else if (!strcmp(s->from, "wic") && !chart_arg(s, "sid").n)
+        return ue_msrp_send(p, s, text);
     else if (!strcmp(s->from, "wic"))
         return msrp_wic(p, s, text, why, size);
     else if (!strcmp(s->from, "core"))

@@ -443,6 +443,8 @@ int play_run(struct play *p, const struct chart *c, bool real_alg, bool real_agw
         err = wires_open(p);
     if (!err)
         err = launch(p);
+    if (!err)
+        err = relay_launch(p);
     if (!err && real_alg && real_agw)
         err = launch_ready(p);
     if (!err)
@@ -460,6 +462,7 @@ int play_run(struct play *p, const struct chart *c, bool real_alg, bool real_agw
     left_over(p);
     media_close(p);
     drain(p);
+    relay_stop(p);
     launch_stop(p);
     wires_close(p);
     drain(p);

@@ -1,4 +1,4 @@
-/* Playing a chart: real binaries as processes, everybody else acted by this one (tests/flow/README.md).
+/* Playing a chart: real binaries as processes, everybody else acted by this one (tests/flow/LANGUAGE.md).
  * One libuv loop, one thread, one chart at a time. */
 #pragma once
 
@@ -7,6 +7,7 @@
 
 #include "h248/link.h"
 #include "tests/fake/browser.h"
+#include "tests/fake/ice_tcp.h"
 #include "tests/fake/wsc.h"
 #include "tests/flow/judge.h"
 #include "tests/flow/ladder.h"
@@ -76,6 +77,17 @@ struct play {
         int session;
         struct far_msrp *far;
     } msrp[PLAY_MSRP_MAX];
+
+    /* ue_msrp.c */
+    struct {
+        struct ice_tcp *ice;
+        struct far_msrp *far;
+        bool up;
+    } ue;
+
+    /* relay.c */
+    pid_t turn_pid; /* of coturn; 0: the chart has none */
+    struct turnc *turn;
 };
 
 int64_t play_now_us(void);
@@ -117,6 +129,15 @@ uint16_t rtp_port(const struct play *p, unsigned line); /* from 0 */
 void rtp_from_agw(struct play *p, const struct play_wic *w, const uint8_t *pkt, size_t n);
 bool rtp_event(struct play *p, const struct chart_step *s, char *why, size_t size);
 bool rtp_sdes(struct play *p, const struct chart_step *s, char *why, size_t size);
+/* ue_msrp.c: the WIC's MSRP without a data channel */
+int ue_msrp_open(struct play *p);
+void ue_msrp_close(struct play *p);
+bool ue_msrp_ice(struct play *p, const struct chart_step *s, char *why, size_t size); /* starts; p->ue.up: a pair is valid */
+bool ue_msrp_send(struct play *p, const struct chart_step *s, struct sv text); /* without text: closes the connection */
+/* relay.c: coturn, and the WIC as its client */
+int relay_launch(struct play *p); /* when the chart has an actor `turn` and agw is real: 0, -errno */
+void relay_stop(struct play *p);
+bool relay_event(struct play *p, const struct chart_step *s, char *why, size_t size);
 /* action.c */
 bool action_judges(const struct play *p, const struct chart_step *s); /* its outcome is a verdict on a real one */
 bool action_run(struct play *p, const struct chart_step *s, char *why, size_t size);
