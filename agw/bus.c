@@ -107,6 +107,28 @@ int bus_post_bytes(struct inbox *to, enum bus_kind kind, bus_id id, const void *
     return err;
 }
 
+int bus_post_conn(struct inbox *to, enum bus_kind kind, bus_id id, uint32_t conn, size_t n)
+{
+    struct bus_msg *m = bus_new(kind);
+
+    if (!m)
+        return -ENOMEM;
+    m->u.conn = (struct bus_conn){.id = id, .conn = conn, .n = (uint32_t)n};
+    inbox_post(to, &m->item);
+    return 0;
+}
+
+int bus_post_pipe(struct inbox *to, enum bus_kind kind, bus_id id, uint32_t conn, const void *p, size_t n)
+{
+    struct bus_msg *m = bus_bytes_new(kind, id, p, n);
+
+    if (!m)
+        return -ENOMEM;
+    m->u.bytes.conn = conn;
+    inbox_post(to, &m->item);
+    return 0;
+}
+
 const char *bus_what_name(enum bus_what w)
 {
     static const char *const names[] = {

@@ -4,6 +4,7 @@
  *   control --ASSOC_*, CHAN_*, TCP_*, JOIN--> data      SCTP association, its channels, MSRP over TCP
  *   worker  --DTLS_UP/DATA/DOWN--> data                 records of one DTLS connection, decrypted
  *   data    --DTLS_SEND---------> worker                SCTP packets to seal and send
+ *   worker <--PIPE_*------------> data                  MSRP on ICE-TCP: a byte stream each way, on credit
  *   control --FLOW_*, GATE-----> worker     RTP of one stream, and which other stream it is connected with
  *   control --DOOR_*-----------> door       whose ufrag may come on a TCP connection (ICE-TCP)
  *   door    --LEG--------------> worker     such a connection
@@ -49,17 +50,25 @@ enum bus_kind {
     BUS_CHAN_RESET,  /* id: reset our outgoing stream (RFC 6525); EVENT CHAN_RESET_DONE when both directions are reset */
     BUS_TCP_OPEN,    /* tcp: the listening fd passes */
     BUS_TCP_REMOTE,  /* tcp: id, remote address, role: from now on connect or accept */
-    BUS_JOIN,        /* join: chan <-> tcp; data waits (back-pressure) until both are there */
+    BUS_JOIN,        /* join: chan or pipe <-> tcp; data waits (back-pressure) until both are there */
+    BUS_PIPE_OPEN,   /* pipe: the byte stream of a stream endpoint's ICE-TCP connection; before its SEP_OPEN */
     BUS_GATE,        /* gate: through-connection of an id, per direction; of a flow: to the worker. RTCP and ICE go on */
-    BUS_CLOSE,       /* id of an association, channel or TCP endpoint; answered with BUS_CLOSED */
+    BUS_CLOSE,       /* id of an association, channel, pipe or TCP endpoint; answered with BUS_CLOSED */
     /* control -> both */
     BUS_STOP,        /* the thread ends after this message */
     /* worker -> data */
     BUS_DTLS_UP,     /* id: data transfer ready; event.text: "client" or "server" (DCEP stream parity) */
     BUS_DTLS_DATA,   /* id, bytes */
     BUS_DTLS_DOWN,   /* id */
+    BUS_PIPE_UP,     /* conn: from now on this connection carries the pipe; both sides have BUS_PIPE_WINDOW of credit */
+    BUS_PIPE_DOWN,   /* conn: no more */
+    BUS_PIPE_DATA,   /* bytes with conn: what came on it, in order; never lost */
     /* data -> worker */
     BUS_DTLS_SEND,   /* id, bytes: one record */
+    BUS_PIPE_SEND,   /* bytes with conn, id: the sep's; one frame. Dropped when that connection carries the pipe no more */
+    BUS_PIPE_DROP,   /* conn, id: the sep's: no MSRP came on it, close it */
+    /* worker <-> data */
+    BUS_PIPE_CREDIT, /* conn: n of the other's credit is free again; id: the receiver's */
     /* worker, data -> control */
     BUS_EVENT,       /* event */
     BUS_CLOSED,      /* id, stats: the object is gone, its port may be used again */
@@ -151,6 +160,7 @@ struct bus_sep { /* one (termination, stream) on UDP; bundled streams of a termi
     unsigned fp_len;
     bool data;                  /* application data goes to the data thread */
     struct bus_rtp rtp;
+    bus_id pipe;                /* TCP alone, and what is no STUN on it is a byte stream of data's (MSRP); 0: packets */
     char peer[16];              /* actor name for the trace: "wic" */
 };
 
@@ -231,8 +241,25 @@ struct bus_tcp {
     char peer[16];              /* "core" */
 };
 
+/* Credit counts the octets of messages that are not worked off, and BUS_PIPE_COST for each of them: memory, not octets. */
+#define BUS_PIPE_WINDOW 98304 /* each way, each connection */
+#define BUS_PIPE_COST 1024
+#define BUS_PIPE_FRAME 16384  /* octets of a PIPE_SEND at most */
+
+struct bus_pipe { /* MSRP on ICE-TCP (TS 33.203 W.3.4) */
+    bus_id id, sep;
+    unsigned worker;            /* index of the worker of its sep */
+    char peer[16];
+};
+
+struct bus_conn {
+    bus_id id;                  /* the receiver's: of the pipe for data, of its sep for a worker */
+    uint32_t conn;              /* number of the connection (addr_conn) */
+    uint32_t n;
+};
+
 struct bus_join {
-    bus_id chan, tcp;
+    bus_id chan, tcp;           /* chan: a channel or a pipe */
 };
 
 struct bus_gate { /* Mode seen from the context: in = from the network into the context, out = towards the network */
@@ -271,6 +298,7 @@ struct bus_stats {
 
 struct bus_bytes {
     bus_id id;
+    uint32_t conn;              /* PIPE_*: of which connection */
     size_t n;
     uint8_t p[];
 };
@@ -285,6 +313,8 @@ struct bus_msg {
         struct bus_chan chan;
         struct bus_tcp tcp;
         struct bus_join join;
+        struct bus_pipe pipe;
+        struct bus_conn conn;
         struct bus_gate gate;
         struct bus_flow flow;
         struct bus_wire wire;
@@ -303,6 +333,8 @@ void bus_free(struct bus_msg *m);
 void bus_drop(struct inbox_item *it); /* for inbox_free */
 /* Build and post in one call; -ENOMEM, or -ENOBUFS for bytes to a full inbox (dropped and counted by the caller). */
 int bus_post_id(struct inbox *to, enum bus_kind kind, bus_id id);
+int bus_post_conn(struct inbox *to, enum bus_kind kind, bus_id id, uint32_t conn, size_t n);
+int bus_post_pipe(struct inbox *to, enum bus_kind kind, bus_id id, uint32_t conn, const void *p, size_t n); /* the inbox takes it, full or not */
 int bus_post_event(struct inbox *to, bus_id id, enum bus_what what, const char *text);
 int bus_post_bytes(struct inbox *to, enum bus_kind kind, bus_id id, const void *p, size_t n);
 const char *bus_what_name(enum bus_what w);

@@ -40,7 +40,10 @@ static int check_signals(const struct change *ch, const struct row *r, enum stre
         return 0;
     if (as->sctp_reset.set && !has_sid(ch->merged, as->sctp_reset.v))
         return iq_refuse(ch->fault, 449, "sctpreset/reset sid = %lld", (long long)as->sctp_reset.v);
-    if ((as->act_stun || as->consent_test.set || as->ice_check.set) && kind != STREAM_SEP && kind != STREAM_RTP)
+    if (as->ice_check.set && kind == STREAM_PIPE) /* a full agent is one of UDP */
+        return iq_refuse(ch->fault, 501, "ostuncc/scc of stream %u, which is TCP", as->id);
+    if ((as->act_stun || as->consent_test.set || as->ice_check.set) && kind != STREAM_SEP && kind != STREAM_PIPE &&
+        kind != STREAM_RTP)
         return iq_refuse(ch->fault, 513, "stream %u has no STUN", as->id);
     if ((as->dtls_establish || as->dtls_release) && kind != STREAM_SEP &&
         !(kind == STREAM_RTP && stream_security(r->m) == BUS_SEC_DTLS))

@@ -109,7 +109,7 @@ static void adopt(struct change *ch, msec_t now)
         touch(&ch->rows[i]);
 }
 
-/* Associations before their transports, these before their flows, channels last (agw/bus.h). */
+/* Associations and pipes before their transports, these before their flows, channels last (agw/bus.h). */
 static void orders(struct change *ch, const enum stream_kind *kinds, unsigned n_kinds)
 {
     for (unsigned i = 0; i < ch->n; i++) {
@@ -159,7 +159,7 @@ static void arm(struct change *ch, msec_t now)
 
 void change_do(struct change *ch, msec_t now)
 {
-    static const enum stream_kind first[] = {STREAM_SEP}, then[] = {STREAM_TCP, STREAM_RTP},
+    static const enum stream_kind first[] = {STREAM_SEP, STREAM_PIPE}, then[] = {STREAM_TCP, STREAM_RTP},
                                   last[] = {STREAM_CHAN};
 
     drop_streams(ch);

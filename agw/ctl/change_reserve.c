@@ -63,7 +63,7 @@ static int reserve_transport(struct change *ch, struct row *r, enum stream_kind 
         r->s->tp = with;
         return 0;
     }
-    err = transport_new(ch->t, r->m, kind == STREAM_RTP, &r->new_tp, ch->fault);
+    err = transport_new(ch->t, r->m, kind, &r->new_tp, ch->fault);
     if (!err)
         r->s->tp = r->new_tp;
     return err;
@@ -110,7 +110,7 @@ int change_reserve(struct change *ch, struct row *r, enum stream_kind kind)
         if (!err)
             err = stream_reserve(r->s, r->m, ch->fault);
     }
-    if (!err && (kind == STREAM_SEP || kind == STREAM_RTP))
+    if (!err && (kind == STREAM_SEP || kind == STREAM_PIPE || kind == STREAM_RTP))
         err = reserve_transport(ch, r, kind);
     if (!err && kind == STREAM_RTP)
         err = gate_local(r->m, &r->s->tp->local, ch->fault);

@@ -86,7 +86,7 @@ static void connect_one(const struct ctx *x, struct stream *s)
 {
     struct stream *other = s->joined;
 
-    if (s->kind == STREAM_CHAN && !other && (other = free_one(x, s, STREAM_TCP)))
+    if ((s->kind == STREAM_CHAN || s->kind == STREAM_PIPE) && !other && (other = free_one(x, s, STREAM_TCP)))
         stream_join(s, other);
     if (s->kind != STREAM_RTP || !s->opened)
         return;

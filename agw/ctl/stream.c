@@ -84,6 +84,16 @@ int stream_pass_check(const struct term *t, const struct iq_stream *m, struct iq
     return 0;
 }
 
+static bool has_ice(const struct sdp *sdp)
+{
+    static const char *const names[] = {"ice-ufrag", "ice-pwd", "candidate"};
+
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+        if (sdp_attr_of(sdp, sdp->media, names[i]))
+            return true;
+    return false;
+}
+
 int stream_classify(const struct iq_stream *m, enum stream_kind *kind, struct iq_fault *fault)
 {
     const struct proto *p;
@@ -105,7 +115,7 @@ int stream_classify(const struct iq_stream *m, enum stream_kind *kind, struct iq
     for (unsigned i = 0; p && i < ARRAY_LEN(p->media) && p->media[i]; i++) {
         if (!sv_is(md->media, p->media[i]))
             continue;
-        *kind = p->kind;
+        *kind = p->kind == STREAM_TCP && has_ice(m->local) ? STREAM_PIPE : p->kind;
         return 0;
     }
     return iq_refuse(fault, 515, "stream %u: m=%.*s %.*s", m->id, SV_ARG(md->media),
@@ -190,7 +200,7 @@ int stream_reserve(struct stream *s, const struct iq_stream *m, struct iq_fault 
     bool v6;
     int err;
 
-    if (s->kind == STREAM_CHAN || s->kind == STREAM_RTP)
+    if (s->kind == STREAM_CHAN || s->kind == STREAM_PIPE || s->kind == STREAM_RTP)
         return take_id(s);
     if (s->kind != STREAM_TCP)
         return 0;
@@ -202,15 +212,23 @@ int stream_reserve(struct stream *s, const struct iq_stream *m, struct iq_fault 
     return err;
 }
 
-/* A TCP endpoint has no agent: credentials or a candidate would promise checks that nobody answers. */
-static int check_no_ice(const struct iq_stream *m, struct iq_fault *fault)
+/* MSRP has no UDP to fall back to: candidates of TCP, passive ones, or nothing. */
+static int check_pipe(const struct iq_stream *m, struct iq_fault *fault)
 {
-    static const char *const names[] = {"ice-ufrag", "ice-pwd", "candidate"};
+    const struct sdp_attr *at = sdp_attr_of(m->local, m->local->media, "candidate");
 
-    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
-        if (sdp_attr_of(m->local, m->local->media, names[i]))
-            return iq_refuse(fault, 501, "stream %u: ICE for %.*s", m->id, SV_ARG(m->local->media->proto));
+    if (!at)
+        return iq_refuse(fault, 501, "stream %u: ICE for %.*s without a candidate of TCP", m->id, SV_ARG(m->local->media->proto));
+    for (; at; at = sdp_attr_next(at, "candidate")) {
+        struct sv rest = at->value;
+
+        sv_word(&rest);
+        sv_word(&rest);
+        if (!sv_iis(sv_word(&rest), "TCP"))
+            return iq_refuse(fault, 501, "stream %u: a candidate of UDP for %.*s", m->id, SV_ARG(m->local->media->proto));
     }
+    if (local_setup(m->local) == SDP_SETUP_ACTIVE)
+        return iq_refuse(fault, 501, "stream %u: ICE-TCP is passive", m->id);
     return 0;
 }
 
@@ -221,7 +239,7 @@ int stream_fill(struct stream *s, struct arena *a, struct iq_stream *m, struct l
     struct local was = *l;
 
     *answer = NULL;
-    if (!s->tp && check_no_ice(m, fault))
+    if (s->kind == STREAM_PIPE && check_pipe(m, fault))
         return -EBADMSG;
     *l = s->local;
     l->remote = m->remote;
@@ -362,6 +380,18 @@ struct stream *stream_carrier(const struct stream *chan)
     return NULL;
 }
 
+static void pipe_open(struct stream *s)
+{
+    struct bus_msg *m = stream_order(s, BUS_PIPE_OPEN);
+
+    if (!m)
+        return;
+    m->u.pipe = (struct bus_pipe){.id = s->ep->id, .sep = s->tp->ep->id, .worker = s->term->ctx->worker};
+    peer_set(s, m->u.pipe.peer);
+    s->opened = true;
+    inbox_post(data_of(s), &m->item);
+}
+
 static void chan_open(struct stream *s)
 {
     struct stream *carrier = stream_carrier(s);
@@ -388,6 +418,9 @@ void stream_open(struct stream *s)
         return; /* its gate is part of it */
     case STREAM_TCP:
         tcp_open(s);
+        break;
+    case STREAM_PIPE:
+        pipe_open(s);
         break;
     case STREAM_CHAN:
         chan_open(s);

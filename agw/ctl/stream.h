@@ -1,13 +1,13 @@
-/* Streams: struct iq_stream to the orders for worker and data thread. Four kinds on the wire: SCTP
+/* Streams: struct iq_stream to the orders for worker and data thread. Five kinds on the wire: SCTP
  * over DTLS over UDP (the de-aggregation stream, TS 23.334 6.2.10.6.2 S1), a data channel in it
- * (component stream S2), MSRP over TCP (S2 of T2), and RTP over UDP, plain or secured (6.2.10.2,
+ * (component stream S2), MSRP over TCP (S2 of T2), MSRP over ICE-TCP (TS 33.203 W.3.4), and RTP over UDP, plain or secured (6.2.10.2,
  * 6.2.10.5). Owner: struct term. Thread: control. */
 #pragma once
 
 #include "agw/ctl/local.h"
 #include "agw/ctl/term.h"
 
-enum stream_kind { STREAM_NONE, STREAM_SEP, STREAM_CHAN, STREAM_TCP, STREAM_RTP };
+enum stream_kind { STREAM_NONE, STREAM_SEP, STREAM_CHAN, STREAM_TCP, STREAM_PIPE, STREAM_RTP };
 
 struct remote;
 struct transport;
@@ -17,7 +17,7 @@ struct stream {
     enum stream_kind kind;
     struct iq_stream spec;  /* as it stands; texts in the termination's arena */
     enum bus_sec sec;       /* RTP: where its keys come from */
-    struct transport *tp;   /* SEP, RTP: what it rides on; the termination's */
+    struct transport *tp;   /* SEP, PIPE, RTP: what it rides on; the termination's */
     struct ep *ep;          /* NULL for SEP: the association has the id of its transport */
     int fd;                 /* TCP: reserved and not yet given away; else -1 */
     bool opened;            /* the other threads know it */

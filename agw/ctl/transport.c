@@ -71,10 +71,37 @@ static bool take_shared(struct transport *tp, const struct iq_stream *m, bool v6
     return true;
 }
 
-int transport_new(struct term *t, const struct iq_stream *m, bool is_rtp, struct transport **tpp,
-                  struct iq_fault *fault)
+/* ICE-TCP alone: no port of its own. c= and m= say the last of the listeners, where most firewalls let through. */
+static int take_listener(struct transport *tp, bool v6, struct iq_fault *fault)
+{
+    const struct realm_conf *r = tp->term->realm->conf;
+
+    for (unsigned i = 0; i < r->n_tcp; i++) {
+        if (addr_is_v6(&r->tcp[i].at) != v6)
+            continue;
+        tp->local = r->tcp[i].at;
+        tp->shared = true;
+    }
+    if (!tp->shared)
+        return iq_refuse(fault, 501, "no ICE-TCP in realm %s", r->name);
+    tp->ep = ep_new(tp->term->ctx->ctl, NULL, 0);
+    return tp->ep ? 0 : -ENOMEM;
+}
+
+static int take_udp(struct transport *tp, const struct iq_stream *m, bool v6, bool is_rtp, struct iq_fault *fault)
 {
     const bool pair = wants_pair(m, is_rtp);
+
+    if (pair && sdp_attr_of(m->local, m->local->media, "ice-ufrag")) /* the agent has one component */
+        return iq_refuse(fault, 501, "stream %u: ICE without rtcp-mux", m->id);
+    if (take_shared(tp, m, v6, pair))
+        return tp->ep ? 0 : -ENOMEM;
+    return take(tp, tp->term->realm->udp[v6], pair, fault);
+}
+
+int transport_new(struct term *t, const struct iq_stream *m, enum stream_kind kind, struct transport **tpp,
+                  struct iq_fault *fault)
+{
     struct transport *tp = calloc(1, sizeof *tp);
     bool v6;
     int err;
@@ -85,12 +112,8 @@ int transport_new(struct term *t, const struct iq_stream *m, bool is_rtp, struct
     tp->fd = tp->rtcp_fd = tp->sock[0] = tp->sock[1] = -1;
     tp->fingerprint = t->ctx->ctl->conf.cert->fingerprint;
     err = local_family(m->local, m->id, &v6, fault);
-    if (!err && pair && sdp_attr_of(m->local, m->local->media, "ice-ufrag")) /* the agent has one component */
-        err = iq_refuse(fault, 501, "stream %u: ICE without rtcp-mux", m->id);
-    if (!err && !take_shared(tp, m, v6, pair))
-        err = take(tp, t->realm->udp[v6], pair, fault);
-    if (!err && !tp->ep)
-        err = -ENOMEM;
+    if (!err)
+        err = kind == STREAM_PIPE ? take_listener(tp, v6, fault) : take_udp(tp, m, v6, kind == STREAM_RTP, fault);
     if (err) {
         transport_free(tp);
         return err;
@@ -286,6 +309,19 @@ static bool has_data(const struct transport *tp)
     return false;
 }
 
+/* Its octets are data's; they come on connections alone. */
+static bus_id pipe_of(const struct transport *tp)
+{
+    const struct stream *s;
+
+    DL_FOREACH(tp->term->streams, s)
+    {
+        if (s->tp == tp && s->kind == STREAM_PIPE)
+            return s->ep->id;
+    }
+    return 0;
+}
+
 static void rtp_set(const struct transport *tp, const struct stream *s, const struct remote *r,
                     struct bus_rtp *b)
 {
@@ -315,6 +351,7 @@ static void sep_set(struct transport *tp, struct bus_sep *b)
     b->reach = tp->term->realm->conf->reach;
     b->ice = tp->ice;
     b->data = has_data(tp);
+    b->pipe = pipe_of(tp);
     b->establish = tp->establish;
     b->again = tp->again;
     b->has_remote = lead && stream_far_end(lead, &r);

@@ -1,4 +1,4 @@
-/* One UDP transport of a termination, a sep on the worker: port (or the one that all ICE-lite streams of the worker share), ICE
+/* One transport of a termination, a sep on the worker: UDP port (or the one that all ICE-lite streams of the worker share), ICE
  * credentials, DTLS, SRTP keys. One stream rides on it, or all of a BUNDLE group (RFC 9143): data and media alike.
  * Owner: struct term; before it is opened, the change that reserved it. Thread: control. */
 #pragma once
@@ -11,7 +11,7 @@ struct transport {
     int fd, rtcp_fd;     /* reserved and not yet given away; else -1 */
     int sock[2];         /* the same numbers, for ds/dscp: the worker closes them after SEP_CLOSE only; -1: none, or shared */
     struct addr local, rtcp; /* rtcp.family AF_UNSPEC: no port of its own */
-    bool shared;
+    bool shared;         /* nothing of its own: the worker's UDP port, or (PIPE) the realm's listeners of ICE-TCP */
     bool opened;         /* the worker knows it */
     bool touched, fresh; /* by the command that runs: orders are due; ICE credentials are new */
     bool ice;
@@ -29,7 +29,7 @@ struct transport {
 };
 
 /* Take a port as Local of m asks. 0, -EBADMSG with fault 449 510, -ENOMEM. */
-int transport_new(struct term *t, const struct iq_stream *m, bool is_rtp, struct transport **tpp,
+int transport_new(struct term *t, const struct iq_stream *m, enum stream_kind kind, struct transport **tpp,
                   struct iq_fault *fault);
 void transport_free(struct transport *tp); /* in no list; its streams are closed before */
 /* What `$` means for a stream on it. */

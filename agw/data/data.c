@@ -4,9 +4,10 @@
 #include <pthread.h>
 
 #include "agw/data/chan.h"
+#include "agw/data/join.h"
 #include "agw/data/msrp_relay.h"
+#include "agw/data/pipe.h"
 #include "agw/data/tcp.h"
-#include "common/log.h"
 
 #define INBOX_LIMIT 16384 /* records that wait: more are dropped, SCTP sends them again */
 
@@ -21,6 +22,7 @@ struct data {
     struct assoc *assocs; /* by id */
     struct chan *chans;
     struct tcp *tcps;
+    struct pipe *pipes;
 };
 
 const struct count_def data_counters[DATA_C_N] = {
@@ -38,156 +40,9 @@ const struct count_def data_counters[DATA_C_N] = {
     [DATA_C_MSRP_BAD] = {"agw_msrp_bad_total", "messages or connections with broken MSRP framing", false},
     [DATA_C_TCP_REFUSED] = {"agw_tcp_refused_total", "connections from an address that was not signalled", false},
     [DATA_C_TCP_STARVED] = {"agw_tcp_starved_total", "times that no descriptor was left for a TCP connection", false},
+    [DATA_C_PIPES] = {"agw_msrp_ice_tcp_endpoints", "MSRP endpoints on ICE-TCP towards UEs", true},
     [DATA_C_DROPPED] = {"agw_data_dropped_total", "SCTP packets dropped before a full worker", false},
 };
-
-/* --- joins: everything that moves, moves here --- */
-
-static bool open_to_core(const struct join *j)
-{
-    const struct assoc *a = j->chan->assoc;
-
-    return j->chan->gate_in && (!a || a->gate_in) && j->tcp->gate_out;
-}
-
-static bool open_to_wic(const struct join *j)
-{
-    const struct assoc *a = j->chan->assoc;
-
-    return j->tcp->gate_in && j->chan->gate_out && (!a || a->gate_out);
-}
-
-static void count_to_core(struct env *env, struct join *j, const struct msg *m)
-{
-    env_count(env, DATA_C_MSG_TO_CORE, 1);
-    env_count(env, DATA_C_OCTETS_TO_CORE, (int64_t)m->n);
-    j->tcp->stats.tx_packets++;
-    j->tcp->stats.tx_octets += m->n;
-}
-
-/* Messages of the channel into the relay, up to queue_max; past that they stay in the channel, and then in the peer. */
-static bool take_from_wic(struct env *env, struct join *j)
-{
-    struct msg *m;
-    bool any = false;
-
-    while (relay_core_queued(j->relay) < env->conf.queue_max && (m = chan_take(j->chan))) {
-        any = true;
-        count_to_core(env, j, m);
-        if (relay_wic_got(j->relay, m)) {
-            env_count(env, DATA_C_MSRP_BAD, 1);
-            log_warn("data", "chan=%llu msg=\"message dropped\" why=\"not one MSRP chunk\"",
-                     (unsigned long long)j->chan->id);
-        }
-    }
-    return any;
-}
-
-static void write_to_core(struct join *j)
-{
-    struct msg *m;
-    size_t n;
-
-    while ((m = relay_core_next(j->relay))) {
-        n = tcp_write(j->tcp, m->p + m->off, m->n - m->off);
-        if (!n)
-            break;
-        relay_core_wrote(j->relay, n);
-    }
-}
-
-static void pump_to_core(struct env *env, struct join *j)
-{
-    while (j->tcp->up && open_to_core(j) && take_from_wic(env, j))
-        write_to_core(j);
-    if (j->tcp->gate_out)
-        write_to_core(j);
-}
-
-/* 0: nothing is left; -EAGAIN: something waits; -EPROTO: no MSRP */
-static int give_to_wic(struct join *j)
-{
-    struct sv m;
-    int got, err;
-
-    while ((got = relay_wic_next(j->relay, &m)) == 1) {
-        err = chan_send(j->chan, m);
-        if (err)
-            return chan_dead(j->chan) ? 0 : -EAGAIN;
-        relay_wic_sent(j->relay);
-        j->tcp->stats.rx_packets++;
-        j->tcp->stats.rx_octets += m.n;
-    }
-    return got;
-}
-
-static void conn_lost(struct join *j)
-{
-    relay_tcp_lost(j->relay);
-    j->live = false;
-}
-
-static void conn_bad(struct env *env, struct join *j)
-{
-    log_warn("data", "tcp=%llu msg=\"connection closed\" why=\"MSRP framing broken\"", (unsigned long long)j->tcp->id);
-    env_count(env, DATA_C_MSRP_BAD, 1);
-    write_to_core(j); /* the answer, if there is one */
-    tcp_drop(j->tcp);
-    conn_lost(j);
-    env_event(env, j->tcp->id, BUS_EV_MSRP_BAD, "MSRP framing broken");
-}
-
-static int pump_to_wic(struct env *env, struct join *j)
-{
-    size_t room;
-    void *p;
-    int got = -EAGAIN;
-
-    if (j->tcp->gate_in) {
-        room = relay_tcp_room(j->relay, &p);
-        relay_tcp_got(j->relay, tcp_read(j->tcp, p, room));
-    }
-    if (open_to_wic(j))
-        got = give_to_wic(j);
-    if (got == -EPROTO)
-        conn_bad(env, j);
-    return got;
-}
-
-static void pump(struct env *env, struct join *j)
-{
-    struct tcp *t = j->tcp;
-    void *p;
-    int got;
-
-    if (j->live && !t->up)
-        conn_lost(j);
-    j->live = t->up;
-    pump_to_core(env, j);
-    got = pump_to_wic(env, j);
-    if (t->eof && (got == 0 || chan_dead(j->chan))) { /* what came before the end is delivered */
-        bool gone = tcp_lost(t) != 0;
-
-        conn_lost(j);
-        env_event(env, t->id, gone ? BUS_EV_TCP_FAILED : BUS_EV_TCP_CLOSED, "closed by the far end");
-    }
-    if (t->up)
-        tcp_want(t, !t->eof && t->gate_in && relay_tcp_room(j->relay, &p) > 0,
-                 !t->eof && t->gate_out && relay_core_next(j->relay));
-}
-
-static void join_free(struct env *env, struct join *j)
-{
-    if (!j)
-        return;
-    if (j->listed)
-        DL_DELETE(env->touched, j);
-    j->chan->join = NULL;
-    j->tcp->join = NULL;
-    tcp_want(j->tcp, false, false);
-    relay_free(j->relay);
-    free(j);
-}
 
 /* Whatever happened in this wake-up is worked off before the loop waits again. */
 static void service(struct env *env)
@@ -211,7 +66,7 @@ static void service(struct env *env)
             any = true;
             DL_DELETE(env->touched, j);
             j->listed = false;
-            pump(env, j);
+            join_pump(env, j);
         }
     } while (any);
 }
@@ -240,6 +95,14 @@ static struct tcp *tcp_find(struct data *d, bus_id id)
 
     HASH_FIND(hh, d->tcps, &id, sizeof id, t);
     return t;
+}
+
+static struct pipe *pipe_find(struct data *d, bus_id id)
+{
+    struct pipe *p;
+
+    HASH_FIND(hh, d->pipes, &id, sizeof id, p);
+    return p;
 }
 
 static void on_clock(uv_timer_t *h)
@@ -312,33 +175,33 @@ static void on_tcp_open(struct data *d, struct bus_tcp *conf)
     conf->fd = -1; /* taken */
 }
 
+static void on_pipe_open(struct data *d, const struct bus_pipe *conf)
+{
+    struct pipe *p;
+
+    if (pipe_find(d, conf->id))
+        return;
+    if (pipe_new(&p, &d->env, conf)) {
+        env_event(&d->env, conf->id, BUS_EV_TCP_FAILED, "no memory");
+        return;
+    }
+    HASH_ADD(hh, d->pipes, id, sizeof p->id, p);
+    env_count(&d->env, DATA_C_PIPES, 1);
+}
+
 static void on_join(struct data *d, const struct bus_join *conf)
 {
     struct chan *c = chan_find(d, conf->chan);
+    struct pipe *p = pipe_find(d, conf->chan);
     struct tcp *t = tcp_find(d, conf->tcp);
-    struct relay_conf rconf;
-    struct join *j;
+    struct join *was = c ? c->join : p ? p->join : NULL;
 
-    if (!c || !t || (c->join && c->join == t->join))
+    if ((!c && !p) || !t || (was && was == t->join))
         return;
-    join_free(&d->env, c->join);
+    join_free(&d->env, was);
     join_free(&d->env, t->join);
-    rconf = (struct relay_conf){
-        .wic_max = c->assoc ? c->assoc->conf.remote_max : 0,
-        .trace = d->env.conf.trace,
-        .wic = c->peer,
-        .core = t->conf.peer,
-    };
-    j = calloc(1, sizeof *j);
-    if (!j || relay_new(&j->relay, &rconf)) {
-        free(j);
-        env_event(&d->env, conf->chan, BUS_EV_CHAN_CLOSED, "no memory");
-        return;
-    }
-    j->chan = c;
-    j->tcp = t;
-    c->join = t->join = j;
-    join_touch(&d->env, j);
+    if (c ? join_chan(&d->env, c, t) : join_pipe(&d->env, p, t))
+        env_event(&d->env, conf->chan, c ? BUS_EV_CHAN_CLOSED : BUS_EV_TCP_FAILED, "no memory");
 }
 
 static void on_gate(struct data *d, const struct bus_gate *g)
@@ -346,6 +209,7 @@ static void on_gate(struct data *d, const struct bus_gate *g)
     struct assoc *a = assoc_find(d, g->id);
     struct chan *c = chan_find(d, g->id);
     struct tcp *t = tcp_find(d, g->id);
+    struct pipe *p = pipe_find(d, g->id);
 
     if (a) {
         a->gate_in = g->in;
@@ -360,6 +224,10 @@ static void on_gate(struct data *d, const struct bus_gate *g)
         t->gate_in = g->in;
         t->gate_out = g->out;
         join_touch(&d->env, t->join);
+    } else if (p) {
+        p->gate_in = g->in;
+        p->gate_out = g->out;
+        join_touch(&d->env, p->join);
     }
 }
 
@@ -375,7 +243,7 @@ static void assoc_close(struct data *d, struct assoc *a)
 static void chan_close(struct data *d, struct chan *c)
 {
     if (c->join)
-        pump(&d->env, c->join); /* what waits goes on as far as it can */
+        join_pump(&d->env, c->join); /* what waits goes on as far as it can */
     join_free(&d->env, c->join);
     HASH_DEL(d->chans, c);
     chan_free(c);
@@ -385,11 +253,21 @@ static void chan_close(struct data *d, struct chan *c)
 static void tcp_close(struct data *d, struct tcp *t)
 {
     if (t->join)
-        pump(&d->env, t->join);
+        join_pump(&d->env, t->join);
     join_free(&d->env, t->join);
     HASH_DEL(d->tcps, t);
     tcp_free(t);
     env_count(&d->env, DATA_C_TCPS, -1);
+}
+
+static void pipe_close(struct data *d, struct pipe *p)
+{
+    if (p->join)
+        join_pump(&d->env, p->join);
+    join_free(&d->env, p->join);
+    HASH_DEL(d->pipes, p);
+    pipe_free(p);
+    env_count(&d->env, DATA_C_PIPES, -1);
 }
 
 /* Answered even when there is nothing: whoever closes waits for the answer. */
@@ -398,6 +276,7 @@ static void on_close(struct data *d, bus_id id)
     struct assoc *a = assoc_find(d, id);
     struct chan *c = chan_find(d, id);
     struct tcp *t = tcp_find(d, id);
+    struct pipe *p = pipe_find(d, id);
     struct bus_msg *m = bus_new(BUS_CLOSED);
     struct bus_stats stats = {.id = id};
 
@@ -411,6 +290,9 @@ static void on_close(struct data *d, bus_id id)
     } else if (t) {
         stats = t->stats;
         tcp_close(d, t);
+    } else if (p) {
+        stats = p->stats;
+        pipe_close(d, p);
     }
     if (!m)
         return;
@@ -430,6 +312,23 @@ static void on_assoc_bytes(struct data *d, const struct bus_msg *m)
         sassoc_dtls_down(a);
     else
         sassoc_input(a, m->u.bytes.p, m->u.bytes.n);
+}
+
+static void on_pipe(struct data *d, const struct bus_msg *m)
+{
+    struct pipe *p = pipe_find(d, m->u.id);
+    const struct bus_conn *c = &m->u.conn;
+
+    if (!p)
+        return;
+    if (m->kind == BUS_PIPE_UP)
+        pipe_up(p, c->conn);
+    else if (m->kind == BUS_PIPE_DOWN)
+        pipe_down(p, c->conn);
+    else if (m->kind == BUS_PIPE_CREDIT)
+        pipe_credit(p, c->conn, c->n);
+    else
+        pipe_data(p, m->u.bytes.conn, m->u.bytes.p, m->u.bytes.n);
 }
 
 static void on_bus(struct data *d, struct bus_msg *m)
@@ -452,6 +351,11 @@ static void on_bus(struct data *d, struct bus_msg *m)
         if (t)
             tcp_remote(t, &m->u.tcp);
         break;
+    case BUS_PIPE_OPEN: on_pipe_open(d, &m->u.pipe); break;
+    case BUS_PIPE_UP:
+    case BUS_PIPE_DOWN:
+    case BUS_PIPE_CREDIT:
+    case BUS_PIPE_DATA: on_pipe(d, m); break;
     case BUS_JOIN: on_join(d, &m->u.join); break;
     case BUS_GATE: on_gate(d, &m->u.gate); break;
     case BUS_CLOSE: on_close(d, m->u.id); break;
@@ -490,7 +394,10 @@ static void close_all(struct data *d)
     struct assoc *a, *atmp;
     struct chan *c, *ctmp;
     struct tcp *t, *ttmp;
+    struct pipe *p, *ptmp;
 
+    HASH_ITER(hh, d->pipes, p, ptmp)
+        pipe_close(d, p);
     HASH_ITER(hh, d->chans, c, ctmp)
         chan_close(d, c);
     HASH_ITER(hh, d->tcps, t, ttmp)

@@ -13,6 +13,7 @@ enum data_counter {
     DATA_C_MSG_TO_CORE, DATA_C_MSG_TO_WIC, DATA_C_OCTETS_TO_CORE, DATA_C_OCTETS_TO_WIC, DATA_C_MSRP_BAD,
     DATA_C_TCP_REFUSED, /* connections from an address that was not signalled */
     DATA_C_TCP_STARVED, /* connections that waited because the process had no descriptor left */
+    DATA_C_PIPES,       /* byte streams of ICE-TCP connections */
     DATA_C_DROPPED,     /* a worker's inbox was full */
     DATA_C_N
 };

@@ -13,6 +13,8 @@
 #define RELAY_AHEAD 65536      /* octets behind the current chunk that may be read already */
 #define RELAY_SPLITS_MAX 64    /* cut chunks that wait for the answers of their pieces; the oldest is forgotten */
 
+#define PASS_MAX 65536 /* octets of one direction between two byte streams: a head (MSRP_HEAD_MAX) and a part of its body */
+
 #define RELAY_REPLIES_MAX 16   /* answers of our own that wait for the browser to take them; more bad messages get none */
 
 #define DCEP_LABEL_MAX 1024

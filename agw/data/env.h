@@ -1,5 +1,5 @@
 /* What the parts of the data thread share, and the joins between them. Channels and TCP endpoints never call each other or
- * the thread: they touch their join, and data.c pumps the joins that were touched before it waits again. */
+ * the thread: they touch their join, and data.c has the joins that were touched pumped before it waits again. */
 #pragma once
 
 #include <utlist.h>
@@ -11,14 +11,18 @@
 struct chan;
 struct tcp;
 struct relay;
+struct pipe;
+struct pass;
 
-struct join {
+struct join { /* join.h */
     struct join *prev, *next; /* env->touched */
     bool listed;
     bool live; /* the relay has seen the connection that tcp has now */
-    struct chan *chan;
-    struct tcp *tcp;
+    struct chan *chan; /* with a relay ... */
     struct relay *relay;
+    struct pipe *pipe; /* ... or a pipe, with a pass each way: up is towards the core */
+    struct pass *up, *down;
+    struct tcp *tcp;
 };
 
 struct env {

@@ -6,6 +6,7 @@
 
 #include "agw/data/data_limits.h"
 #include "agw/data/msrp.h"
+#include "agw/data/msrp_trace.h"
 #include "common/rnd.h"
 
 #define BASE_LEN 12        /* random part of a piece's transaction id; a number follows */
@@ -100,21 +101,7 @@ void relay_wic_max(struct relay *r, uint64_t wic_max)
 
 static void trace_chunk(const struct relay *r, const char *from, const char *to, struct sv chunk)
 {
-    struct msrp_frame f = {0};
-    struct msrp_head h;
-    char title[128];
-    struct sv body = {chunk.p, chunk.n < MSRP_TRACE_MAX ? chunk.n : MSRP_TRACE_MAX};
-
-    if (!r->conf.trace)
-        return;
-    msrp_frame_scan(&f, chunk.p, chunk.n);
-    msrp_head_parse(&h, (struct sv){chunk.p, f.head_len});
-    if (h.method.n)
-        snprintf(title, sizeof title, "%.*s %.*s %zu bytes", SV_ARG(h.method), SV_ARG(h.message_id),
-                 f.state == MSRP_DONE ? f.body_len : chunk.n - f.head_len);
-    else
-        snprintf(title, sizeof title, "%u%s", h.code, h.code == 200 ? " OK" : "");
-    trace_msg(r->conf.trace, from, to, "msrp", title, body, NULL, NULL);
+    msrp_trace(r->conf.trace, from, to, chunk);
 }
 
 /* --- to TCP --- */

@@ -25,6 +25,7 @@ struct ice {
     unsigned n_valid, next; /* next: slot to use again when full */
     bool up, lost;
     bool away;            /* the selected pair was a TCP connection that has ended */
+    bool rests;           /* nothing is read of the peer: ice_rest */
     bool waits;           /* lite: for the first check, since `seen` */
     struct addr selected;
     msec_t timeout, seen; /* seen: last check on the selected pair */
@@ -377,10 +378,22 @@ void ice_expect(struct ice *ice, msec_t now)
     ice->seen = now;
 }
 
+void ice_rest(struct ice *ice, bool on, msec_t now)
+{
+    if (ice->rests == on)
+        return;
+    ice->rests = on;
+    ice->seen = now;
+    if (on)
+        ice_consent_stop(&ice->consent);
+    else if (ice->asks && ice->up && !ice->lost)
+        ask_consent(ice, now);
+}
+
 /* Of who does not ask for consent: what the peer sends is all we know of it. */
 static msec_t gone_at(const struct ice *ice)
 {
-    const bool counts = ice->up ? !ice->consent.on : ice->waits && !ice->list;
+    const bool counts = ice->rests ? false : ice->up ? !ice->consent.on : ice->waits && !ice->list;
 
     return counts && !ice->lost ? ice->seen + ice->timeout : MSEC_NEVER;
 }

@@ -42,4 +42,6 @@ const struct addr *ice_selected(const struct ice *ice); /* NULL: none yet, or lo
 void ice_expect(struct ice *ice, msec_t now);
 msec_t ice_deadline(const struct ice *ice);
 int ice_tick(struct ice *ice, struct tx *tx, msec_t now); /* bits */
+/* What comes is not read for a while (on): silence says nothing then. Off: as if a check had just come. */
+void ice_rest(struct ice *ice, bool on, msec_t now);
 bool ice_is_full(const struct ice *ice);

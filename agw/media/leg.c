@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "agw/media/stun.h"
+
 struct leg_frame {
     struct leg_frame *prev, *next;
     bool rtp;
@@ -51,13 +53,19 @@ void leg_free(struct leg *l)
 
 int leg_receive(struct leg *l, struct leg_rx *rx)
 {
+    return leg_receive_some(l, rx, sizeof(rx->p));
+}
+
+int leg_receive_some(struct leg *l, struct leg_rx *rx, size_t max)
+{
     ssize_t n;
 
     rx->at = 0;
     rx->n = l->n_part;
     if (l->part)
         memcpy(rx->p, l->part, l->n_part);
-    n = recv(l->sock.fd, rx->p + rx->n, sizeof(rx->p) - rx->n, MSG_DONTWAIT);
+    max = max < sizeof(rx->p) ? max : sizeof(rx->p);
+    n = recv(l->sock.fd, rx->p + rx->n, max - rx->n, MSG_DONTWAIT);
     if (n > 0)
         rx->n += (size_t)n;
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
@@ -78,6 +86,47 @@ int leg_next(struct leg_rx *rx, const uint8_t **p, size_t *n)
         rx->at += (size_t)len;
     } while (*n == 0); /* RFC 4571 2: a null packet, to be ignored */
     return 1;
+}
+
+/* By its head: the type's first bits, the cookie and the length that the frame has (RFC 8489 5). 2^-50 for octets of a message. */
+static bool is_stun(const uint8_t *p, size_t n)
+{
+    static const uint8_t cookie[] = {0x21, 0x12, 0xa4, 0x42};
+
+    return n >= STUN_HEADER && !(p[0] & 0xc0) && !memcmp(p + 4, cookie, sizeof(cookie)) && n % 4 == 0 &&
+           ((size_t)p[2] << 8 | p[3]) == n - STUN_HEADER;
+}
+
+/* A frame of octets is handed on in as many pieces as it comes in: only its head has to be together. */
+int leg_next_of_pipe(struct leg *l, struct leg_rx *rx, const uint8_t **p, size_t *n)
+{
+    for (;;) {
+        const uint8_t *at = rx->p + rx->at;
+        const size_t have = rx->n - rx->at, len = have < FRAME_HEAD ? 0 : (size_t)at[0] << 8 | at[1];
+        const size_t look = len < STUN_HEADER ? len : STUN_HEADER;
+
+        if (l->rest && have) {
+            *p = at;
+            *n = have < l->rest ? have : l->rest;
+            rx->at += *n;
+            l->rest -= (uint32_t)*n;
+            return LEG_OCTETS;
+        }
+        if (l->rest || have < FRAME_HEAD + look || have < FRAME_HEAD)
+            return LEG_NOTHING;
+        if (is_stun(at + FRAME_HEAD, len)) {
+            *p = at + FRAME_HEAD;
+            *n = len;
+            if (len > MEDIA_RX_SIZE)
+                return -EMSGSIZE;
+            if (have < FRAME_HEAD + len)
+                return LEG_NOTHING;
+            rx->at += FRAME_HEAD + len;
+            return LEG_STUN;
+        }
+        rx->at += FRAME_HEAD;
+        l->rest = (uint32_t)len;
+    }
 }
 
 int leg_keep(struct leg *l, const struct leg_rx *rx)
@@ -104,6 +153,7 @@ static void drop(struct leg *l, struct leg_frame *f)
 {
     DL_DELETE(l->queue, f);
     l->queued -= f->n;
+    l->n_queued--;
     free(f);
 }
 
@@ -141,6 +191,7 @@ static int enqueue(struct leg *l, const uint8_t head[FRAME_HEAD], const uint8_t 
     memcpy(f->p + FRAME_HEAD, p, n);
     DL_APPEND(l->queue, f);
     l->queued += f->n;
+    l->n_queued++;
     return 0;
 }
 

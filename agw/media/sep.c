@@ -470,6 +470,12 @@ void sep_gone(struct sep *sep, const struct addr *peer)
         sep->has_src = false;
 }
 
+void sep_rest(struct sep *sep, bool on, msec_t now)
+{
+    if (sep->ice)
+        ice_rest(sep->ice, on, now);
+}
+
 bool sep_has_news(const struct sep *sep)
 {
     return sep->shown < sep->n_events;

@@ -43,6 +43,7 @@ const struct count_def worker_counters[WORKER_C_N] = {
     [WORKER_C_LEG_BAD] = {"agw_ice_tcp_refused", "ICE-TCP connections closed: no check that passes in time, or too many", false},
     [WORKER_C_LEG_OVERSIZED] = {"agw_ice_tcp_oversized", "ICE-TCP connections closed: a frame too long", false},
     [WORKER_C_LEG_SLOW] = {"agw_ice_tcp_slow", "ICE-TCP connections closed: the peer did not read", false},
+    [WORKER_C_PIPE_STOPPED] = {"agw_ice_tcp_rested", "Times that MSRP on ICE-TCP was not read because the core was slow", false},
     [WORKER_C_LEGS] = {"agw_ice_tcp_connections", "ICE-TCP connections of streams", true},
     [WORKER_C_FLOWS] = {"agw_flows", "RTP streams", true},
     [WORKER_C_SEPS] = {"agw_streams_udp", "Stream endpoints on UDP", true},

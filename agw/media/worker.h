@@ -20,6 +20,7 @@ enum worker_counter {
     WORKER_C_RING_LOST,    /* came to a socket beyond its share of the ring, or the ring is full */
     WORKER_C_LEG_DROPPED,  /* RTP that waited too long for a slow reader on TCP */
     WORKER_C_LEG_CLOSED, WORKER_C_LEG_BAD, WORKER_C_LEG_OVERSIZED, WORKER_C_LEG_SLOW, /* connections, by why they ended */
+    WORKER_C_PIPE_STOPPED, /* how often a connection of MSRP was not read for want of room in front */
     WORKER_C_FLOWS, WORKER_C_SEPS, WORKER_C_LEGS, WORKER_C_N
 };
 extern const struct count_def worker_counters[WORKER_C_N];

@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "agw/media/worker_leg.h"
+#include "agw/media/worker_pipe.h"
 #include "common/log.h"
 
 static struct port *port_find(struct worker *w, bus_id id)
@@ -207,7 +208,8 @@ static struct port *port_new(struct worker *w, const struct bus_sep *spec)
     sock_init(&port->rtcp, rtcp, SOCK_RTCP, &spec->local);
     port->rtp.port = port->rtcp.port = port;
     port->mux = spec->rtp.mux;
-    port->out = spec->fd < 0 ? shared_find(w, &spec->local) : &port->rtp;
+    port->pipe.id = spec->pipe;
+    port->out = spec->fd < 0 && !spec->pipe ? shared_find(w, &spec->local) : &port->rtp;
     return port;
 }
 
@@ -367,6 +369,11 @@ static void order(struct worker *w, const struct bus_msg *m)
         break;
     case BUS_LEG:
         worker_leg_open(w, port_find(w, m->u.leg.id), &m->u.leg);
+        break;
+    case BUS_PIPE_SEND:
+    case BUS_PIPE_CREDIT:
+    case BUS_PIPE_DROP:
+        worker_pipe_order(w, port_find(w, m->u.id), m);
         break;
     case BUS_CERT:
         cert_change(w, &m->u.cert);

@@ -7,27 +7,31 @@
 #include <utlist.h>
 
 #include "agw/media/worker_leg.h"
+#include "agw/media/worker_pipe.h"
 #include "common/log.h"
 
-struct ending { /* why a connection is closed, and which counter tells */
+static const struct ending { /* why a connection is closed, and which counter tells */
     const char *why;
     enum worker_counter counter;
     bool bad; /* a line says so */
+} ENDINGS[] = {
+    [LEG_BROKEN] = {"closed by the peer", WORKER_C_LEG_CLOSED, false},
+    [LEG_LOSER] = {"another pair is used", WORKER_C_LEG_CLOSED, false},
+    [LEG_ENDED] = {"the stream ended", WORKER_C_LEG_CLOSED, false},
+    [LEG_MANY] = {"too many connections of a stream", WORKER_C_LEG_BAD, true},
+    [LEG_NOBODY] = {"the stream is gone", WORKER_C_LEG_BAD, true},
+    [LEG_MEMORY] = {"no memory", WORKER_C_LEG_BAD, true},
+    [LEG_UNCHECKED] = {"no check that passes in time", WORKER_C_LEG_BAD, true},
+    [LEG_REFUSED] = {"its first frame is no check that passes", WORKER_C_LEG_BAD, true},
+    [LEG_EARLY] = {"MSRP on a pair that is not nominated", WORKER_C_LEG_BAD, true},
+    [LEG_NO_MSRP] = {"not MSRP", WORKER_C_LEG_BAD, true},
+    [LEG_OVERSIZED] = {"frame too long", WORKER_C_LEG_OVERSIZED, true},
+    [LEG_SLOW] = {"reads too slowly", WORKER_C_LEG_SLOW, true},
 };
 
-static const struct ending BROKEN = {"closed by the peer", WORKER_C_LEG_CLOSED, false},
-                           LOSER = {"another pair is used", WORKER_C_LEG_CLOSED, false},
-                           ENDED = {"the stream ended", WORKER_C_LEG_CLOSED, false},
-                           MANY = {"too many connections of a stream", WORKER_C_LEG_BAD, true},
-                           NOBODY = {"the stream is gone", WORKER_C_LEG_BAD, true},
-                           MEMORY = {"no memory", WORKER_C_LEG_BAD, true},
-                           UNCHECKED = {"no check that passes in time", WORKER_C_LEG_BAD, true},
-                           REFUSED = {"its first frame is no check that passes", WORKER_C_LEG_BAD, true},
-                           OVERSIZED = {"frame too long", WORKER_C_LEG_OVERSIZED, true},
-                           SLOW = {"reads too slowly", WORKER_C_LEG_SLOW, true};
-
-static void say(struct worker *w, const struct port *port, const struct addr *peer, const struct ending *e)
+static void say(struct worker *w, const struct port *port, const struct addr *peer, enum leg_end why)
 {
+    const struct ending *e = &ENDINGS[why];
     char text[ADDR_STRLEN];
 
     worker_count(w, e->counter, 1);
@@ -39,27 +43,28 @@ static void say(struct worker *w, const struct port *port, const struct addr *pe
 }
 
 /* Off its stream and out of epoll at once; its memory stays until the batch is done. */
-static void end(struct worker *w, struct leg *l, const struct ending *e)
+void worker_leg_end(struct worker *w, struct leg *l, enum leg_end why)
 {
     struct port *port = l->sock.port;
 
     if (l->why)
         return;
-    l->why = e->why;
-    say(w, port, &l->peer, e);
+    l->why = ENDINGS[why].why;
+    say(w, port, &l->peer, why);
     LL_DELETE(port->legs, l);
     port->n_legs--;
     worker_count(w, WORKER_C_LEGS, -1);
     shutdown(l->sock.fd, SHUT_RDWR); /* now, not when the batch is done */
     (void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, l->sock.fd, NULL);
     sep_gone(port->sep, &l->peer);
+    worker_pipe_gone(w, port, l);
     LL_PREPEND(w->over, l);
 }
 
 void worker_legs_close(struct worker *w, struct port *port)
 {
     while (port->legs)
-        end(w, port->legs, &ENDED);
+        worker_leg_end(w, port->legs, LEG_ENDED);
 }
 
 void worker_legs_bury(struct worker *w)
@@ -90,12 +95,18 @@ static void look_at_selected(struct worker *w, struct port *port)
         if (addr_eq(&l->peer, sel))
             sep_trace_pair(port->sep, &l->sock.local);
     }
+    worker_pipe_follow(w, port);
+}
+
+static msec_t stall_at(const struct port *port, const struct leg *l)
+{
+    return l->moved + (port->pipe.id ? MEDIA_PIPE_STALL_MS : MEDIA_LEG_STALL_MS);
 }
 
 static msec_t leg_due(const struct port *port, const struct leg *l)
 {
     const msec_t by = l->checked && addr_eq(&l->peer, &port->leg_selected) ? MSEC_NEVER : l->by;
-    const msec_t stall = l->queue ? l->moved + MEDIA_LEG_STALL_MS : MSEC_NEVER;
+    const msec_t stall = l->queue ? stall_at(port, l) : MSEC_NEVER;
 
     return by < stall ? by : stall;
 }
@@ -125,15 +136,14 @@ void worker_legs_tick(struct worker *w, struct port *port)
     for (l = port->legs; l; l = next) {
         next = l->next;
         if (w->now >= leg_due(port, l))
-            end(w, l, l->queue && w->now >= l->moved + MEDIA_LEG_STALL_MS ? &SLOW : l->checked ? &LOSER : &UNCHECKED);
+            worker_leg_end(w, l, l->queue && w->now >= stall_at(port, l) ? LEG_SLOW : l->checked ? LEG_LOSER : LEG_UNCHECKED);
     }
 }
 
 /* --- out --- */
 
-static struct leg *leg_find(const struct port *port, const struct addr *to)
+struct leg *worker_leg_find(const struct port *port, uint32_t conn)
 {
-    const uint32_t conn = addr_conn(to);
     struct leg *l = port->legs;
 
     while (l && addr_conn(&l->peer) != conn)
@@ -141,43 +151,42 @@ static struct leg *leg_find(const struct port *port, const struct addr *to)
     return l;
 }
 
-static void arm(struct worker *w, struct leg *l)
+void worker_leg_arm(struct worker *w, struct leg *l)
 {
-    const bool want = l->queue != NULL;
-    struct epoll_event ev = {.events = EPOLLIN | (want ? EPOLLOUT : 0), .data.ptr = &l->sock};
+    const bool rests = worker_pipe_is(l) && l->sock.port->pipe.stopped;
+    const uint32_t want = (rests ? 0 : EPOLLIN) | (l->queue ? EPOLLOUT : 0);
+    struct epoll_event ev = {.events = want, .data.ptr = &l->sock};
 
-    if (want == l->armed || epoll_ctl(w->epoll, EPOLL_CTL_MOD, l->sock.fd, &ev))
-        return;
-    l->armed = want;
+    if (want != l->events && !epoll_ctl(w->epoll, EPOLL_CTL_MOD, l->sock.fd, &ev))
+        l->events = want;
 }
 
 static void wait_for_room(struct worker *w, struct leg *l)
 {
-    arm(w, l);
+    worker_leg_arm(w, l);
     worker_legs_settle(w, l->sock.port);
 }
 
-/* True: it is on its way, or waits. */
-static bool put(struct worker *w, struct leg *l, const uint8_t *p, size_t n, bool rtp)
+bool worker_leg_put(struct worker *w, struct leg *l, const uint8_t *p, size_t n, bool rtp)
 {
     const int err = leg_write(l, p, n, rtp, w->now);
 
     worker_count(w, WORKER_C_LEG_DROPPED, l->dropped + (err == -ENOBUFS));
     l->dropped = 0;
     if (err == -EPIPE)
-        end(w, l, &BROKEN);
+        worker_leg_end(w, l, LEG_BROKEN);
     else if (err == -ENOSPC)
-        end(w, l, &SLOW);
-    else if (l->queue && !l->armed)
+        worker_leg_end(w, l, LEG_SLOW);
+    else if (l->queue && !(l->events & EPOLLOUT))
         wait_for_room(w, l);
     return err == 0;
 }
 
 void worker_leg_send(struct worker *w, struct port *port, const struct pkt *pkt)
 {
-    struct leg *l = leg_find(port, &pkt->to);
+    struct leg *l = worker_leg_find(port, addr_conn(&pkt->to));
 
-    if (!l || !put(w, l, pkt->p, pkt->n, true)) {
+    if (!l || !worker_leg_put(w, l, pkt->p, pkt->n, true)) {
         worker_tally(w, WORKER_C_MEDIA_LOST, 1);
         return;
     }
@@ -203,8 +212,8 @@ void worker_legs_flush_tx(struct worker *w, struct port *port)
             kept++;
             continue;
         }
-        l = leg_find(port, &s->to);
-        if (!l || !put(w, l, s->p, s->n, false)) {
+        l = worker_leg_find(port, addr_conn(&s->to));
+        if (!l || !worker_leg_put(w, l, s->p, s->n, false)) {
             tx->lost++;
             continue;
         }
@@ -224,7 +233,7 @@ static void judge(struct worker *w, struct leg *l, enum sep_verdict verdict)
     const bool passed = verdict == SEP_STUN_OK && sep_was_checked(l->sock.port->sep);
 
     if (!l->checked && !passed && verdict != SEP_STUN_OK) {
-        end(w, l, &REFUSED);
+        worker_leg_end(w, l, LEG_REFUSED);
         return;
     }
     if (!passed)
@@ -234,7 +243,7 @@ static void judge(struct worker *w, struct leg *l, enum sep_verdict verdict)
     l->checked = true;
 }
 
-static void packet(struct worker *w, struct leg *l, const uint8_t *p, size_t n)
+void worker_leg_packet(struct worker *w, struct leg *l, const uint8_t *p, size_t n)
 {
     struct port *port = l->sock.port;
     struct pkt pkt;
@@ -258,15 +267,15 @@ static void readable(struct worker *w, struct leg *l)
     size_t n;
 
     if (err) {
-        end(w, l, &BROKEN);
+        worker_leg_end(w, l, LEG_BROKEN);
         return;
     }
     while (!l->why && (more = leg_next(&w->leg_rx, &p, &n)) > 0)
-        packet(w, l, p, n);
+        worker_leg_packet(w, l, p, n);
     if (!l->why && more < 0)
-        end(w, l, &OVERSIZED);
+        worker_leg_end(w, l, LEG_OVERSIZED);
     if (!l->why && leg_keep(l, &w->leg_rx))
-        end(w, l, &MEMORY);
+        worker_leg_end(w, l, LEG_MEMORY);
 }
 
 void worker_leg_event(struct worker *w, struct sock *s, uint32_t events)
@@ -277,48 +286,52 @@ void worker_leg_event(struct worker *w, struct sock *s, uint32_t events)
     if (l->why) /* ended by another event of this batch */
         return;
     if ((events & EPOLLOUT) && leg_flush(l, w->now))
-        end(w, l, &BROKEN);
+        worker_leg_end(w, l, LEG_BROKEN);
     else if (events & EPOLLOUT)
-        arm(w, l);
+        worker_leg_arm(w, l);
+    if (!l->why && (events & EPOLLOUT))
+        worker_pipe_left(w, l);
     if (!l->why && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
-        readable(w, l);
+        port->pipe.id ? worker_pipe_readable(w, l) : readable(w, l);
     worker_settle(w, port);
     worker_flush_tx(w, port);
 }
 
-static const struct ending *open_leg(struct worker *w, struct port *port, const struct bus_leg *spec)
+/* -1, or enum leg_end: the fd stays the caller's. */
+static int open_leg(struct worker *w, struct port *port, const struct bus_leg *spec)
 {
     struct addr peer = spec->peer;
     struct leg *l;
 
     if (!port)
-        return &NOBODY;
+        return LEG_NOBODY;
     if (port->n_legs == MEDIA_LEGS)
-        return &MANY;
+        return LEG_MANY;
     if (++w->last_conn == 0)
         w->last_conn = 1;
     addr_set_conn(&peer, w->last_conn);
     if (leg_new(&l, spec->fd, &spec->local, &peer, w->now))
-        return &MEMORY;
+        return LEG_MEMORY;
     l->sock.port = port;
+    l->events = EPOLLIN;
     if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, spec->fd, &(struct epoll_event){.events = EPOLLIN, .data.ptr = &l->sock})) {
         l->sock.fd = -1;
         leg_free(l);
-        return &MEMORY;
+        return LEG_MEMORY;
     }
     LL_APPEND(port->legs, l);
     port->n_legs++;
     worker_count(w, WORKER_C_LEGS, 1);
     worker_settle(w, port);
-    return NULL;
+    return -1;
 }
 
 void worker_leg_open(struct worker *w, struct port *port, const struct bus_leg *spec)
 {
-    const struct ending *e = open_leg(w, port, spec);
+    const int why = open_leg(w, port, spec);
 
-    if (!e)
+    if (why < 0)
         return;
-    say(w, port, &spec->peer, e);
+    say(w, port, &spec->peer, (enum leg_end)why);
     close(spec->fd);
 }

@@ -12,3 +12,13 @@ void worker_legs_settle(struct worker *w, struct port *port);   /* who is select
 void worker_legs_tick(struct worker *w, struct port *port);
 void worker_legs_close(struct worker *w, struct port *port);
 void worker_legs_bury(struct worker *w); /* frees what ended; no event of the batch is left */
+
+/* For worker_pipe.c. */
+enum leg_end { LEG_BROKEN, LEG_LOSER, LEG_ENDED, LEG_MANY, LEG_NOBODY, LEG_MEMORY, LEG_UNCHECKED, LEG_REFUSED, LEG_EARLY, LEG_NO_MSRP,
+               LEG_OVERSIZED, LEG_SLOW };
+void worker_leg_end(struct worker *w, struct leg *l, enum leg_end why); /* its memory stays until worker_legs_bury */
+struct leg *worker_leg_find(const struct port *port, uint32_t conn);
+void worker_leg_arm(struct worker *w, struct leg *l); /* what epoll is to wait for, as things are */
+/* One frame. True: it is on its way, or waits; it may have ended, too. */
+bool worker_leg_put(struct worker *w, struct leg *l, const uint8_t *p, size_t n, bool rtp);
+void worker_leg_packet(struct worker *w, struct leg *l, const uint8_t *p, size_t n);

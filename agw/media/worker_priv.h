@@ -11,6 +11,14 @@
 #include "agw/media/sock.h"
 #include "agw/media/worker.h"
 
+struct pipe_end { /* the worker's end of a byte stream (agw/bus.h) */
+    bus_id id;       /* data's; 0: none, packets */
+    uint32_t conn;   /* the connection that carries it; 0: none */
+    size_t credit;   /* what data takes yet */
+    size_t used;     /* what data has used of ours and was not told free again */
+    bool stopped;    /* too little credit: nothing is read */
+};
+
 struct port { /* a sep with its sockets. First what a packet needs: SEP_OWNER_HOT */
     bus_id id;
     struct sep *sep;
@@ -24,6 +32,7 @@ struct port { /* a sep with its sockets. First what a packet needs: SEP_OWNER_HO
     struct due_entry due;
     struct leg *legs;  /* its TCP connections */
     unsigned n_legs;
+    struct pipe_end pipe;
     struct addr leg_selected; /* the pair when they were looked at last */
     UT_hash_handle hh;
 };
