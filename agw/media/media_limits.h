@@ -19,7 +19,9 @@
 #define MEDIA_RING_PORT (MEDIA_RING / 16)  /* share of a stream's own port: 2000 short packets, 340 long ones */
 #define MEDIA_RING_SHARED (MEDIA_RING / 2) /* of one that many streams share: the other half is the core's */
 #define MEDIA_RING_SLOTS 8192  /* sockets with a share each, a power of two; of more, some have theirs in common */
+#define MEDIA_RING_DEAF 64     /* records, a power of two, after which who was told to wake up and has not is told again */
 #define MEDIA_RING_ROUNDS 8    /* bunches from the ring until sockets, timer and inbox are looked at again */
+#define MEDIA_RING_IDLE 64     /* ... and after which a worker sleeps that waits for a record which another CPU does not finish */
 #define MEDIA_SHARED 32        /* shared sockets of a worker: realms times address families */
 #define MEDIA_PEER_HOLD_MS 10000 /* an address stays with the stream whose check it passed so long ago at most, whoever else
                                   passes one from there: browsers repeat theirs every 2.5 to 6 s (RFC 7675 5.1) */

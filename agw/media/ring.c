@@ -37,14 +37,25 @@ struct slot { /* what came to a socket in this turn; two CPUs at the same time m
 
 struct shares { /* in a map: the filter's and ours */
     struct slot slot[MEDIA_RING_SLOTS]; /* by cookie; those that meet here have their shares in common */
+    _Atomic(uint64_t) bell;             /* enum bell; the filter turns ASLEEP into what was written so far, with RUNG */
     _Atomic(uint32_t) turn;             /* written here alone */
     _Atomic(uint32_t) lost;             /* the rest by the filter alone */
     _Atomic(uint64_t) loser;            /* cookie */
+    uint32_t after;                     /* records since the bell was rung */
+    uint32_t none;
 };
+
+/* Who sleeps is woken by a datagram in its socket's queue, the cheap way: the ring's own is an interrupt that the kernel sends
+ * itself, in a virtual machine dearer than the packet. So the first datagram that finds the worker ASLEEP goes there and rings:
+ * all later ones are in the ring, all earlier ones before `bell`. */
+enum bell { AWAKE = 0, ASLEEP = 1, RUNG = 2 }; /* records are at multiples of 8 */
 
 struct ring {
     int map, shares_map, filter;
     struct shares *shares;
+    bool waits;
+    bool held;             /* at `bell` until the sockets have been read */
+    unsigned long bell;
     unsigned long turn_at; /* `at` when this turn began */
     uint32_t lost;         /* told so far */
     size_t page;
@@ -64,7 +75,7 @@ struct filter {
 };
 
 /* 0 to 5: result and arguments of a call, lost by it; the others are kept. SLOT until there is a record; ALL: the shares from
- * `turn` on; the cookie is in the 8 octets under FP. */
+ * `bell` on; the cookie is in the 8 octets under FP. */
 enum { R0, R1, R2, R3, R4, R5, SKB, LEN, REC, SLOT = REC, ALL, FP };
 
 static void insn(struct filter *f, int code, int dst, int src, int off, int imm)
@@ -121,7 +132,7 @@ static void store(struct filter *f, int size, int dst, size_t off, int src)
     insn(f, BPF_STX | BPF_MEM | size, dst, src, (int)off, 0);
 }
 
-#define AT_ALL(what) (offsetof(struct shares, what) - offsetof(struct shares, turn))
+#define AT_ALL(what) (offsetof(struct shares, what) - offsetof(struct shares, bell))
 
 static void lose(struct filter *f)
 {
@@ -138,6 +149,62 @@ static void point(struct filter *f, int dst, int map, size_t off)
     insn(f, 0, 0, 0, 0, (int)off); /* the second half of it */
 }
 
+static void point_ring(struct filter *f, int dst, int map)
+{
+    insn(f, BPF_LD | BPF_DW | BPF_IMM, dst, BPF_PSEUDO_MAP_FD, 0, map);
+    insn(f, 0, 0, 0, 0, 0);
+}
+
+/* Is somebody asleep, and nobody else rings at this moment: into the socket's queue. */
+static void ring_bell(struct filter *f, int map, int shares)
+{
+    unsigned awake, other;
+
+    point(f, ALL, shares, offsetof(struct shares, bell));
+    load(f, BPF_DW, R1, ALL, AT_ALL(bell));
+    awake = jump(f, BPF_JNE | BPF_K, R1, 0, ASLEEP);
+    point_ring(f, R1, map);
+    set(f, R2, BPF_RB_PROD_POS);
+    call(f, BPF_FUNC_ringbuf_query);
+    copy(f, R1, R0, RUNG);
+    set(f, R0, ASLEEP);
+    insn(f, BPF_STX | BPF_ATOMIC | BPF_DW, ALL, R1, AT_ALL(bell), BPF_CMPXCHG); /* with R0, which gets what was there */
+    other = jump(f, BPF_JNE | BPF_K, R0, 0, ASLEEP);
+    set(f, R1, 0);
+    store(f, BPF_W, ALL, AT_ALL(after), R1);
+    leave(f, KEPT);
+    here(f, other);
+    here(f, awake);
+}
+
+/* A record was written for who went to sleep meanwhile: he looked before, so he is woken by the ring. The same once in a while
+ * for who does not wake up: his socket had no memory for the bell. */
+static void look_back(struct filter *f, int map)
+{
+    unsigned awake, asleep, seldom, full;
+
+    load(f, BPF_DW, R1, ALL, AT_ALL(bell));
+    awake = jump(f, BPF_JEQ | BPF_K, R1, 0, AWAKE);
+    asleep = jump(f, BPF_JEQ | BPF_K, R1, 0, ASLEEP);
+    load(f, BPF_W, R1, ALL, AT_ALL(after));
+    insn(f, BPF_ALU64 | BPF_ADD | BPF_K, R1, 0, 0, 1);
+    store(f, BPF_W, ALL, AT_ALL(after), R1);
+    insn(f, BPF_ALU64 | BPF_AND | BPF_K, R1, 0, 0, MEDIA_RING_DEAF - 1);
+    seldom = jump(f, BPF_JNE | BPF_K, R1, 0, 0);
+    here(f, asleep);
+    point_ring(f, R1, map);
+    set(f, R2, 8);
+    set(f, R3, 0);
+    call(f, BPF_FUNC_ringbuf_reserve);
+    full = jump(f, BPF_JEQ | BPF_K, R0, 0, 0);
+    copy(f, R1, R0, 0);
+    set(f, R2, BPF_RB_FORCE_WAKEUP);
+    call(f, BPF_FUNC_ringbuf_discard);
+    here(f, full);
+    here(f, awake);
+    here(f, seldom);
+}
+
 /* Whose it is, and whether there is something left of its share. */
 static void share(struct filter *f, int map)
 {
@@ -150,8 +217,7 @@ static void share(struct filter *f, int map)
     insn(f, BPF_ALU64 | BPF_MUL | BPF_K, R0, 0, 0, sizeof(struct slot));
     point(f, SLOT, map, 0);
     insn(f, BPF_ALU64 | BPF_ADD | BPF_X, SLOT, R0, 0, 0);
-    point(f, ALL, map, offsetof(struct shares, turn));
-    load(f, BPF_W, R1, ALL, 0);
+    load(f, BPF_W, R1, ALL, AT_ALL(turn));
     load(f, BPF_W, R2, SLOT, offsetof(struct slot, turn));
     known = jump(f, BPF_JEQ | BPF_X, R1, R2, 0);
     store(f, BPF_W, SLOT, offsetof(struct slot, turn), R1);
@@ -166,17 +232,16 @@ static void share(struct filter *f, int map)
 }
 
 /* Unless it is longer than this record can be: reserve, fill, submit. The sizes are constants because the kernel's verifier
- * wants them so. */
-static void record(struct filter *f, int map, unsigned size)
+ * wants them so. Returns the jump from there. */
+static unsigned record(struct filter *f, int map, unsigned size)
 {
     const unsigned too_long = jump(f, BPF_JGT | BPF_K, LEN, 0, (int)(size - sizeof(struct record)));
-    unsigned full;
+    unsigned full, done;
 
     load(f, BPF_W, R1, SLOT, offsetof(struct slot, used));
     insn(f, BPF_ALU64 | BPF_ADD | BPF_K, R1, 0, 0, (int)size + BPF_RINGBUF_HDR_SZ);
     store(f, BPF_W, SLOT, offsetof(struct slot, used), R1);
-    insn(f, BPF_LD | BPF_DW | BPF_IMM, R1, BPF_PSEUDO_MAP_FD, 0, map);
-    insn(f, 0, 0, 0, 0, 0); /* the second half of it */
+    point_ring(f, R1, map);
     set(f, R2, (int)size);
     set(f, R3, 0);
     call(f, BPF_FUNC_ringbuf_reserve);
@@ -201,10 +266,11 @@ static void record(struct filter *f, int map, unsigned size)
     copy(f, R4, LEN, 0);
     call(f, BPF_FUNC_skb_load_bytes);
     copy(f, R1, REC, 0);
-    set(f, R2, 0);
-    call(f, BPF_FUNC_ringbuf_submit);
-    leave(f, TAKEN);
+    set(f, R2, BPF_RB_NO_WAKEUP);
+    call(f, BPF_FUNC_ringbuf_submit); /* a full barrier: what the worker does not see of it sees that he sleeps */
+    done = jump(f, BPF_JA, 0, 0, 0);
     here(f, too_long);
+    return done;
 }
 
 static int bpf(enum bpf_cmd cmd, union bpf_attr *attr)
@@ -220,17 +286,22 @@ static int filter_load(int map, int shares)
     static const unsigned sizes[] = {256, 512, 1536, sizeof(struct record) + UDP_HEAD + MEDIA_RX_SIZE};
     struct filter f = {.n = 0};
     union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER};
-    unsigned enough;
+    unsigned enough, done[ARRAY_LEN(sizes)];
 
     copy(&f, SKB, R1, 0);
     load(&f, BPF_W, LEN, SKB, offsetof(struct __sk_buff, len));
     enough = jump(&f, BPF_JGE | BPF_K, LEN, 0, UDP_HEAD);
     leave(&f, KEPT);
     here(&f, enough);
+    ring_bell(&f, map, shares);
     share(&f, shares);
     for (unsigned i = 0; i < ARRAY_LEN(sizes); i++)
-        record(&f, map, sizes[i]);
+        done[i] = record(&f, map, sizes[i]);
     leave(&f, KEPT);
+    for (unsigned i = 0; i < ARRAY_LEN(sizes); i++)
+        here(&f, done[i]);
+    look_back(&f, map);
+    leave(&f, TAKEN);
     attr.insns = (uintptr_t)f.v;
     attr.insn_cnt = f.n;
     attr.license = (uintptr_t)"Apache-2.0";
@@ -414,12 +485,12 @@ static void source(const struct record *rec, struct addr *src)
         src->u.in6.sin6_scope_id = rec->ifindex;
 }
 
-/* NULL: none, or one that the kernel still writes; it wakes us up then. */
+/* NULL: none, or one that the kernel still writes, or it came after the bell and the sockets have not been read. */
 static const _Atomic(uint32_t) *peek(const struct ring *r)
 {
     const _Atomic(uint32_t) *head;
 
-    if (r->at == atomic_load_explicit(r->made, memory_order_acquire))
+    if (r->at == atomic_load_explicit(r->made, memory_order_acquire) || (r->held && r->at == r->bell))
         return NULL;
     head = (const _Atomic(uint32_t) *)(r->data + (r->at & (MEDIA_RING - 1)));
     return atomic_load_explicit(head, memory_order_acquire) & BPF_RINGBUF_BUSY_BIT ? NULL : head;
@@ -433,7 +504,7 @@ static void next_turn(struct ring *r)
 
 static void give_back(struct ring *r)
 {
-    atomic_store(r->taken, r->at);
+    atomic_store_explicit(r->taken, r->at, memory_order_release);
     if (r->at - r->turn_at >= MEDIA_RING_TURN)
         next_turn(r);
 }
@@ -448,7 +519,9 @@ bool ring_next(struct ring *r, struct ring_in *in)
         const struct record *rec = (const struct record *)((const uint8_t *)head + BPF_RINGBUF_HDR_SZ);
         const uint32_t n = atomic_load_explicit(head, memory_order_relaxed);
 
-        r->at += (n + BPF_RINGBUF_HDR_SZ + 7) & ~7ul;
+        r->at += ((n & ~BPF_RINGBUF_DISCARD_BIT) + BPF_RINGBUF_HDR_SZ + 7) & ~7ul;
+        if (n & BPF_RINGBUF_DISCARD_BIT) /* woke us up */
+            continue;
         in->member = r->place[find(r->place, r->mask, rec->cookie)].member;
         if (!in->member) /* closed meanwhile */
             continue;
@@ -460,16 +533,50 @@ bool ring_next(struct ring *r, struct ring_in *in)
     return false;
 }
 
-/* The kernel wakes up when it finishes a record and finds `taken` there: first tell it, then look, in this order for both. */
-bool ring_is_empty(struct ring *r)
+static bool all_read(const struct ring *r)
+{
+    return r->at == atomic_load(r->made);
+}
+
+bool ring_may_wait(struct ring *r)
 {
     give_back(r);
-    atomic_thread_fence(memory_order_seq_cst);
-    if (peek(r))
+    if (!all_read(r))
         return false;
-    if (r->at != r->turn_at && r->at == atomic_load_explicit(r->made, memory_order_relaxed))
+    if (r->at != r->turn_at)
         next_turn(r);
-    return true;
+    r->waits = true;
+    atomic_store(&r->shares->bell, ASLEEP);
+    atomic_thread_fence(memory_order_seq_cst); /* first tell, then look: so do both */
+    if (all_read(r))
+        return true;
+    (void)ring_woken(r);
+    return false;
+}
+
+bool ring_woken(struct ring *r)
+{
+    const uint64_t bell = r->waits ? atomic_exchange(&r->shares->bell, AWAKE) : AWAKE;
+
+    r->waits = false;
+    if (bell & RUNG) {
+        r->bell = bell & ~(uint64_t)RUNG;
+        r->held = true;
+    }
+    return r->held;
+}
+
+bool ring_is_held(const struct ring *r)
+{
+    return r->held;
+}
+
+bool ring_go_on(struct ring *r)
+{
+    const bool held = r->held;
+
+    r->held = false;
+    return held;
 }
 
 uint32_t ring_lost(struct ring *r, struct ring_member **m)

@@ -219,6 +219,7 @@ static unsigned gather_us(const struct worker *w)
 static void measure(struct worker *w)
 {
     w->seen += w->taken;
+    w->idle = w->taken ? 0 : w->idle + 1;
     w->taken = 0;
     if (w->now - w->seen_at < 10)
         return;
@@ -228,14 +229,11 @@ static void measure(struct worker *w)
 }
 
 /* Who had time to sleep may sleep a little longer: a wake-up costs as much as three packets. Behind the load nobody waits. */
-static int wait_events(struct worker *w, struct epoll_event ev[MEDIA_EPOLL_BATCH])
+static int sleep_events(struct worker *w, struct epoll_event ev[MEDIA_EPOLL_BATCH])
 {
     const struct timespec gather = {0, gather_us(w) * 1000L};
     int n;
 
-    (void)timer_arm(w);
-    if (w->ring && !ring_is_empty(w->ring)) /* no need to ask, except for what else there may be */
-        return ++w->rounds % MEDIA_RING_ROUNDS ? 0 : epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, 0);
     if (!gather.tv_nsec)
         return epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, -1);
     n = epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, 0);
@@ -246,6 +244,41 @@ static int wait_events(struct worker *w, struct epoll_event ev[MEDIA_EPOLL_BATCH
         return n;
     nanosleep(&gather, NULL);
     return epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, 0);
+}
+
+static bool has_udp(const struct worker *w, const struct epoll_event *ev, int n)
+{
+    for (int i = 0; i < n; i++) {
+        const struct sock *s = ev[i].data.ptr;
+
+        if (s && ev[i].data.ptr != w && ev[i].data.ptr != w->ring && s->kind != SOCK_LEG)
+            return true;
+    }
+    return false;
+}
+
+/* When something else ended the wait as well, the datagram may still be on its way into its queue: what came after it must not
+ * be ahead of it. It is there at once, or the kernel had no memory for it. */
+static int wait_ring(struct worker *w, struct epoll_event ev[MEDIA_EPOLL_BATCH])
+{
+    int n = 0;
+
+    if (ring_may_wait(w->ring))
+        n = sleep_events(w, ev);
+    else if (++w->rounds % MEDIA_RING_ROUNDS == 0) /* no need to ask, except for what else there may be */
+        n = epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, w->idle < MEDIA_RING_IDLE ? 0 : 1);
+    if (ring_woken(w->ring) && n >= 0 && n < MEDIA_EPOLL_BATCH && !has_udp(w, ev, n)) {
+        const int more = epoll_wait(w->epoll, ev + n, MEDIA_EPOLL_BATCH - n, 1);
+
+        n += more > 0 ? more : 0;
+    }
+    return n;
+}
+
+static int wait_events(struct worker *w, struct epoll_event ev[MEDIA_EPOLL_BATCH])
+{
+    (void)timer_arm(w);
+    return w->ring ? wait_ring(w, ev) : sleep_events(w, ev);
 }
 
 /* Sockets of one stream; a shared one has its turn when it was read. */
@@ -301,6 +334,8 @@ static void *run(void *arg)
             else if (ev[i].data.ptr != w && ev[i].data.ptr != w->ring) /* timer: what is due is done below */
                 ready(w, ev[i].data.ptr, ev[i].events);
         }
+        if (w->ring && ring_go_on(w->ring))
+            worker_ring(w);
         run_ports(w);
         run_streams(w);
         worker_flush_out(w);

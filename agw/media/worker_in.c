@@ -260,10 +260,11 @@ static void warm_shared(const struct worker *w, struct sock *s, unsigned first, 
 
 void worker_readable(struct worker *w, struct sock *s)
 {
-    const unsigned want = sock_want(s, w->wake);
+    const bool one = w->ring && ring_is_held(w->ring); /* what came later is in the ring */
+    const unsigned want = one ? 1 : sock_want(s, w->wake);
     unsigned first, n;
 
-    for (int rounds = s->kind == SOCK_SHARED ? MEDIA_RX_ROUNDS : 1; rounds > 0; rounds--) {
+    for (int rounds = s->kind == SOCK_SHARED && !one ? MEDIA_RX_ROUNDS : 1; rounds > 0; rounds--) {
         if (udp_room(w->rx) < want)
             worker_flush_out(w);
         n = udp_recv(w->rx, s->fd, want, &first);

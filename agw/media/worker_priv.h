@@ -76,6 +76,7 @@ struct worker {
     int64_t add[WORKER_C_N]; /* to count, at the end of this wake-up */
     unsigned wake;           /* their number */
     unsigned taken;          /* datagrams of this one */
+    unsigned idle;           /* wake-ups without one, in a row */
     unsigned pps, seen;      /* datagrams/s of late; those counted for it since seen_at */
     msec_t seen_at;
     msec_t now;
