@@ -2,6 +2,7 @@
 // of it here. Prints "ok name" / "not ok name".
 import crypto from 'node:crypto';
 import dgram from 'node:dgram';
+import fs from 'node:fs';
 import net from 'node:net';
 
 const env = process.env;
@@ -22,6 +23,19 @@ async function until(ms, check) {
 async function metric(name) {
     const text = await (await fetch(`http://${HOST}:${env.AGW_OPS}/metrics`)).text();
     return Number(text.match(new RegExp(`^${name} (\\d+)$`, 'm'))?.[1]);
+}
+
+const memory = () => Number(fs.readFileSync(`/proc/${env.AGW_PID}/status`, 'utf8').match(/VmRSS:\s*(\d+)/)[1]); // kB
+
+// Until a count stands still: what the kernels of three hops hold is some MB and nobody's business here.
+async function settles(name) {
+    let last = -1;
+    for (let same = 0; same < 5; await sleep(60)) {
+        const now = await metric(name);
+        same = now === last ? same + 1 : 0;
+        last = now;
+    }
+    return last;
 }
 
 // --- the controller ---
@@ -191,8 +205,174 @@ async function both_ways() {
     say(/Context|C\s*=/.test(await c.end()), 'Subtract ends it');
 }
 
+// One of the core reads nothing: its UE is stopped, by TCP alone, and nobody else notices.
+const LOTS = 40 << 20;
+async function core_slow() {
+    const c = await call(), other = await call(), up = chunks(LOTS), rested = await metric('agw_ice_tcp_rested');
+    say(await c.ready() && await other.ready(), 'two sessions are up');
+    const held = memory(), before = await metric('agw_octets_to_core_total');
+    c.core.s.pause();
+    c.ue.octets(up, 16384);
+    const gone = await settles('agw_octets_to_core_total') - before, more = memory() - held;
+    say(gone < up.length - (1 << 20) && await metric('agw_ice_tcp_rested') > rested, 'the UE of a core that does not read is not read', [gone, up.length]);
+    say(more < (num('HOLDS') || 2048), `and agw holds no more for it than it may (${more} kB)`);
+    const hello = chunks(200000);
+    other.ue.octets(hello);
+    say(await until(3000, () => other.core.n === hello.length) && same(other.core.got, hello), 'another session goes on');
+    c.core.s.write(OK('back12'));
+    say(await until(3000, () => c.ue.text === OK('back12').toString()), 'and the other direction of this one', c.ue.text);
+    c.core.s.resume();
+    say(await until(30000, () => c.core.n >= up.length) && same(c.core.got, up), 'then the core reads, and has all of it', [c.core.n, up.length]);
+    say(await c.ue.up(), 'and checks are answered again');
+    await c.end(); await other.end();
+}
+
+async function ue_slow() {
+    const c = await call(), other = await call(), down = chunks(LOTS);
+    await c.ready(); await other.ready();
+    const held = memory(), before = await metric('agw_octets_to_wic_total');
+    c.ue.s.pause();
+    for (let at = 0; at < down.length; at += 1 << 16) c.core.s.write(down.subarray(at, at + (1 << 16)));
+    const gone = await settles('agw_octets_to_wic_total') - before, more = memory() - held;
+    say(gone < down.length - (1 << 20) && c.core.s.writableLength > 1 << 20, 'the core of a UE that does not read is not read', [gone, down.length]);
+    say(more < (num('HOLDS') || 2048), `and agw holds no more for it than it may (${more} kB)`);
+    const hello = chunks(200000);
+    other.core.s.write(hello);
+    say(await until(3000, () => other.ue.n === hello.length) && same(other.ue.got, hello), 'another session goes on');
+    const back = SEND('back34', Buffer.from('still here'));
+    c.ue.octets(back);
+    say(await until(3000, () => c.core.text === back.toString('latin1')), 'and the other direction of this one', c.core.text);
+    c.ue.s.resume();
+    say(await until(30000, () => c.ue.n >= down.length) && same(c.ue.got, down), 'then the UE reads, and has all of it', [c.ue.n, down.length]);
+    await c.end(); await other.end();
+}
+
+const told = (what, c) => mgc.told.some((t) => new RegExp(`(Context|C)\\s*=\\s*${c.context}\\b`).test(t) && what.test(t));
+const REL = /BNCChange[^]*Type\s*=\s*"?Rel/i, EST = /BNCChange[^]*Type\s*=\s*"?Est/i;
+
+// A connection ends in the middle of a message each way; the UE comes back on another and both go on at a border of chunks.
+async function cut() {
+    const c = await call(), half = SEND('half12', Buffer.alloc(50000, 'x')), whole = SEND('next12', Buffer.from('whole'));
+    await c.ready();
+    c.core.s.write(half.subarray(0, 30000));
+    c.ue.octets(half.subarray(0, 30000));
+    await until(3000, () => c.ue.n > 29000 && c.core.n > 29000);
+    const before = c.core.n;
+    c.ue.s.destroy();
+    say(await until(3000, () => c.core.text.endsWith('\r\n-------half12+\r\n')), 'half a message ends with + at the core', c.core.text.slice(-40));
+    const head = half.toString('latin1').split('\r\n\r\n')[0] + '\r\n\r\n', body = c.core.text.slice(head.length, -'\r\n-------half12+\r\n'.length);
+    say(c.core.text.startsWith(head) && /^x+$/.test(body), `with octets of its own alone (${before}, body ${body.length} of 30000)`);
+    say(await until(3000, () => told(REL, c)), 'the controller is told', mgc.told);
+    c.core.s.write(Buffer.concat([half.subarray(30000), whole])); // the rest of a message that the UE has lost, and one it has not
+    c.ue = new Ue(c); c.core.got = []; c.core.n = 0;
+    say(await c.ue.up(false) && await until(3000, () => c.ue.text === whole.toString('latin1')), 'back on another connection, the UE gets the next message, not the rest', c.ue.text.slice(0, 60));
+    c.ue.octets(whole);
+    say(await until(3000, () => c.core.text === whole.toString('latin1')), 'and the core, too', c.core.text);
+    say(await until(3000, () => told(EST, c)), 'and the controller is told', mgc.told);
+    say(c.core.conns === 1, "the core's connection stayed");
+    await c.end();
+}
+
+async function core_cut() {
+    const c = await call(), half = SEND('half34', Buffer.alloc(50000, 'y')), whole = SEND('next34', Buffer.from('whole'));
+    await c.ready();
+    c.core.s.write(half.subarray(0, 30000));
+    c.ue.octets(half.subarray(0, 30000));
+    await until(3000, () => c.ue.n > 29000 && c.core.n > 29000);
+    c.core.s.destroy();
+    say(await until(3000, () => c.ue.text.endsWith('\r\n-------half34+\r\n')), 'half a message of the core ends with + at the UE', c.ue.text.slice(-40));
+    await until(5000, () => c.core.conns === 2);
+    c.core.got = []; c.core.n = 0;
+    c.ue.octets(Buffer.concat([half.subarray(30000), whole]));
+    say(await until(3000, () => c.core.text === whole.toString('latin1')), 'on its next connection the core gets the next message, not the rest', c.core.text.slice(0, 60));
+    await c.end();
+}
+
+async function orderly_end() { // what came before the end counts, whoever is slow
+    const c = await call(), up = chunks(300000);
+    await c.ready();
+    c.core.s.pause();
+    c.ue.octets(up);
+    await until(5000, () => c.ue.s.writableLength === 0);
+    c.ue.s.end();
+    await until(5000, () => c.ue.closed);
+    c.core.s.resume();
+    say(await until(5000, () => c.core.n >= up.length) && same(c.core.got, up), 'a UE that says all and leaves has said all', [c.core.n, up.length]);
+    await c.end();
+}
+
+async function hostile() {
+    const bad = await metric('agw_msrp_bad_total');
+    const answerable = 'MSRP badone1 SEND\r\nTo-Path: msrp://a/b;tcp\r\nFrom-Path: msrp://c/d;tcp\r\nno colon\r\n\r\n';
+    const cases = { 'HTTP': 'GET / HTTP/1.1\r\n\r\n', 'random octets': crypto.randomBytes(5000), 'a line without end': `MSRP aaaa${'b'.repeat(8000)}`, 'a head with rubbish in it': answerable };
+    for (const [name, octets] of Object.entries(cases)) {
+        const c = await call();
+        await c.ready();
+        c.ue.octets(Buffer.from(octets));
+        say(await until(3000, () => c.ue.closed) && c.core.n === 0, `${name} for MSRP: closed, the core sees nothing`, c.core.text);
+        if (octets === answerable) say(/MSRP badone1 400/.test(c.ue.text), 'and 400 where it can be said', c.ue.text);
+        c.ue = new Ue(c);
+        const text = SEND('again1', Buffer.from('again'));
+        await c.ue.up();
+        c.ue.octets(text);
+        say(await until(3000, () => c.core.text === text.toString('latin1')), 'and it may come back and be good', c.core.text);
+        await c.end();
+    }
+    say((await metric('agw_msrp_bad_total')) === bad + 4, 'each is counted');
+    const c = await call();
+    await c.ready();
+    let closed = false;
+    c.core.s.on('close', () => { closed = true; });
+    c.core.s.write('HTTP/1.1 200 OK\r\n\r\n');
+    say(await until(5000, () => closed) && c.ue.n === 0, "junk of the core's: closed, the UE sees nothing", c.ue.text);
+    await c.end();
+    const dribble = await call(), text = SEND('slow56', Buffer.from('one by one'));
+    await dribble.ready();
+    for (const x of text) { dribble.ue.raw(frame(Buffer.from([x]))); dribble.ue.raw(frame(Buffer.alloc(0))); }
+    say(await until(3000, () => dribble.core.text === text.toString('latin1')), 'octets in frames of one, empty ones between them, are a message', dribble.core.text);
+    await dribble.end();
+}
+
+async function doors() {
+    const c = await call(), before = [await metric('agw_door_unknown'), await metric('agw_door_oversized'), await metric('agw_ice_tcp_refused'), await metric('agw_ice_tcp_oversized')];
+    const stranger = new Ue(c);
+    stranger.check(true, 'nobody99');
+    say(await until(3000, () => stranger.closed) && (await metric('agw_door_unknown')) === before[0] + 1, 'an unknown ufrag: closed, counted');
+    const long = new Ue(c);
+    long.octets(Buffer.alloc(3000, 'M'), 3000);
+    say(await until(3000, () => long.closed) && (await metric('agw_door_oversized')) === before[1] + 1, 'a first frame too long: closed, counted');
+    const early = new Ue(c);
+    say(await early.up(false), 'a check that nominates nothing is answered');
+    early.octets(SEND('early1', Buffer.from('too early')));
+    say(await until(3000, () => early.closed) && c.core.n === 0 && (await metric('agw_ice_tcp_refused')) === before[2] + 1, 'MSRP on a pair that is not nominated: closed, counted');
+    await c.ready();
+    const stun = Buffer.alloc(4000);
+    stun.writeUInt16BE(1, 0); stun.writeUInt16BE(3980, 2); stun.writeUInt32BE(0x2112a442, 4);
+    c.ue.octets(stun, 4000);
+    say(await until(3000, () => c.ue.closed) && (await metric('agw_ice_tcp_oversized')) === before[3] + 1, 'STUN longer than any: closed, counted');
+    await c.end();
+}
+
+async function late() {
+    const c = await call(), before = await metric('agw_door_late'), at = Date.now();
+    say(await until(8000, () => c.ue.closed) && (await metric('agw_door_late')) === before + 1, `no STUN in 5 s: closed, counted (${Date.now() - at} ms)`);
+    await c.end();
+}
+
+async function subtract() {
+    const c = await call(), up = chunks(8 << 20);
+    await c.ready();
+    c.ue.octets(up, 30000);
+    c.core.s.write(up);
+    await until(5000, () => c.core.n > 1 << 20);
+    await mgc.ask(`C=${c.context}{W-S=*}`);
+    say(await until(3000, () => c.ue.closed), 'Subtract in the middle of a transfer closes the connection');
+    say(await until(3000, async () => (await metric('agw_endpoints')) === 0), 'and leaves nothing');
+    c.ue.s.destroy(); c.core.close();
+}
+
 await mgc.open();
-const CASES = { refusals, both_ways };
+const CASES = { refusals, both_ways, core_slow, ue_slow, cut, core_cut, orderly_end, hostile, doors, subtract, late };
 say(await until(15000, () => mgc.registered), 'agw registers');
 for (const name of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(CASES)) await CASES[name]();
 say(await until(5000, async () => (await metric('agw_contexts')) + (await metric('agw_endpoints')) + (await metric('agw_ice_tcp_connections')) === 0), 'nothing is left');

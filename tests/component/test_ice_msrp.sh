@@ -8,6 +8,7 @@ DOOR=$((BASE + 9))
 ACCESS_MORE="ice_tcp: [$DOOR]"
 export DOOR ALG_H248 AGW_H248 AGW_OPS
 start_agw
+export AGW_PID=$AGW
 start node timeout 120 node "$HERE/ice_msrp.mjs" "$@"
 NODE=$PID
 until_true 125 gone "$NODE"
