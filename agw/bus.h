@@ -120,8 +120,8 @@ struct bus_rtp {
     struct addr remote_rtcp;    /* a=rtcp, or RTP's port + 1; family AF_UNSPEC: not known */
     enum bus_latch latch;       /* learn the remote address from the first packet */
     bool filter_addr, filter_port; /* gm/saf, gm/spf: drop what comes from elsewhere. Without latching and ICE both are meant
-                                      by default (RTP bleed); explicit OFF opens them: any_source */
-    bool any_source;
+                                      by default (RTP bleed); explicit OFF opens them: any_source, any_port */
+    bool any_source, any_port;
     unsigned n_sources;         /* gm/sam; 0: the Remote address */
     struct bus_source sources[BUS_SOURCES];
     uint16_t port_lo, port_hi;  /* gm/spr; 0, 0: the Remote port */

@@ -44,7 +44,8 @@ static int filter_read(const struct iq_stream *m, struct bus_rtp *out, struct iq
 {
     out->filter_addr = m->saf.set && m->saf.v;
     out->filter_port = m->spf.set && m->spf.v;
-    out->any_source = m->saf.set && !m->saf.v && !out->filter_port;
+    out->any_source = m->saf.set && !m->saf.v;
+    out->any_port = m->spf.set ? !m->spf.v : out->any_source;
     out->n_sources = 0;
     out->port_lo = out->port_hi = 0;
     if ((m->sam.set || m->spr.set) && sdp_attr_of(m->local, m->local->media, "ice-ufrag"))

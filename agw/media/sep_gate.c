@@ -48,7 +48,7 @@ static const struct addr *only(const struct sep_gate *g, bool rtcp)
             return NULL;
         return !apart ? &g->learnt : g->has_learnt_rtcp ? &g->learnt_rtcp : NULL;
     }
-    if (g->rules.any_source || g->rules.n_sources || g->rules.port_hi)
+    if (g->rules.any_source || g->rules.any_port || g->rules.n_sources || g->rules.port_hi)
         return NULL;
     return apart ? goal(g, true) : g->has_remote ? &g->remote : NULL;
 }
@@ -145,11 +145,11 @@ static bool port_is_right(const struct sep_gate *g, const struct addr *src, bool
     return g->has_remote && port == addr_port(&g->remote);
 }
 
-/* open: what is not asked for explicitly is not checked */
-static bool passes(const struct sep_gate *g, const struct addr *src, bool rtcp, bool open)
+/* any: what is not asked for explicitly is not checked */
+static bool passes(const struct sep_gate *g, const struct addr *src, bool rtcp, bool any_host, bool any_port)
 {
-    return ((open && !g->rules.filter_addr) || host_is_right(g, src, rtcp)) &&
-           ((open && !g->rules.filter_port) || port_is_right(g, src, rtcp));
+    return ((any_host && !g->rules.filter_addr) || host_is_right(g, src, rtcp)) &&
+           ((any_port && !g->rules.filter_port) || port_is_right(g, src, rtcp));
 }
 
 bool sep_gate_judges(const struct sep_gate *g, const struct addr *src, bool rtcp)
@@ -157,11 +157,11 @@ bool sep_gate_judges(const struct sep_gate *g, const struct addr *src, bool rtcp
     const bool apart = rtcp && !g->rules.mux;
 
     if (g->rules.latch == BUS_LATCH_OFF)
-        return passes(g, src, apart, g->rules.any_source);
+        return passes(g, src, apart, g->rules.any_source, g->rules.any_port);
     if (g->looking && !rtcp)
-        return passes(g, src, false, true) && reach_may(g->reach, src);
+        return passes(g, src, false, true, true) && reach_may(g->reach, src);
     if (!g->has_learnt) /* RTCP teaches nothing: until RTP came, the signalled address alone */
-        return passes(g, src, apart, false);
+        return passes(g, src, apart, false, false);
     if (!apart)
         return addr_eq(src, &g->learnt);
     return g->has_learnt_rtcp ? addr_eq(src, &g->learnt_rtcp) : addr_eq_host(src, &g->learnt);

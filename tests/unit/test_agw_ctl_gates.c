@@ -98,9 +98,12 @@ static void test_filters(void **state)
     assert_int_equal(error_of(run(r, MODIFY("ip/1/core/1", "Media { Stream = 1 { LocalControl { gm/saf = OFF, gm/spf = OFF, "
                                             "tman/pol = ON, tman/sdr = 9000 } } }"))), 0);
     rtp = &worker_got(r, BUS_SEP_REMOTE)->u.sep.rtp;
-    assert_true(rtp->any_source);
+    assert_true(rtp->any_source && rtp->any_port);
     assert_int_equal(rtp->rate, 9000);
     assert_int_equal(rtp->burst, 2250);
+    assert_int_equal(error_of(run(r, MODIFY("ip/1/core/1", "Media { Stream = 1 { LocalControl { gm/saf = ON } } }"))), 0);
+    rtp = &worker_got(r, BUS_SEP_REMOTE)->u.sep.rtp; /* that host, from any of its ports */
+    assert_true(rtp->filter_addr && !rtp->any_source && rtp->any_port);
     assert_int_equal(error_of(run(r, MODIFY("ip/1/core/1", "Signals { ipnapt/latch { Stream = 1, napt = RELATCH } }"))), 0);
     assert_int_equal(worker_got(r, BUS_SEP_REMOTE)->u.sep.rtp.latch, BUS_LATCH_AGAIN);
     assert_int_equal(error_of(run(r, MODIFY("ip/1/core/1", "Media { Stream = 1 { LocalControl { tman/pol = OFF } } }"))), 0);

@@ -87,12 +87,21 @@ static void closed_by_default(void **state)
 
 static void filters(void **state)
 {
-    struct bus_rtp rules = {.on = true, .any_source = true};
+    struct bus_rtp rules = {.on = true, .any_source = true, .any_port = true};
     struct sep_gate g = {0};
 
     (void)state;
     set(&g, &rules, "192.0.2.1:4000");
     assert_true(takes(&g, "203.0.113.7:9", false)); /* saf and spf OFF */
+    rules.any_port = false; /* spf ON */
+    set(&g, &rules, NULL);
+    assert_true(takes(&g, "203.0.113.7:4000", false));
+    assert_false(takes(&g, "203.0.113.7:9", false));
+    rules.any_source = false; /* spf OFF, saf not given */
+    rules.any_port = true;
+    set(&g, &rules, NULL);
+    assert_true(takes(&g, "192.0.2.1:9", false));
+    assert_false(takes(&g, "203.0.113.7:4000", false));
     rules.filter_addr = true;
     set(&g, &rules, NULL);
     assert_true(takes(&g, "192.0.2.1:9", false));
