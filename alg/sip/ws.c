@@ -100,16 +100,27 @@ static void log_lws(int level, const char *line)
         log_debug("lws", "msg=\"%.*s\"", SV_ARG(text));
 }
 
+/* [::] takes IPv4 along, unless that has a listener of its own. */
+static bool has_v4_twin(const struct ws_conf *conf, const struct ws_listen *l)
+{
+    for (unsigned i = 0; i < conf->n_listen; i++)
+        if (!addr_is_v6(&conf->listen[i].addr) && addr_port(&conf->listen[i].addr) == addr_port(&l->addr))
+            return true;
+    return false;
+}
+
 static int add_vhost(struct ws *w, unsigned i)
 {
     const struct ws_listen *l = &w->conf.listen[i];
     struct lws_context_creation_info info = {0};
-    char host[ADDR_STRLEN], name[16];
 
-    snprintf(name, sizeof name, "w2-%u", i);
-    info.vhost_name = name;
+    snprintf(w->vhost_names[i], sizeof w->vhost_names[i], "w2-%u", i);
+    info.vhost_name = w->vhost_names[i];
     info.port = addr_port(&l->addr);
-    info.iface = addr_is_any(&l->addr) ? NULL : addr_host(&l->addr, host);
+    for (unsigned k = 0; k < i; k++) /* libwebsockets would let them share one socket */
+        if (info.port && addr_eq(&w->conf.listen[k].addr, &l->addr))
+            return -EADDRINUSE;
+    info.iface = addr_host(&l->addr, w->at[i]); /* of "any", too: two without one would share a socket */
     info.protocols = ws_protocols;
     info.timeout_secs = w->conf.handshake_s + 1; /* the first to look is ws_admit */
     info.listen_accept_role = "raw-skt";
@@ -118,6 +129,8 @@ static int add_vhost(struct ws *w, unsigned i)
     info.options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_ADOPT_APPLY_LISTEN_ACCEPT_CONFIG;
     if (!addr_is_v6(&l->addr))
         info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
+    else if (has_v4_twin(&w->conf, l))
+        info.options |= LWS_SERVER_OPTION_IPV6_V6ONLY_MODIFY | LWS_SERVER_OPTION_IPV6_V6ONLY_VALUE;
     if (l->tls) {
         info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
         info.ssl_cert_filepath = w->cert;

@@ -39,6 +39,7 @@ struct ws_conn {
 struct ws {
     struct lws_context *context;
     struct lws_vhost *vhosts[WS_LISTEN_MAX];
+    char vhost_names[WS_LISTEN_MAX][16], at[WS_LISTEN_MAX][ADDR_STRLEN]; /* libwebsockets keeps pointers to both */
     uv_loop_t *loop;
     struct ws_conf conf;
     char **origins, **hosts;

@@ -3,10 +3,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "alg/sip/frame.h"
+#include "alg/sip/ws.h"
+#include "common/log.h"
 
 static char room[4096];
 
@@ -104,10 +107,56 @@ static void test_length(void **state)
     assert_int_equal(frame_length(SV("X\r\nContent-Length: 99999999999\r\n\r\n")), -EBADMSG);
 }
 
+static struct addr address(const char *host, uint16_t port)
+{
+    struct addr a;
+
+    assert_int_equal(addr_parse(&a, sv_from(host), port), 0);
+    return a;
+}
+
+/* Several addresses of one port, "any" of both families among them: each its own socket, up to the end. One address twice is refused. */
+static void test_listeners(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        int err;
+    } rows[] = {{"127.0.0.1", "127.0.0.2", 0}, {"0.0.0.0", "::", 0}, {"::", "0.0.0.0", 0}, {"127.0.0.1", "127.0.0.1", -EADDRINUSE}};
+    static const struct ws_h h = {0};
+
+    (void)state;
+    log_init(LOG_ERROR);
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct ws_conf conf = {.n_listen = 2, .state_dir = "/nonexistent", .max_conns = 10};
+        struct addr first = address("127.0.0.1", 0), to;
+        struct ws *ws = NULL;
+        uv_loop_t loop;
+        int fd = net_udp(&first), one;
+
+        assert_true(fd >= 0); /* a number that is free is good enough */
+        close(fd);
+        conf.listen[0].addr = address(rows[i].a, addr_port(&first));
+        conf.listen[1].addr = address(rows[i].b, addr_port(&first));
+        uv_loop_init(&loop);
+        assert_int_equal(ws_new(&ws, &loop, &conf, &h), rows[i].err);
+        for (unsigned k = 0; !rows[i].err && k < 2; k++) {
+            to = conf.listen[k].addr;
+            one = socket(to.u.sa.sa_family, SOCK_STREAM, 0);
+            assert_int_equal(connect(one, &to.u.sa, addr_len(&to)), 0);
+            close(one);
+        }
+        ws_free(ws);
+        for (int k = 0; k < 100 && uv_loop_alive(&loop); k++)
+            uv_run(&loop, UV_RUN_NOWAIT);
+        assert_int_equal(uv_loop_close(&loop), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_in), cmocka_unit_test(test_in_bad), cmocka_unit_test(test_out),
-                                       cmocka_unit_test(test_reply), cmocka_unit_test(test_length)};
+                                       cmocka_unit_test(test_reply), cmocka_unit_test(test_length),
+                                       cmocka_unit_test(test_listeners)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
