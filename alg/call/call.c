@@ -245,7 +245,8 @@ static int open_exchange(struct call *call, const struct sip_msg *m, const struc
 {
     const struct calls_conf *conf = &call->calls->conf;
     enum sdp_setup choice = conf->dtls_active ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE;
-    int err = exch_new(&call->x, call->late ? SIP_W2 : call->origin, NULL, &conf->policy, choice, call->tls_id);
+    enum sip_side callee = call->origin == SIP_W2 ? SIP_MW : SIP_W2;
+    int err = exch_new(&call->x, call->late ? callee : call->origin, NULL, &conf->policy, choice, call->tls_id);
 
     if (!err)
         call->x->lay.msrp_lines = takes_lines(call, b);
@@ -351,10 +352,8 @@ static int screen(struct calls *c, const struct sip_msg *m, struct leg_why *why)
         *why = (struct leg_why){.status = 503, .retry_after = 5 + rnd_u32() % (CALL_RETRY_MAX - 4)};
     else if (session_asked(&(struct session){0}, m))
         *why = (struct leg_why){.status = 422};
-    else if (body.n == 0 && sip_msg_side(m) == SIP_MW)
+    else if (body.n == 0)
         return 0;
-    else if (body.n == 0) /* no browser does that */
-        *why = (struct leg_why){.status = 488, .warn = 399, .text = "an INVITE without an offer is not served"};
     else if (!ctype || strcmp(ctype, "application/sdp") != 0 || (coding && strcasecmp(coding, "identity") != 0))
         *why = (struct leg_why){.status = 415};
     else if (body.n > SDP_BODY_MAX)

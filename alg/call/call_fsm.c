@@ -60,11 +60,11 @@ static const struct fsm_state states[CALL_STATES] = {
     [CALL_LATE_RESERVING] = {"late-reserving", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
                              ON(CALL_LATE_OFFERED) | OVER, call_on_late_reserving, T_IQ},
     [CALL_LATE_OFFERED] = {"late-offered", ON(EV_ACK) | ON(EV_NO_ACK) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
-                           ON(CALL_LATE_CORE) | OVER, call_on_late_offered, T_NONE},
-    [CALL_LATE_CORE] = {"late-core", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
-                        ON(CALL_LATE_ACCESS) | OVER, call_on_late_core, T_IQ},
-    [CALL_LATE_ACCESS] = {"late-access", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
-                          UP | OVER, call_on_late_access, T_IQ},
+                           ON(CALL_LATE_NEAR) | OVER, call_on_late_offered, T_NONE},
+    [CALL_LATE_NEAR] = {"late-near", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
+                        ON(CALL_LATE_FAR) | OVER, call_on_late_near, T_IQ},
+    [CALL_LATE_FAR] = {"late-far", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
+                          UP | OVER, call_on_late_far, T_IQ},
     [CALL_CONF_FAR] = {"conf-far", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
                        ON(CALL_CONF_NEAR) | UP | OVER, call_on_conf_far, T_IQ},
     [CALL_CONF_NEAR] = {"conf-near", ON(EV_IQ_OK) | ON(EV_IQ_FAIL) | ON(EV_REJECT) | ON(EV_ANSWER) | ON(EV_PROGRESS) | EARLY,
@@ -142,6 +142,7 @@ void call_end(struct call *call, const struct leg_why *why)
     log_info("call", "%s msg=\"ends\" state=%s status=%d reason=\"%s\"", call->fsm.tag,
              fsm_state_name(&call->fsm), call->established ? 0 : why->status, why->text ? why->text : why->reason ? why->reason : "");
     snprintf(call->end_text, sizeof call->end_text, "%s", why->reason ? why->reason : "");
+    call_late_refuse(call);
     end_legs(call, why);
     for (unsigned i = 0; i < call->n_br; i++)
         media_close(&call->br[i].media, call->rtp && call->won == &call->br[i] ? call->fsm.tag : NULL);

@@ -15,10 +15,10 @@ enum call_state {
     CALL_EARLY_FAR,    /* the core described itself before its answer: T2, then T1 */
     CALL_EARLY_NEAR,
     CALL_EARLY,        /* the WIC has its answer, the core has not answered */
-    CALL_LATE_RESERVING, /* an INVITE without an offer: the WIC offered in its 200; T2 */
+    CALL_LATE_RESERVING, /* an INVITE without an offer: the callee offered in its 200; the caller's termination */
     CALL_LATE_OFFERED, /* our 200 with the offer waits for the ACK with the answer */
-    CALL_LATE_CORE,
-    CALL_LATE_ACCESS,
+    CALL_LATE_NEAR,    /* the caller's termination */
+    CALL_LATE_FAR,     /* the callee's termination */
     CALL_CONF_FAR,     /* the answerer's termination */
     CALL_CONF_NEAR,    /* the caller's termination */
     CALL_ACTIVE,
@@ -115,7 +115,7 @@ struct call {
     uint64_t renewed;        /* ms of the loop: a DTLS association took another's place; 0: never */
     bool lock;               /* the core is asked again once the call settles */
     bool asked;              /* a 200 of ours inside the call made an offer to the core, whose answer the ACK brings */
-    bool late;               /* the core's INVITE had no offer: the WIC makes it */
+    bool late;               /* the INVITE had no offer: the callee makes it */
     struct sv final;         /* the answer came while the early media were configured; in the exchange's arena */
     bool has_final;
     char *more;              /* so did another description, the last of them */
@@ -156,8 +156,8 @@ void call_on_early_near(struct fsm *f, int ev, void *data);
 void call_on_early(struct fsm *f, int ev, void *data);
 void call_on_late_reserving(struct fsm *f, int ev, void *data); /* call_late.c: INVITE without an offer (sip-sdp 2.8) */
 void call_on_late_offered(struct fsm *f, int ev, void *data);
-void call_on_late_core(struct fsm *f, int ev, void *data);
-void call_on_late_access(struct fsm *f, int ev, void *data);
+void call_on_late_near(struct fsm *f, int ev, void *data);
+void call_on_late_far(struct fsm *f, int ev, void *data);
 void call_on_conf_far(struct fsm *f, int ev, void *data);
 void call_on_conf_near(struct fsm *f, int ev, void *data);
 void call_on_re_reserving(struct fsm *f, int ev, void *data);
@@ -187,7 +187,9 @@ int call_qos_begin(struct call *call); /* 0: T2 is asked for, the state moved */
 /* The core's next offer before the answer; 0: near.own has ours. -EBUSY: not now. -EPROTO: 488. */
 int call_qos_offer(struct call *call, struct sv body);
 int call_qos_settle(struct call *call); /* the answer that was just written: as said before, or told by a re-INVITE. 0, -errno */
-void call_late_answer(struct call *call, struct branch *br, struct sv offer);   /* call_late.c */
+/* call_late.c */
+void call_late_answer(struct call *call, struct branch *br, struct sv offer);
+void call_late_refuse(struct call *call); /* the callee's offer, if it still waits: no line is taken (RFC 3261 13.2.2.4) */
 void call_lock(struct call *call);         /* moves the state, or stays in CALL_ACTIVE, CALL_CUT */
 void call_acked(struct call *call, struct leg *leg, struct sv body); /* EV_ACK in CALL_ACTIVE, CALL_CUT */
 /* call_fsm.c: shared by the actions. Each of these moves the state: last statement of an action. */

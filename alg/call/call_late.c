@@ -1,10 +1,16 @@
-/* The core's INVITE without an offer (RFC 3261 13.2.1; sip-sdp 2.8): the WIC is called without one and offers in its 200, the
- * core gets that offer in ours, answers in its ACK, and the WIC has its answer in the ACK that waited. Seen from the exchange
- * the WIC offers, so T2 comes first and T1 when all is known. */
+/* An INVITE without an offer (RFC 3261 13.2.1; sip-sdp 2.8), of either side: the callee is called without one and offers in its
+ * 200, the caller gets that offer in ours, answers in its ACK, and the callee has its answer in the ACK that waited. Seen from
+ * the exchange the callee offers, so the caller's termination comes first and the callee's when all is known. */
 #include <errno.h>
 
 #include "alg/call/call_fsm.h"
 #include "common/log.h"
+
+static int reserve(struct call *call, struct branch *br)
+{
+    return call->near.side == SIP_MW ? media_reserve_core(&br->media, call->x, call_on_iq, br)
+                                     : media_reserve_access(&br->media, call->x, call_on_iq, br);
+}
 
 void call_late_answer(struct call *call, struct branch *br, struct sv offer)
 {
@@ -13,11 +19,19 @@ void call_late_answer(struct call *call, struct branch *br, struct sv offer)
     if (!offer.n)
         sdp_fault_set(&call->x->why, 488, 399, "no offer in the 200");
     if (!err)
-        err = media_reserve_core(&br->media, call->x, call_on_iq, br);
+        err = reserve(call, br);
     if (err)
         call_bad_answer(call, err);
     else
         fsm_to(&call->fsm, CALL_LATE_RESERVING);
+}
+
+void call_late_refuse(struct call *call)
+{
+    struct leg *far = call->won ? &call->won->leg : NULL;
+
+    if (call->late && !call->established && call->x && far && far->owe_ack && !exch_write_none(call->x, &far->own))
+        leg_confirm(far, sdp_own_body(&far->own));
 }
 
 /* What is the same in all these states. true: taken care of. */
@@ -41,6 +55,15 @@ static bool common(struct call *call, int ev, struct call_ev *e)
     return true;
 }
 
+/* The next procedure of one side's termination. */
+static void configure(struct call *call, enum sip_side side, enum call_state next)
+{
+    if (call_configure(call, side))
+        call_end_status(call, 500, 0, NULL);
+    else
+        fsm_to(&call->fsm, next);
+}
+
 void call_on_late_reserving(struct fsm *f, int ev, void *data)
 {
     struct call *call = f->owner;
@@ -48,20 +71,13 @@ void call_on_late_reserving(struct fsm *f, int ev, void *data)
 
     if (common(call, ev, e) || ev != EV_IQ_OK)
         return;
-    if (media_core_reply(&call->won->media, e->res) || exch_write_offer(call->x, &call->won->media, &call->near.own)) {
+    if (call_read_reply(call->won, call->near.side, e->res) ||
+        exch_write_offer(call->x, &call->won->media, &call->near.own)) {
         call_end_status(call, 500, 0, NULL);
         return;
     }
     leg_answer(&call->near, sdp_own_body(&call->near.own));
     fsm_to(f, CALL_LATE_OFFERED);
-}
-
-static void conf_access(struct call *call)
-{
-    if (media_configure_access(&call->won->media, call->x, call_on_iq, call->won))
-        call_end_status(call, 500, 0, NULL);
-    else
-        fsm_to(&call->fsm, CALL_LATE_ACCESS);
 }
 
 void call_on_late_offered(struct fsm *f, int ev, void *data)
@@ -73,43 +89,38 @@ void call_on_late_offered(struct fsm *f, int ev, void *data)
     if (common(call, ev, e) || ev != EV_ACK)
         return;
     err = exch_read_answer(call->x, e->body);
-    if (err) {
-        call_bad_answer(call, err);
-        return;
-    }
-    err = media_configure_core(&call->won->media, call->x, call_on_iq, call->won);
     if (err)
-        call_end_status(call, 500, 0, NULL);
+        call_bad_answer(call, err);
     else
-        fsm_to(f, CALL_LATE_CORE);
+        configure(call, call->near.side, CALL_LATE_NEAR);
 }
 
-void call_on_late_core(struct fsm *f, int ev, void *data)
+void call_on_late_near(struct fsm *f, int ev, void *data)
 {
     struct call *call = f->owner;
     struct call_ev *e = data;
 
     if (common(call, ev, e) || ev != EV_IQ_OK)
         return;
-    if (media_core_reply(&call->won->media, e->res))
+    if (call_read_reply(call->won, call->near.side, e->res))
         call_end_status(call, 500, 0, NULL);
     else
-        conf_access(call);
+        configure(call, call->won->leg.side, CALL_LATE_FAR);
 }
 
-void call_on_late_access(struct fsm *f, int ev, void *data)
+void call_on_late_far(struct fsm *f, int ev, void *data)
 {
     struct call *call = f->owner;
     struct call_ev *e = data;
-    struct leg *wic = &call->won->leg;
+    struct leg *far = &call->won->leg;
 
     if (common(call, ev, e) || ev != EV_IQ_OK)
         return;
-    if (media_access_reply(&call->won->media, call->x, e->res) || exch_write_answer(call->x, &call->won->media, &wic->own) ||
+    if (call_read_reply(call->won, far->side, e->res) || exch_write_answer(call->x, &call->won->media, &far->own) ||
         !call_commit(call)) {
         call_end_status(call, 500, 0, NULL);
         return;
     }
-    leg_confirm(wic, sdp_own_body(&wic->own));
+    leg_confirm(far, sdp_own_body(&far->own));
     call_settle(call);
 }

@@ -52,7 +52,7 @@ static int send_invite(struct branch *br)
     struct sip_target to = target(br);
     int err = call->late ? 0 : exch_write_offer(call->x, &br->media, &br->leg.own);
 
-    if (!err && br->leg.side == SIP_MW && call->calls->conf.preconditions) {
+    if (!err && !call->late && br->leg.side == SIP_MW && call->calls->conf.preconditions) {
         br->leg.qos = true;
         err = early_offer_promise(&br->leg.own);
     }

@@ -215,6 +215,7 @@ static void put_options(struct leg *leg, const struct sip_hdr *more, struct sip_
         hdrs[n++] = *more;
     if (leg->side == SIP_MW)
         hdrs[n++] = (struct sip_hdr){"Supported", leg->up    ? "100rel, timer"
+                                                  : leg->call->late ? "timer, 199" /* a reliable 18x would be an offer for our PRACK */
                                                   : leg->qos ? "100rel, timer, 199, precondition"
                                                              : "100rel, timer, 199"};
     n += session_ask_hdrs(&leg->session, hdrs + n);

@@ -92,7 +92,7 @@ static void early_offer(struct leg *leg, struct sip_in *in, const struct sip_msg
     struct call_ev e = {.status = 100, .body = body, .early = sip_msg_header(m, "P-Early-Media")};
     int err;
 
-    if (!d || !d->body) { /* our offer has no answer of theirs yet */
+    if (!d || !d->body || leg->call->late) { /* our offer has no answer of theirs yet, or there is none */
         leg_reject(in, &(struct leg_why){.status = 491});
         return;
     }

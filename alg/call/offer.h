@@ -50,6 +50,8 @@ int exch_read_early(struct exch *x, struct sv body);
 /* Into own->body. 0, -EMSGSIZE, -ENOMEM. */
 int exch_write_offer(struct exch *x, const struct media *m, struct sdp_own *own);
 int exch_write_answer(struct exch *x, const struct media *m, struct sdp_own *own);
+/* The answer that takes no line, to an offer whose lines were read (else -EINVAL); x is of no use after it. */
+int exch_write_none(struct exch *x, struct sdp_own *own);
 /* The answer when the other side need not be asked: what was said last, in an answer's words. */
 int exch_write_again(struct exch *x, const struct media *m, struct sdp_own *own);
 /* Of an exchange that is `ahead`: the core's next offer, rung: the WIC was asked already. -EPROTO: 488, all is as before. And

@@ -127,6 +127,22 @@ int exch_write_answer(struct exch *x, const struct media *m, struct sdp_own *own
     return x->from == SIP_W2 ? write_web(x, m, own, false) : write_ims(x, m, own, false);
 }
 
+int exch_write_none(struct exch *x, struct sdp_own *own)
+{
+    struct layout *l = &x->lay;
+    const struct media *none = ARENA_NEW(x->a, struct media);
+
+    if (l->n_web + l->n_ims == 0)
+        return -EINVAL;
+    for (unsigned i = 0; i < l->n; i++)
+        l->ch[i].state = CHAN_GONE;
+    for (unsigned i = 0; i < l->n_rtp; i++)
+        l->rtp[i].state = CHAN_GONE;
+    for (unsigned k = 0; k < l->n_web; k++)
+        l->web[k].kind = WEB_REFUSED;
+    return none ? exch_write_answer(x, none, own) : -ENOMEM;
+}
+
 /* --- the same again --- */
 
 static const struct chan *chan_of_sid(const struct layout *l, uint16_t id)

@@ -131,7 +131,8 @@ exec 9>&-
 stop_pid "$WIC"
 core reject
 export WS
-start rings timeout 120 node "$HERE/wic_rings.mjs"
+start rings node "$HERE/wic_rings.mjs"
+RINGS=$PID
 until_true 10 seen "$TMP/rings.log" 'got 200 for REGISTER' || give_up "the called WIC registers"
 stop_pid "$SIPP"
 
@@ -170,4 +171,16 @@ core_calls mt_qos
 core_got "preconditions not met: 580" 'got 580'
 is "preconditions not met: the WIC is not rung" "$(grep -c INVITE "$TMP/rings.log")" 0
 through "preconditions not met"
+
+# It calls, without an offer, and is slow to answer the core's.
+core mo_offerless
+: >"$TMP/rings.log"
+kill -USR1 "$RINGS"
+core_got "calling without an offer: the core may offer, but not before its 200" 'got INVITE without SDP or 100rel'
+rings "calling without an offer: the core's offer arrives" 'got an offer'
+core_got "calling without an offer: the core's answer is in the ACK" 'got ACK with m=message [0-9]+ TCP/MSRP'
+core_got "calling without an offer: the WIC hangs up" 'got BYE'
+rings "calling without an offer: its BYE is answered" 'got 200 for BYE'
+is "calling without an offer: a repeated 200 ends nothing" "$(grep -c 'got BYE' "$TMP/rings.log")" 0
+next "calling without an offer"
 done_testing

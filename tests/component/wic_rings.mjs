@@ -1,12 +1,13 @@
 // A WIC that is called: registers, rings, answers as it is asked, offers when it was not offered anything, and wants a
-// second channel when the INVITE's Subject says "change". Its events a line each. WS: the port.
+// second channel when the INVITE's Subject says "change". SIGUSR1: calls bob without an offer, answers what it is offered after
+// a while, and hangs up. Its events a line each. WS: the port.
 import crypto from 'node:crypto';
 import net from 'node:net';
 
 const s = net.connect(Number(process.env.WS), '127.0.0.1');
 const id = () => crypto.randomBytes(6).toString('hex');
 const contact = '<sip:rings@abc.invalid;transport=ws>';
-let buf = Buffer.alloc(0), open = false, call = null;
+let buf = Buffer.alloc(0), open = false, call = null, dialled = null;
 
 const transport = (setup) => 'm=application 54111 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 127.0.0.1\r\n' +
     'a=candidate:2 1 udp 1686052607 127.0.0.1 54111 typ host\r\na=ice-ufrag:4ZcD\r\na=ice-pwd:2/1muCWoOi3uLifh0NuRHlZw\r\n' +
@@ -35,10 +36,28 @@ function answer(req, status, sdp) {
         `Call-ID: ${value(req, 'Call-ID')}`, `CSeq: ${value(req, 'CSeq')}`, `Contact: ${contact}`], sdp);
 }
 
+function ask(method, uri, from, to, callId, cseq, sdp) {
+    message(`${method} ${uri} SIP/2.0`, [`Via: SIP/2.0/WS abc.invalid;branch=z9hG4bK${id()}`, 'Max-Forwards: 70', `From: ${from}`,
+        `To: ${to}`, `Call-ID: ${callId}`, `CSeq: ${cseq} ${method}`, `Contact: ${contact}`], sdp);
+}
+
+const uriOf = (text) => value(text, 'Contact').replace(/[<>]/g, '');
+
 function request(method, cseq, sdp) {
-    message(`${method} ${value(call, 'Contact').replace(/[<>]/g, '')} SIP/2.0`, [`Via: SIP/2.0/WS abc.invalid;branch=z9hG4bK${id()}`,
-        'Max-Forwards: 70', `From: ${value(call, 'To')};tag=wic`, `To: ${value(call, 'From')}`, `Call-ID: ${value(call, 'Call-ID')}`,
-        `CSeq: ${cseq} ${method}`, `Contact: ${contact}`], sdp);
+    ask(method, uriOf(call), `${value(call, 'To')};tag=wic`, value(call, 'From'), value(call, 'Call-ID'), cseq, sdp);
+}
+
+function dial() {
+    dialled = id();
+    ask('INVITE', 'sip:bob@home.example.net', '<sip:alice@home.example.net>;tag=wic', '<sip:bob@home.example.net>', dialled, 1);
+}
+
+// The caller's 200 is repeated meanwhile: 500 ms after the first.
+function answerLate(ok, sdp) {
+    const tell = (method, cseq, text) => ask(method, uriOf(ok), value(ok, 'From'), value(ok, 'To'), dialled, cseq, text);
+    console.log(`got ${/a=setup:actpass/.test(sdp) ? 'an offer' : 'no offer'}`);
+    setTimeout(() => tell('ACK', 1, body(2, 'active', 1)), 800);
+    setTimeout(() => tell('BYE', 2), 1800);
 }
 
 function onRequest(method, text, sdp) {
@@ -64,7 +83,8 @@ function onMessage(text) {
     const [cseq, method] = value(head, 'CSeq').split(' ');
     if (Number(first[1]) < 200) return;
     console.log(`got ${first[1]} for ${method}`);
-    if (method === 'INVITE' && first[1] === '200') request('ACK', cseq);
+    if (method === 'INVITE' && value(head, 'Call-ID') === dialled) first[1] === '200' && answerLate(head, sdp);
+    else if (method === 'INVITE' && first[1] === '200') request('ACK', cseq);
 }
 
 s.on('connect', () => s.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
@@ -97,3 +117,5 @@ s.on('data', (more) => {
     }
 });
 s.on('close', () => process.exit(0));
+process.on('SIGUSR1', dial);
+setTimeout(() => process.exit(1), 120000); // nobody told it to end

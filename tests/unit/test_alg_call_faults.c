@@ -11,7 +11,7 @@
 #include "tests/fake/call_media.h"
 #include "tests/fake/call_world.h"
 
-enum kind { MO, MT, MT_FORK, MO_ADD, MO_REMOVE, MT_ADD, AV_MO, AV_EARLY, AV_MT, AV_LATE, AV_BUNDLE, AV_LOCK, AV_VIDEO_W2,
+enum kind { MO, MT, MT_FORK, MO_ADD, MO_REMOVE, MT_ADD, AV_MO, AV_EARLY, AV_MT, AV_LATE, AV_LATE_W2, AV_BUNDLE, AV_LOCK, AV_VIDEO_W2,
             AV_VIDEO_MW, AV_HOLD, AV_ASKED, AV_RENEW, AV_CLOSE, KINDS };
 enum fault {
     F_NONE,
@@ -44,6 +44,7 @@ static const char two_chans_answer[] = WIC_HEAD("active") WIC_CHAN("0", "active"
 static const char core_two[] = CORE_HEAD CORE_LINE("49200", "passive") CORE_LINE("49202", "passive");
 static const char core_second[] = CORE_HEAD "m=message 0 TCP/MSRP *\r\n" CORE_LINE("49202", "passive");
 
+static const char av_answer[] = W2_HEAD W2_AUDIO("54400", "0 126", "active", "sendrecv") W2_VIDEO("102", "active");
 static const char audio_core[] = MW_HEAD MW_AUDIO("49170", "sendrecv");
 static const char audio_answer[] = W2_ANSWER("0 126", "sendrecv");
 static const char audio_two[] = MW_HEAD "m=audio 49170 RTP/AVP 0 8 126\r\na=rtpmap:126 telephone-event/8000\r\n";
@@ -64,7 +65,7 @@ static void begin_av(enum kind k)
         request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .body = k == AV_LATE ? NULL : A3, .side = SIP_MW});
     else
         request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .side = SIP_W2, .flow = WIC_FLOW,
-                                 .body = k == AV_BUNDLE ? W2_MAX_BUNDLE : k == AV_MO || k == AV_EARLY ? A1
+                                 .body = k == AV_LATE_W2 ? NULL : k == AV_BUNDLE ? W2_MAX_BUNDLE : k == AV_MO || k == AV_EARLY ? A1
                                          : k == AV_CLOSE ? audio_dc : AUDIO_ONLY("sendrecv")});
 }
 
@@ -72,8 +73,10 @@ static const char *answer_av(enum kind k, const struct sip_out *o, bool changed)
 {
     if (k == AV_LATE)
         return A1;
+    if (k == AV_LATE_W2)
+        return A3;
     if (k == AV_MT)
-        return W2_HEAD W2_AUDIO("54400", "0 126", "active", "sendrecv") W2_VIDEO("102", "active");
+        return av_answer;
     if (o->dlg->side == SIP_W2)
         return changed && k == AV_VIDEO_MW ? W2_ANSWER("0 126", "sendrecv") W2_VIDEO("102", "active") : audio_answer;
     if (k == AV_LOCK)
@@ -149,7 +152,7 @@ static bool step(enum kind k, bool *changed)
     } else if (o) {
         respond(o, 200, NULL);
     } else if (unacked()) {
-        ack_with(unacked(), true, k == AV_LATE ? A3 : k == AV_ASKED ? MW_HEAD MW_AUDIO("49170", "sendonly") : NULL);
+        ack_with(unacked(), true, k == AV_LATE ? A3 : k == AV_LATE_W2 ? av_answer : k == AV_ASKED ? MW_HEAD MW_AUDIO("49170", "sendonly") : NULL);
     } else if (W.calls->list && W.calls->list->fsm.state == CALL_RE_RESETTING) {
         fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
     } else if (!*changed && k >= AV_VIDEO_W2 && W.calls->list && W.calls->list->fsm.state == CALL_ACTIVE) {

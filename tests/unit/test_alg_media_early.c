@@ -193,6 +193,112 @@ static void test_offerless_faults(void **state)
     world_close();
 }
 
+/* The WIC lets the core offer: audio, video and a channel in one call. The core is promised no reliable 18x. */
+static void test_offerless_wic(void **state)
+{
+    struct sip_in *in;
+    struct sip_out *o;
+
+    (void)state;
+    world_open(1);
+    in = originate(NULL);
+    assert_null(op_pending());
+    o = out_pending("INVITE");
+    assert_string_equal(o->body, "");
+    TEXT(o->headers, "Supported: timer, 199\n", "!100rel");
+    respond(o, 183, A3); /* not reliable: no offer */
+    assert_int_equal(in->provisional, 183);
+    assert_string_equal(in->early, "");
+    assert_int_equal(inside(o->dlg, "UPDATE", A3)->status, 491);
+    respond(o, 200, A3 MW_MSRP("49200", "passive"));
+    assert_int_equal(o->dlg->acks, 0);
+    OP("ADD ip/$/access/$", "S1 ", "S2 ", "strdeagg=", "! R(");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 40000 UDP/TLS/RTP/SAVPF 0 126\r\n", "m=video 40002 UDP/TLS/RTP/SAVPF 102\r\n",
+         "m=application 40020 UDP/DTLS/SCTP webrtc-datachannel\r\n", "a=setup:actpass\r\n", "a=ice-lite\r\n",
+         "a=dcsa:0 setup:passive\r\n");
+    ack_with(in, true, W2_HEAD W2_AUDIO("54400", "0 126", "active", "sendrecv") W2_VIDEO("102", "active")
+             "m=application 54404 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 203.0.113.7\r\n" W2_ICE W2_SEC("active")
+             "a=mid:2\r\na=sctp-port:5000\r\na=max-message-size:262144\r\n" WIC_CHAN("0", "active"));
+    assert_int_equal(o->dlg->acks, 0);
+    OP("MOD ip/1/access/8", "S1 sr R(", "S2 sr R(", "astuns");
+    op_ok(op_pending());
+    OP("ADD ip/$/core/$", "S1 sr", "S2 sr", "m=audio 49170", "m=message 49200");
+    op_ok(op_pending());
+    assert_int_equal(o->dlg->acks, 1);
+    TEXT(o->dlg->ack_body, "m=audio 30004 RTP/AVP 0 126\r\n", "m=video 30006 RTP/AVPF 102\r\n", "m=message 31000 TCP/MSRP *\r\n",
+         "a=setup:active\r\n", "!fingerprint", "!ice-");
+    assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE);
+    assert_int_equal(W.calls->list->lay->n, 1);
+    hang_up(SIP_W2);
+}
+
+/* The core's offer has its answer whatever happens to the call: one that takes no line (RFC 3261 13.2.2.4). */
+static void test_offerless_wic_faults(void **state)
+{
+    static const char *const answers[] = {NULL, "v=1", W2_HEAD "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\nm=video 0 UDP/TLS/RTP/SAVPF 102\r\n",
+                                          W2_ANSWER("0 126", "sendrecv")};
+    struct sip_in *in;
+    struct sip_out *o;
+
+    (void)state;
+    for (unsigned i = 0; i <= ARRAY_LEN(answers); i++) { /* the last: no ACK */
+        world_open(1);
+        in = originate(NULL);
+        respond(o = out_pending("INVITE"), 200, A3);
+        op_ok(op_pending());
+        assert_int_equal(in->status, 200);
+        ack_with(in, i < ARRAY_LEN(answers), i < ARRAY_LEN(answers) ? answers[i] : NULL);
+        if (i == 3) { /* one line is refused: that is an answer */
+            all_ok();
+            TEXT(o->dlg->ack_body, "m=audio 30004 RTP/AVP 0 126\r\n", "m=video 0 RTP/AVPF 102\r\n");
+            hang_up(SIP_MW);
+            continue;
+        }
+        assert_int_equal(o->dlg->acks, 1);
+        assert_int_equal(o->dlg->byes, 1);
+        TEXT(o->dlg->ack_body, "m=audio 0 RTP/AVP 0 126\r\n", "m=video 0 RTP/AVPF 102\r\n");
+        world_drain(false, NULL);
+        world_close();
+    }
+    world_open(1); /* taken back after the core answered */
+    in = originate(NULL);
+    respond(o = out_pending("INVITE"), 200, A3);
+    in->cancelled(in->cancelled_arg, NULL);
+    assert_int_equal(in->status, 487);
+    TEXT(o->dlg->ack_body, "m=audio 0 RTP/AVP");
+    assert_int_equal(o->dlg->byes, 1);
+    world_drain(false, NULL);
+    world_close();
+    world_open(1); /* nothing in the core's offer can be served */
+    in = originate(NULL);
+    respond(o = out_pending("INVITE"), 200, MW_HEAD "m=image 49170 udptl t38\r\n");
+    assert_int_equal(in->status, 488);
+    TEXT(o->dlg->ack_body, "m=image 0 udptl t38\r\n");
+    world_drain(false, NULL);
+    world_close();
+    world_open(1); /* no offer */
+    in = originate(NULL);
+    respond(o = out_pending("INVITE"), 200, NULL);
+    assert_int_equal(in->status, 488);
+    world_drain(false, NULL);
+    world_close();
+    world_open(1); /* the core refuses; it insists on what it was not promised */
+    in = originate(NULL);
+    respond(out_pending("INVITE"), 421, NULL);
+    assert_int_equal(in->status, 500);
+    world_close();
+    world_open(1); /* no gateway resources */
+    in = originate(NULL);
+    respond(o = out_pending("INVITE"), 200, A3);
+    op_fail(op_pending(), 510);
+    assert_int_equal(in->status, 503);
+    assert_int_equal(o->dlg->byes, 1);
+    world_drain(false, NULL);
+    world_close();
+}
+
 /* The core asks for an offer and resumes, or moves, with the answer in its ACK. */
 static void test_offerless_inside(void **state)
 {
@@ -232,6 +338,8 @@ int main(void)
         cmocka_unit_test(test_early_useless),
         cmocka_unit_test(test_offerless),
         cmocka_unit_test(test_offerless_faults),
+        cmocka_unit_test(test_offerless_wic),
+        cmocka_unit_test(test_offerless_wic_faults),
         cmocka_unit_test(test_offerless_inside),
     };
 
