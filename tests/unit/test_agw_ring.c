@@ -1,5 +1,5 @@
 /* The ring that the kernel fills: order over all sockets, sources of both families, all lengths, what does not fit, sockets
- * that get more than their share, sockets that close, waking up, and a process that may not have one. Real sockets on
+ * that get more than their share, sockets that close, and a process that may not have one. Real sockets on
  * loopback; skipped only without CAP_BPF. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,108 +9,17 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <linux/capability.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agw/media/media_limits.h"
-#include "agw/media/ring.h"
+#include "tests/unit/ring_rig.h"
 
-#define SOCKS 3
-#define LIMIT_MS 10000
-#define SHORT 264u /* octets of the ring that a short datagram takes */
 #define PORT_FULL ((MEDIA_RING_PORT + SHORT - 1) / SHORT) /* so many of them are a share */
 #define SHARED_FULL ((MEDIA_RING_SHARED + SHORT - 1) / SHORT)
-
-static const uint32_t share[SOCKS] = {MEDIA_RING_PORT, 2 * MEDIA_RING, MEDIA_RING_SHARED};
-
-struct fixture {
-    struct ring *ring;
-    struct ring_member member[SOCKS];
-    int fd[SOCKS], peer; /* the last one is IPv6, and its own peer */
-    struct addr at[SOCKS], peer_at;
-};
-
-static int bound(struct addr *at, struct sv host)
-{
-    assert_int_equal(addr_parse(at, host, 0), 0);
-    return net_udp(at);
-}
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    const int err = ring_new(&f->ring);
-
-    *state = f;
-    if (err) {
-        assert_true(err == -EPERM || err == -EACCES); /* any other is a fault of the filter */
-        return 0;
-    }
-    for (unsigned i = 0; i < SOCKS; i++) {
-        f->fd[i] = bound(&f->at[i], i == SOCKS - 1 ? SV("::1") : SV("127.0.0.1"));
-        assert_true(f->fd[i] >= 0);
-        assert_int_equal(ring_join(f->ring, f->fd[i], &f->member[i], share[i]), 0);
-    }
-    f->peer = bound(&f->peer_at, SV("127.0.0.2"));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    for (unsigned i = 0; f->ring && i < SOCKS; i++) {
-        ring_leave(f->ring, &f->member[i]);
-        close(f->fd[i]);
-    }
-    if (f->ring)
-        close(f->peer);
-    ring_free(f->ring);
-    free(f);
-    return 0;
-}
-
-static void needs_ring(const struct fixture *f)
-{
-    if (!f->ring)
-        skip(); /* without CAP_BPF */
-}
-
-static void say(const struct fixture *f, unsigned to, const void *p, size_t n)
-{
-    const int fd = to == SOCKS - 1 ? f->fd[to] : f->peer;
-
-    assert_int_equal(sendto(fd, p, n, 0, &f->at[to].u.sa, addr_len(&f->at[to])), n);
-}
-
-/* As a worker asks, that is told "no wait" or waits no time: gives the memory back. */
-static bool is_empty(const struct fixture *f)
-{
-    const bool empty = ring_may_wait(f->ring);
-
-    assert_false(ring_woken(f->ring));
-    return empty;
-}
-
-/* The next datagram of the ring is this one. */
-static void expect(const struct fixture *f, unsigned to, const void *p, size_t n)
-{
-    struct ring_in in;
-
-    assert_true(ring_next(f->ring, &in));
-    assert_ptr_equal(in.member, &f->member[to]);
-    assert_true(addr_eq(&in.src, to == SOCKS - 1 ? &f->at[to] : &f->peer_at));
-    assert_int_equal(in.n, n);
-    assert_memory_equal(in.p, p, n);
-}
 
 static void every_length(void **state)
 {
@@ -167,18 +76,6 @@ static void what_does_not_fit(void **state)
     assert_true(is_empty(f));
     say(f, 1, &many, sizeof(many));
     expect(f, 1, &many, sizeof(many));
-}
-
-static void flood(const struct fixture *f, unsigned to, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++)
-        say(f, to, &i, sizeof(i));
-}
-
-static void drain(const struct fixture *f, unsigned to, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++)
-        expect(f, to, &i, sizeof(i));
 }
 
 static void lost(const struct fixture *f, uint32_t n, unsigned of)
@@ -443,179 +340,6 @@ static void many_members(void **state)
     expect(f, 1, "b", 1);
 }
 
-/* --- waits --- */
-
-static int epoll_of(const struct fixture *f, bool socks)
-{
-    struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.fd = -1};
-    const int ep = epoll_create1(EPOLL_CLOEXEC);
-
-    assert_int_equal(epoll_ctl(ep, EPOLL_CTL_ADD, ring_fd(f->ring), &ev), 0);
-    for (unsigned i = 0; socks && i < SOCKS; i++) {
-        ev = (struct epoll_event){.events = EPOLLIN, .data.fd = f->fd[i]};
-        assert_int_equal(epoll_ctl(ep, EPOLL_CTL_ADD, f->fd[i], &ev), 0);
-    }
-    return ep;
-}
-
-/* The first datagram of a wait is in its socket's queue and wakes up by it; those after it are in the ring, which shows none of
- * them before. */
-static void wakes_up(void **state)
-{
-    struct fixture *f = *state;
-    struct epoll_event ev;
-    struct ring_in in;
-    uint32_t got;
-    int ep;
-
-    needs_ring(f);
-    ep = epoll_of(f, true);
-    for (uint32_t i = 0; i < 200; i++) {
-        assert_true(ring_may_wait(f->ring));
-        assert_int_equal(epoll_wait(ep, &ev, 1, 0), 0);
-        say(f, i % SOCKS, &i, sizeof(i));
-        assert_int_equal(epoll_wait(ep, &ev, 1, LIMIT_MS), 1);
-        assert_int_equal(ev.data.fd, f->fd[i % SOCKS]);
-        say(f, i % SOCKS, "b", 1);
-        say(f, (i + 1) % SOCKS, "c", 1);
-        assert_true(ring_woken(f->ring));
-        say(f, i % SOCKS, "d", 1);
-        assert_true(ring_is_held(f->ring));
-        assert_false(ring_next(f->ring, &in));
-        assert_int_equal(recv(ev.data.fd, &got, sizeof(got), MSG_DONTWAIT), sizeof(got));
-        assert_int_equal(got, i);
-        assert_true(ring_go_on(f->ring));
-        expect(f, i % SOCKS, "b", 1);
-        expect(f, (i + 1) % SOCKS, "c", 1);
-        expect(f, i % SOCKS, "d", 1);
-        assert_false(ring_go_on(f->ring));
-        assert_int_equal(epoll_wait(ep, &ev, 1, 0), 0); /* the ring itself woke nobody */
-    }
-    close(ep);
-}
-
-/* Something else ended the wait: all is in the ring again. */
-static void woken_by_others(void **state)
-{
-    struct fixture *f = *state;
-
-    needs_ring(f);
-    for (unsigned i = 0; i < 3; i++) {
-        assert_true(ring_may_wait(f->ring));
-        assert_false(ring_woken(f->ring));
-        assert_false(ring_is_held(f->ring));
-        say(f, 0, "a", 1);
-        assert_false(is_empty(f));
-        expect(f, 0, "a", 1);
-    }
-}
-
-/* A bell that nobody heard, as its socket had no memory for it: the ring itself rings, after some more. */
-static void deaf(void **state)
-{
-    struct fixture *f = *state;
-    struct epoll_event ev;
-    struct ring_in in;
-    int ep;
-
-    needs_ring(f);
-    ep = epoll_of(f, false);
-    for (unsigned i = 0; i < 3; i++) {
-        assert_true(ring_may_wait(f->ring));
-        say(f, 0, "lost", 4);
-        assert_int_equal(epoll_wait(ep, &ev, 1, 0), 0);
-        flood(f, 1, MEDIA_RING_DEAF);
-        assert_int_equal(epoll_wait(ep, &ev, 1, LIMIT_MS), 1);
-        assert_true(ring_woken(f->ring));
-        assert_true(ring_go_on(f->ring));
-        drain(f, 1, MEDIA_RING_DEAF);
-        assert_false(ring_next(f->ring, &in));
-        assert_true(is_empty(f));
-    }
-    close(ep);
-}
-
-#define NUMBERS 100000u
-#define AHEAD 500u /* so many on their way at most: less than a share */
-
-/* Another process sends numbers, in bunches with pauses in which a worker falls asleep. */
-static pid_t counter(const struct fixture *f, _Atomic(uint32_t) *got)
-{
-    const pid_t pid = fork();
-    uint32_t dice = 1;
-
-    assert_true(pid >= 0);
-    if (pid)
-        return pid;
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (uint32_t i = 0; i < NUMBERS; i++) {
-        while (i - atomic_load(got) > AHEAD)
-            (void)sched_yield();
-        (void)sendto(f->peer, &i, sizeof(i), 0, &f->at[i % 2].u.sa, addr_len(&f->at[i % 2]));
-        dice = dice * 1103515245u + 12345u;
-        for (volatile unsigned n = dice >> 8 & 7 ? 0 : dice >> 12 & 0x3fff; n; n--)
-            ;
-    }
-    _exit(0);
-}
-
-/* Events of a wait, with one of a socket if a bell was rung. */
-static int wait_for(const struct fixture *f, int ep, struct epoll_event ev[2 * SOCKS], unsigned *waits)
-{
-    bool heard = false;
-    int n = 0;
-
-    if (ring_may_wait(f->ring)) {
-        ++*waits;
-        n = epoll_wait(ep, ev, SOCKS, LIMIT_MS);
-        assert_true(n > 0);
-    }
-    for (int i = 0; i < n; i++)
-        heard |= ev[i].data.fd >= 0;
-    if (!ring_woken(f->ring) || heard)
-        return n;
-    return n + epoll_wait(ep, ev + n, SOCKS, LIMIT_MS);
-}
-
-/* Both ends at once: nothing is lost, nothing is ahead of what came before it, and no wait goes on for ever. */
-static void awake_and_asleep(void **state)
-{
-    struct fixture *f = *state;
-    _Atomic(uint32_t) *got = mmap(NULL, sizeof(*got), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    unsigned waits = 0, bells = 0;
-    struct ring_in in;
-    pid_t pid;
-    int ep;
-
-    needs_ring(f);
-    assert_true(got != MAP_FAILED);
-    ep = epoll_of(f, true);
-    pid = counter(f, got);
-    for (uint32_t next = 0; next < NUMBERS; atomic_store(got, next)) {
-        struct epoll_event ev[2 * SOCKS];
-        int n = wait_for(f, ep, ev, &waits);
-
-        do {
-            for (; ring_next(f->ring, &in); next++)
-                assert_memory_equal(in.p, &next, sizeof(next));
-            for (int i = 0; i < n; i++) {
-                uint32_t number;
-
-                if (ev[i].data.fd < 0 || recv(ev[i].data.fd, &number, sizeof(number), MSG_DONTWAIT) < 0)
-                    continue;
-                assert_int_equal(number, next);
-                next++;
-                bells++;
-            }
-            n = 0;
-        } while (ring_go_on(f->ring));
-    }
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
-    assert_true(waits > 10 && bells > 10);
-    close(ep);
-    munmap((void *)got, sizeof(*got));
-}
-
 static void not_allowed(void **state)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -664,7 +388,7 @@ int main(void)
         TEST(every_length), TEST(in_order), TEST(what_does_not_fit), TEST(share_of_each),
         TEST(share_is_octets), TEST(behind_the_load), TEST(share_in_common), TEST(flooded), TEST(round_and_round),
         TEST(closed_meanwhile),
-        TEST(many_members), TEST(wakes_up), TEST(woken_by_others), TEST(deaf), TEST(awake_and_asleep), TEST(not_all_of_it),
+        TEST(many_members), TEST(not_all_of_it),
         cmocka_unit_test(not_allowed),
     };
 
