@@ -200,6 +200,25 @@ static void jitter(void **state)
     assert_int_equal(count_get(&r->b.counts.jitter), 0);
 }
 
+/* A key that is held repeats its timestamp in each packet (RFC 4733 2.5.1.2): no jitter, and the voice's own stays as it was. */
+static void jitter_of_events(void **state)
+{
+    struct relay *r = *state;
+    struct relay_rtp m = voice(0);
+
+    r->a.spec.n_fmts = 2;
+    r->a.spec.fmts[0] = (struct bus_fmt){.pt = 8, .clock = 8000};
+    r->a.spec.fmts[1] = (struct bus_fmt){.pt = 101, .clock = 8000, .event = true};
+    relay_open(r);
+    for (uint16_t i = 0; i < 200; i++, r->now += 20) {
+        m.seq = i;
+        m.pt = i < 100 ? 8 : 101;
+        m.ts = 160u * (i < 100 ? i : 100);
+        assert_true(relay_rtp(r, &r->a, &m));
+    }
+    assert_int_equal(count_get(&r->a.counts.jitter), 0);
+}
+
 static void inactivity(void **state)
 {
     struct relay *r = *state;
@@ -344,7 +363,7 @@ static void tells_mid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(same_payload), T(gates),      T(payload_types), T(loss),         T(many_ssrcs), T(jitter),
+        T(same_payload), T(gates),      T(payload_types), T(loss),         T(many_ssrcs), T(jitter), T(jitter_of_events),
         T(inactivity),   T(quality),    T(counted_once),  T(partners),  T(tells_mid),
     };
 

@@ -179,6 +179,30 @@ static void true_reports(void **state)
     assert_int_equal(count_get(&r->a.counts.far_lost), 3);
 }
 
+/* What the bucket did not afford was withheld, too; and RTCP is paid from the same bucket. */
+static void policed(void **state)
+{
+    struct relay *r = *state;
+    struct part c;
+    struct rtcp p;
+
+    r->a.sep_spec.rtp.rate = 1000;
+    r->a.sep_spec.rtp.burst = 150; /* three packets of 10, 12 of RTP, 28 of UDP and IP */
+    relay_open(r);
+    for (uint16_t i = 1; i <= 10; i++)
+        say(r, &r->a, i);
+    assert_int_equal(count_get(&r->b.counts.tx_packets), 3);
+    assert_int_equal(count_get(&r->a.counts.policed), 7);
+    put_sr(fresh(&c), A_SSRC, 5, 10, 100, NULL);
+    assert_false(report(r, &r->a, &c));
+    assert_int_equal(count_get(&r->a.counts.policed), 8);
+    r->now += 150;
+    assert_true(report(r, &r->a, &c));
+    assert_true(part_of(r, RTCP_SR, &p));
+    assert_int_equal(rtcp_u32(&p, 20), 3);
+    assert_int_equal(rtcp_u32(&p, 24), 30);
+}
+
 static void round_trip(void **state)
 {
     struct rtcp_block block = {.ssrc = B_SSRC, .lsr = 0x00070000, .dlsr = 65536 / 2, .jitter = 80};
@@ -378,8 +402,8 @@ static void nack_after_jump(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(names_and_rubbish), T(true_reports), T(round_trip), T(feedback), T(malformed), T(goodbye), T(our_own),
-        T(nack_after_jump),
+        T(names_and_rubbish), T(true_reports), T(policed), T(round_trip), T(feedback), T(malformed), T(goodbye),
+        T(our_own), T(nack_after_jump),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

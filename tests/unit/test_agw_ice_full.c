@@ -2,6 +2,7 @@
 #include "tests/fake/ice_net.h"
 
 #include "agw/media/ice_msg.h"
+#include "tests/fake/check.h"
 
 #define HOST MEDIA_ICE_HOST_PRIORITY
 #define SRFLX ((100u << 24) | (65535u << 8) | 255u)
@@ -386,10 +387,53 @@ static void consent_is_asked_for(void **state)
     assert_null(ice_selected(net->a.ice));
 }
 
-/* stnconfres/test of a lite agent: it asks, too, and does not wait for 30 s of silence of a peer that never checks. */
+static int answer_consent(struct ice_net *net, const struct stun_msg *asked, const struct addr *src, const char *pwd)
+{
+    uint8_t msg[MEDIA_STUN_REPLY], out[MEDIA_STUN_REPLY];
+    struct buf b = buf_over(msg, sizeof(msg)), reply = buf_over(out, sizeof(out));
+    struct dgram in = {.src = *src, .p = msg};
+
+    stun_begin(&b, STUN_BINDING_SUCCESS, asked->tid);
+    stun_put_xaddr(&b, &net->a.host);
+    assert_int_equal(stun_end(&b, net->mac, sv_from(pwd)), 0);
+    in.n = b.len;
+    return ice_input(net->a.ice, &in, &reply, net->now);
+}
+
+/* Consent is given by an answer to what was asked, from where it was asked, with the peer's password (RFC 7675 5.1). */
+static void consent_is_not_forged(void **state)
+{
+    struct ice_net *net = *state;
+    struct addr elsewhere;
+    struct stun_msg m, other;
+
+    both_full(net, true, false);
+    net_run(net, 1000);
+    net->b.down = true;
+    do {
+        net->now++;
+        net->tx.n = 0;
+        assert_false(ice_tick(net->a.ice, &net->tx, net->now) & ICE_LOST);
+    } while (net->tx.n == 0);
+    assert_int_equal(stun_parse(&m, net->tx.slot[0].p, net->tx.slot[0].n), 0);
+    elsewhere = net->b.host;
+    addr_set_port(&elsewhere, 999);
+    other = m;
+    other.tid[0] ^= 1;
+    assert_int_equal(answer_consent(net, &m, &net->b.host, "wrongwrongwrongwrongwrong"), -EACCES);
+    assert_int_equal(answer_consent(net, &m, &elsewhere, net->b.spec.pwd), -EACCES);
+    assert_int_equal(answer_consent(net, &other, &net->b.host, net->b.spec.pwd), -EACCES);
+    assert_int_equal(answer_consent(net, &m, &net->b.host, net->b.spec.pwd), ICE_CHECK);
+}
+
+/* stnconfres/test of a lite agent: it asks, too, and does not wait for 30 s of silence of a peer that never checks. What it lost
+ * only new credentials bring back. */
 static void a_lite_agent_may_ask(void **state)
 {
     struct ice_net *net = *state;
+    uint8_t msg[MEDIA_STUN_REPLY], out[2 * MEDIA_STUN_REPLY];
+    struct buf reply = buf_over(out, sizeof(out));
+    struct dgram in = {.src = net->b.host, .p = msg};
 
     side_full(&net->b, true);
     side_candidate(&net->b, "192.0.2.1", 1000, HOST);
@@ -406,6 +450,16 @@ static void a_lite_agent_may_ask(void **state)
     net->b.down = true;
     net_run(net, 40000);
     assert_true(net->a.results & ICE_LOST);
+    in.n = check_make(net->mac, &(struct check){.ufrag = net->a.spec.ufrag, .pwd = net->a.spec.pwd, .use_candidate = true}, msg,
+                      sizeof(msg));
+    assert_true(ice_input(net->a.ice, &in, &reply, net->now) & ICE_NOMINATED);
+    assert_null(ice_selected(net->a.ice));
+    strcpy(net->a.spec.ufrag, "anew");
+    assert_int_equal(ice_restart(net->a.ice, net->a.spec.ufrag, net->a.spec.pwd), 0);
+    in.n = check_make(net->mac, &(struct check){.ufrag = net->a.spec.ufrag, .pwd = net->a.spec.pwd, .use_candidate = true}, msg,
+                      sizeof(msg));
+    assert_true(ice_input(net->a.ice, &in, &reply, net->now) & ICE_RESUMED);
+    assert_non_null(ice_selected(net->a.ice));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, net_setup, net_teardown)
@@ -429,6 +483,7 @@ int main(void)
         TEST(forged_sources),
         TEST(forged_responses),
         TEST(consent_is_asked_for),
+        TEST(consent_is_not_forged),
         TEST(a_lite_agent_may_ask),
     };
 

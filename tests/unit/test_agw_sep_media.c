@@ -450,7 +450,16 @@ static void bundle(void **state)
     bundle_close(&x);
 }
 
-/* One compound about both streams: each one's core side gets its own half. */
+/* The FIR of both streams came as one: this half has the entry of its own alone (RFC 5104 4.3.1.1). */
+static void assert_fir(const struct rtcp *part, uint32_t ssrc)
+{
+    assert_int_equal(part->type, RTCP_PSFB);
+    assert_int_equal(part->count, PSFB_FIR);
+    assert_int_equal(part->n, 20);
+    assert_int_equal(rtcp_u32(part, 12), ssrc);
+}
+
+/* One compound about both streams: each one's core side gets its own half, and neither the transport's feedback. */
 static void bundle_rtcp(void **state)
 {
     static const struct rtcp_block on_audio = {.ssrc = 0xa0}, on_video = {.ssrc = 0xb0};
@@ -464,6 +473,7 @@ static void bundle_rtcp(void **state)
     struct pkt pkt;
     size_t at;
 
+    r->a.spec.keep_ext = r->b.spec.keep_ext = true;
     bundle_open(&x, r);
     assert_int_equal(goes(&x, 111, 1, NULL), 30000);
     assert_int_equal(goes(&x, 96, 2, NULL), 32000);
@@ -487,6 +497,18 @@ static void bundle_rtcp(void **state)
     buf_u32(&b, 1);
     buf_u32(&b, 0xb0);
     rtcp_end(&b, at, PSFB_PLI);
+    at = rtcp_begin(&b, RTCP_PSFB);
+    buf_u32(&b, 1);
+    buf_u32(&b, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        buf_u32(&b, i ? 0xb0 : 0xa0);
+        buf_u32(&b, 7u << 24);
+    }
+    rtcp_end(&b, at, PSFB_FIR);
+    at = rtcp_begin(&b, RTCP_RTPFB);
+    for (unsigned i = 0; i < 4; i++)
+        buf_u32(&b, 1);
+    rtcp_end(&b, at, RTPFB_TCC);
     assert_true(relay_send(r, &r->a, &r->a.far, p, b.len, true));
     assert_int_equal(addr_port(&r->pkt.to), 30001);
     at = 0;
@@ -494,8 +516,10 @@ static void bundle_rtcp(void **state)
     assert_int_equal(part.type, RTCP_SR);
     assert_int_equal(part.count, 1);
     assert_int_equal(rtcp_u32(&part, 28), 0xa0);
+    assert_true(rtcp_next(&part, r->pkt.p, r->pkt.n, &at)); /* SDES */
     assert_true(rtcp_next(&part, r->pkt.p, r->pkt.n, &at));
-    assert_false(rtcp_next(&part, r->pkt.p, r->pkt.n, &at)); /* SDES is all: the PLI is not about audio */
+    assert_fir(&part, 0xa0);
+    assert_false(rtcp_next(&part, r->pkt.p, r->pkt.n, &at)); /* the PLI is not about audio */
 
     relay_blank(r);
     assert_true(sep_more(r->a.sep, &r->pkt, &f));
@@ -510,6 +534,10 @@ static void bundle_rtcp(void **state)
     assert_true(rtcp_next(&part, r->pkt.p, r->pkt.n, &at));
     assert_true(rtcp_next(&part, r->pkt.p, r->pkt.n, &at));
     assert_int_equal(part.type, RTCP_PSFB);
+    assert_int_equal(part.count, PSFB_PLI);
+    assert_true(rtcp_next(&part, r->pkt.p, r->pkt.n, &at));
+    assert_fir(&part, 0xb0);
+    assert_false(rtcp_next(&part, r->pkt.p, r->pkt.n, &at));
     assert_int_equal(rtcp_check(r->pkt.p, r->pkt.n, false), 0);
     relay_blank(r);
     assert_false(sep_more(r->a.sep, &r->pkt, &f));
