@@ -11,12 +11,10 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "agw/ctl/cert.h"
 #include "agw/data/sctp.h"
-#include "agw/media/worker.h"
 #include "common/enc.h"
 #include "tests/fake/browser.h"
-#include "tests/fake/check.h"
+#include "tests/unit/worker_rig.h"
 
 #define LIMIT_MS 20000
 #define MANY 20
@@ -37,9 +35,7 @@ struct call {
 struct fixture {
     uv_loop_t loop;
     uv_timer_t timer; /* wakes the loop, so that inboxes are looked at */
-    struct cert *cert;
-    struct inbox *ctl, *data;
-    struct worker *worker;
+    struct worker_rig rig;
     struct trace *trace;
     char dir[64];
     struct sctp_lib *sctp;
@@ -128,7 +124,7 @@ static void run_sctp(struct fixture *f)
 
         while (sctp_next(s, &ev)) {
             if (ev.what == SCTP_OUTPUT)
-                bus_post_bytes(worker_inbox(f->worker), BUS_DTLS_SEND, c->id, ev.p, ev.n);
+                bus_post_bytes(worker_inbox(f->rig.worker), BUS_DTLS_SEND, c->id, ev.p, ev.n);
             else if (ev.what == SCTP_MESSAGE)
                 sv_copy((struct sv){(const char *)ev.p, ev.n}, c->got, sizeof(c->got));
             else if (ev.what == SCTP_UP)
@@ -154,8 +150,8 @@ static bool wait_for(struct fixture *f, const char *log, const char *what)
 
     while (!strstr(log, what) && net_now_ms() < end) {
         uv_run(&f->loop, UV_RUN_ONCE);
-        take(f, f->ctl, on_ctl);
-        take(f, f->data, on_data);
+        take(f, f->rig.ctl, on_ctl);
+        take(f, f->rig.data, on_data);
         run_sctp(f);
     }
     if (!strstr(log, what))
@@ -173,27 +169,16 @@ static void on_timer(uv_timer_t *timer)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    struct worker_conf conf = {.ice_timeout_ms = 30000, .dtls_timeout_ms = 20000};
 
     *state = f;
     uv_loop_init(&f->loop);
     uv_timer_init(&f->loop, &f->timer);
     uv_timer_start(&f->timer, on_timer, 2, 2);
-    assert_int_equal(cert_new(&f->cert, "agw"), 0);
-    assert_int_equal(inbox_new(&f->ctl, 1000), 0);
-    assert_int_equal(inbox_new(&f->data, 1000), 0);
     assert_int_equal(sctp_lib_init(&f->sctp), 0);
     strcpy(f->dir, "/tmp/test_agw_worker.XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     assert_int_equal(trace_open(&f->trace, f->dir, "agw"), 0);
-    conf.ctl = f->ctl;
-    conf.data = f->data;
-    conf.cert_der = f->cert->der;
-    conf.cert_len = f->cert->der_len;
-    conf.key_der = f->cert->key;
-    conf.key_len = f->cert->key_len;
-    conf.trace = f->trace;
-    return worker_new(&f->worker, &conf);
+    return worker_rig_up(&f->rig, (struct worker_conf){.trace = f->trace});
 }
 
 static int teardown(void **state)
@@ -205,20 +190,17 @@ static int teardown(void **state)
         browser_free(f->call[i].browser);
         sctp_free(f->call[i].sctp);
     }
-    worker_free(f->worker);
+    worker_rig_down(&f->rig);
     trace_close(f->trace);
     snprintf(path, sizeof(path), "%s/agw.trace", f->dir);
     unlink(path);
     snprintf(path, sizeof(path), "%s/agw.pcap", f->dir);
     unlink(path);
     assert_int_equal(rmdir(f->dir), 0);
-    inbox_free(f->ctl, bus_drop);
-    inbox_free(f->data, bus_drop);
     uv_close((uv_handle_t *)&f->timer, NULL);
     uv_run(&f->loop, UV_RUN_DEFAULT);
     sctp_lib_fini(f->sctp);
     assert_int_equal(uv_loop_close(&f->loop), 0);
-    cert_free(f->cert);
     free(f);
     return 0;
 }
@@ -229,7 +211,7 @@ static void post_sep(struct fixture *f, enum bus_kind kind, const struct bus_sep
 
     assert_non_null(m);
     m->u.sep = *spec;
-    inbox_post(worker_inbox(f->worker), &m->item);
+    inbox_post(worker_inbox(f->rig.worker), &m->item);
 }
 
 static void set_fp(struct bus_sep *spec, const char *fingerprint)
@@ -250,7 +232,7 @@ static struct call *call_new(struct fixture *f, bus_id id)
     c->spec = (struct bus_sep){.id = id, .fd = net_udp(&c->at), .local = c->at, .ice = true, .data = true, .peer = "wic"};
     assert_true(c->spec.fd >= 0);
     snprintf(c->spec.ufrag, sizeof(c->spec.ufrag), "ufrag%u", (unsigned)id);
-    strcpy(c->spec.pwd, "gatewaypasswordgateway00");
+    strcpy(c->spec.pwd, PWD);
     assert_int_equal(browser_new(&c->browser, &f->loop, "127.0.0.1", &h), 0);
     set_fp(&c->spec, browser_fingerprint(c->browser));
     return c;
@@ -260,7 +242,7 @@ static void browser_goes(struct call *c, bool dtls_client)
 {
     char fp[CERT_FP_TEXT + 16];
 
-    snprintf(fp, sizeof(fp), "sha-256 %s", c->f->cert->fingerprint);
+    snprintf(fp, sizeof(fp), "sha-256 %s", c->f->rig.cert->fingerprint);
     assert_int_equal(browser_start(c->browser, &c->at, c->spec.ufrag, c->spec.pwd, fp, dtls_client, 5000, 5000), 0);
 }
 
@@ -312,13 +294,13 @@ static void as_server(void **state)
     assert_non_null(strstr(c->log, "ICE_UP;"));
     assert_non_null(strstr(c->log, "DTLS_UP server;"));
     exchange(c);
-    bus_post_id(worker_inbox(f->worker), BUS_SEP_CLOSE, 1);
+    bus_post_id(worker_inbox(f->rig.worker), BUS_SEP_CLOSE, 1);
     assert_true(wait_for(f, c->log, "closed;"));
     assert_true(wait_for(f, c->browser_log, "closed close_notify;"));
     assert_true(c->closed.rx_packets > 4 && c->closed.tx_packets > 4);
     assert_true(c->closed.rx_octets > 500 && c->closed.tx_octets > 500);
-    assert_int_equal(count_get(&worker_counts(f->worker)[WORKER_C_SEPS]), 0);
-    assert_int_equal(count_get(&worker_counts(f->worker)[WORKER_C_RX]), c->closed.rx_packets);
+    assert_int_equal(count_get(&worker_counts(f->rig.worker)[WORKER_C_SEPS]), 0);
+    assert_int_equal(count_get(&worker_counts(f->rig.worker)[WORKER_C_RX]), c->closed.rx_packets);
     assert_traced(f, ladder);
 }
 
@@ -364,7 +346,7 @@ static void wrong_certificate(void **state)
         assert_null(strstr(c->log, "up "));
         assert_null(c->sctp);
     }
-    assert_int_equal(count_get(&worker_counts(f->worker)[WORKER_C_DTLS_FAILED]), 2);
+    assert_int_equal(count_get(&worker_counts(f->rig.worker)[WORKER_C_DTLS_FAILED]), 2);
 }
 
 /* A wrong check gets nothing, a right one behind it gets the first answer. */
@@ -398,9 +380,9 @@ static void silence(void **state)
     assert_int_equal(stun_parse(&m, msg, (size_t)n), 0);
     assert_int_equal(m.tid[0], 2);
     assert_true(addr_eq(&m.mapped, &local));
-    assert_int_equal(count_get(&worker_counts(f->worker)[WORKER_C_STUN_BAD]), 1);
-    assert_int_equal(count_get(&worker_counts(f->worker)[WORKER_C_UNVALIDATED]), 1);
-    assert_int_equal(count_get(&worker_counts(f->worker)[WORKER_C_JUNK]), 1);
+    assert_int_equal(count_get(&worker_counts(f->rig.worker)[WORKER_C_STUN_BAD]), 1);
+    assert_int_equal(count_get(&worker_counts(f->rig.worker)[WORKER_C_UNVALIDATED]), 1);
+    assert_int_equal(count_get(&worker_counts(f->rig.worker)[WORKER_C_JUNK]), 1);
     close(pfd.fd);
     stun_mac_free(mac);
 }
@@ -408,16 +390,16 @@ static void silence(void **state)
 static void the_peer_vanishes(void **state)
 {
     struct fixture *f = *state;
-    struct worker_conf conf = {.ctl = f->ctl, .data = f->data, .ice_timeout_ms = 300, .dtls_timeout_ms = 20000};
+    struct worker_conf conf = {.ctl = f->rig.ctl, .data = f->rig.data, .ice_timeout_ms = 300, .dtls_timeout_ms = 20000};
     struct call *c = call_new(f, 1);
 
-    worker_free(f->worker);
-    f->worker = NULL;
-    conf.cert_der = f->cert->der;
-    conf.cert_len = f->cert->der_len;
-    conf.key_der = f->cert->key;
-    conf.key_len = f->cert->key_len;
-    assert_int_equal(worker_new(&f->worker, &conf), 0);
+    worker_free(f->rig.worker);
+    f->rig.worker = NULL;
+    conf.cert_der = f->rig.cert->der;
+    conf.cert_len = f->rig.cert->der_len;
+    conf.key_der = f->rig.cert->key;
+    conf.key_len = f->rig.cert->key_len;
+    assert_int_equal(worker_new(&f->rig.worker, &conf), 0);
     c->spec.role = BUS_DTLS_SERVER;
     post_sep(f, BUS_SEP_OPEN, &c->spec);
     browser_goes(c, true);
@@ -445,7 +427,7 @@ static void many_at_once(void **state)
         assert_true(wait_for(f, call_of(f, id)->browser_log, "sctp;"));
         exchange(call_of(f, id));
     }
-    assert_int_equal(count_get(&worker_counts(f->worker)[WORKER_C_DTLS_OK]), MANY);
+    assert_int_equal(count_get(&worker_counts(f->rig.worker)[WORKER_C_DTLS_OK]), MANY);
 }
 
 /* The handshake of a stream comes after its certificate was replaced: it still has the one whose fingerprint was told. */
@@ -465,10 +447,10 @@ static void certificate_renewed(void **state)
     memcpy(m->u.cert.p + fresh->der_len, fresh->key, fresh->key_len);
     before->spec.role = after->spec.role = BUS_DTLS_SERVER;
     post_sep(f, BUS_SEP_OPEN, &before->spec);
-    inbox_post(worker_inbox(f->worker), &m->item);
+    inbox_post(worker_inbox(f->rig.worker), &m->item);
     post_sep(f, BUS_SEP_OPEN, &after->spec);
     browser_goes(before, true);
-    cert_replace(f->cert, fresh);
+    cert_replace(f->rig.cert, fresh);
     browser_goes(after, true);
     assert_true(wait_for(f, before->browser_log, "sctp;"));
     assert_true(wait_for(f, after->browser_log, "sctp;"));
@@ -484,17 +466,17 @@ static void late_messages(void **state)
     struct bus_sep twin = c->spec;
     struct addr at = c->at;
 
-    bus_post_bytes(worker_inbox(f->worker), BUS_DTLS_SEND, 99, "x", 1);
-    bus_post_id(worker_inbox(f->worker), BUS_DTLS_DOWN, 99); /* not for a worker */
+    bus_post_bytes(worker_inbox(f->rig.worker), BUS_DTLS_SEND, 99, "x", 1);
+    bus_post_id(worker_inbox(f->rig.worker), BUS_DTLS_DOWN, 99); /* not for a worker */
     post_sep(f, BUS_SEP_REMOTE, &twin);
     post_sep(f, BUS_SEP_OPEN, &c->spec);
-    bus_post_bytes(worker_inbox(f->worker), BUS_DTLS_SEND, 1, "x", 1); /* before DTLS is up */
+    bus_post_bytes(worker_inbox(f->rig.worker), BUS_DTLS_SEND, 1, "x", 1); /* before DTLS is up */
     addr_set_port(&at, 0);
     twin.fd = net_udp(&at);
     assert_true(twin.fd >= 0);
     post_sep(f, BUS_SEP_OPEN, &twin);
     assert_true(wait_for(f, c->log, "DTLS_FAILED stream cannot be opened;"));
-    assert_int_equal(count_get(&worker_counts(f->worker)[WORKER_C_SEPS]), 1);
+    assert_int_equal(count_get(&worker_counts(f->rig.worker)[WORKER_C_SEPS]), 1);
     c->spec.role = BUS_DTLS_SERVER;
     browser_goes(c, true);
     assert_true(wait_for(f, c->browser_log, "ice;"));
@@ -513,7 +495,7 @@ static void cannot_open(void **state)
     assert_true(spec.fd >= 0);
     post_sep(f, BUS_SEP_OPEN, &spec);
     assert_true(wait_for(f, call_of(f, 1)->log, "DTLS_FAILED stream cannot be opened;"));
-    bus_post_id(worker_inbox(f->worker), BUS_SEP_CLOSE, 1);
+    bus_post_id(worker_inbox(f->rig.worker), BUS_SEP_CLOSE, 1);
     assert_true(wait_for(f, call_of(f, 1)->log, "closed;"));
     assert_int_equal(call_of(f, 1)->closed.id, 1);
     assert_int_equal(fcntl(spec.fd, F_GETFD), -1);

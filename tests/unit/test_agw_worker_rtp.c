@@ -13,18 +13,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agw/ctl/cert.h"
-#include "agw/media/worker.h"
-#include "tests/fake/check.h"
+#include "tests/unit/worker_rig.h"
 
 #define LIMIT_MS 10000
-#define PWD "gatewaypasswordgateway00"
 
 struct fixture {
-    struct cert *cert;
-    struct inbox *ctl, *data;
-    struct worker *worker;
-    struct stun_mac *mac;
+    struct worker_rig rig;
     struct addr shared;
     struct flow_counts counts[8];
     unsigned n_counts;
@@ -35,26 +29,16 @@ struct fixture {
 static int setup_with(void **state, enum worker_way raw, enum worker_way ring)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    struct worker_conf conf = {.ice_timeout_ms = 30000, .dtls_timeout_ms = 20000, .raw_send = raw, .ring = ring, .gather_us = 200};
+    struct worker_conf conf = {.raw_send = raw, .ring = ring, .gather_us = 200};
     struct worker_shared shared;
 
     *state = f;
-    assert_int_equal(cert_new(&f->cert, "agw"), 0);
-    assert_int_equal(inbox_new(&f->ctl, 1000), 0);
-    assert_int_equal(inbox_new(&f->data, 1000), 0);
-    assert_int_equal(stun_mac_new(&f->mac), 0);
     assert_int_equal(addr_parse(&shared.local, SV("127.0.0.1"), 0), 0);
     shared.fd = net_udp(&shared.local);
     f->shared = shared.local;
     conf.shared = &shared;
     conf.n_shared = 1;
-    conf.ctl = f->ctl;
-    conf.data = f->data;
-    conf.cert_der = f->cert->der;
-    conf.cert_len = f->cert->der_len;
-    conf.key_der = f->cert->key;
-    conf.key_len = f->cert->key_len;
-    return worker_new(&f->worker, &conf);
+    return worker_rig_up(&f->rig, conf);
 }
 
 static int setup(void **state)
@@ -76,13 +60,9 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    worker_free(f->worker);
+    worker_rig_down(&f->rig);
     while (f->n_fds)
         close(f->fds[--f->n_fds]);
-    inbox_free(f->ctl, bus_drop);
-    inbox_free(f->data, bus_drop);
-    stun_mac_free(f->mac);
-    cert_free(f->cert);
     free(f);
     return 0;
 }
@@ -142,7 +122,7 @@ static void checked(struct fixture *f, int fd, const char *ufrag)
     uint8_t p[512];
     struct addr from;
     struct stun_msg m;
-    size_t n = check_make(f->mac, &c, p, sizeof(p));
+    size_t n = check_make(f->rig.mac, &c, p, sizeof(p));
 
     say(fd, &f->shared, p, n);
     n = hear(fd, p, sizeof(p), &from);
@@ -180,7 +160,7 @@ static void open_sep(struct fixture *f, enum bus_kind kind, const struct bus_sep
     struct bus_msg *m = bus_new(kind);
 
     m->u.sep = *spec;
-    inbox_post(worker_inbox(f->worker), &m->item);
+    inbox_post(worker_inbox(f->rig.worker), &m->item);
 }
 
 static void open_flow_of(struct fixture *f, bus_id id, bus_id sep, bool opaque)
@@ -193,7 +173,7 @@ static void open_flow_of(struct fixture *f, bus_id id, bus_id sep, bool opaque)
         m->u.flow.opaque = true;
         m->u.flow.has_rtcp = false;
     }
-    inbox_post(worker_inbox(f->worker), &m->item);
+    inbox_post(worker_inbox(f->rig.worker), &m->item);
 }
 
 static void open_flow(struct fixture *f, bus_id id, bus_id sep)
@@ -209,13 +189,13 @@ static void join(struct fixture *f, bus_id a, bus_id b)
     m->u.wire.b = b;
     for (unsigned i = 0; i < 128; i++)
         m->u.wire.a_to_b[i] = m->u.wire.b_to_a[i] = (uint8_t)i;
-    inbox_post(worker_inbox(f->worker), &m->item);
+    inbox_post(worker_inbox(f->rig.worker), &m->item);
 }
 
 /* What control is told next, apart from ICE. */
 static enum bus_kind told(struct fixture *f, bus_id *id, char text[BUS_TEXT])
 {
-    struct pollfd pfd = {.fd = inbox_fd(f->ctl), .events = POLLIN};
+    struct pollfd pfd = {.fd = inbox_fd(f->rig.ctl), .events = POLLIN};
     static struct inbox_item *left;
 
     for (;;) {
@@ -224,7 +204,7 @@ static enum bus_kind told(struct fixture *f, bus_id *id, char text[BUS_TEXT])
 
         if (!left) {
             assert_int_equal(poll(&pfd, 1, LIMIT_MS), 1);
-            left = inbox_take(f->ctl);
+            left = inbox_take(f->rig.ctl);
         }
         m = (struct bus_msg *)left;
         if (!m)
@@ -248,14 +228,14 @@ static void closes(struct fixture *f, enum bus_kind kind, bus_id id)
     char text[BUS_TEXT];
     bus_id told_id;
 
-    bus_post_id(worker_inbox(f->worker), kind, id);
+    bus_post_id(worker_inbox(f->rig.worker), kind, id);
     assert_int_equal(told(f, &told_id, text), BUS_CLOSED);
     assert_int_equal(told_id, id);
 }
 
 static int64_t counted(struct fixture *f, enum worker_counter c)
 {
-    return count_get(&worker_counts(f->worker)[c]);
+    return count_get(&worker_counts(f->rig.worker)[c]);
 }
 
 /* Orders so far are carried out: an unknown id is closed at once. */
@@ -511,7 +491,7 @@ static int setup_bare(void **state)
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(setup_with(state, i ? WORKER_ON : WORKER_AUTO, i ? WORKER_AUTO : WORKER_ON), -EPERM);
         f = *state;
-        assert_null(f->worker);
+        assert_null(f->rig.worker);
         assert_int_equal(teardown(state), 0);
     }
     err = setup_with(state, WORKER_AUTO, WORKER_AUTO); /* its thread inherits having none */
