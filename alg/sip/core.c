@@ -74,12 +74,17 @@ void core_no_tls(struct core *c, unsigned id, const struct addr *peer, const cha
         snprintf(hop->no_tls, sizeof hop->no_tls, "TLS: %s", why);
 }
 
-static void on_late(void *arg, unsigned hop, const struct addr *peer)
+void core_refused(struct core *c, unsigned hop, const struct addr *peer, const char *why)
 {
     char text[ADDR_STRLEN];
 
-    log_warn("sip", "side=mw peer=%s msg=\"TLS refused\" why=\"no handshake\" after_ms=%u", addr_str(peer, text), CORE_TLS_HANDSHAKE_MS);
-    core_no_tls(arg, hop, peer, "no handshake");
+    log_warn("sip", "side=mw peer=%s msg=\"TLS refused\" why=\"%s\"", addr_str(peer, text), why);
+    core_no_tls(c, hop, peer, why);
+}
+
+static void on_late(void *arg, unsigned hop, const struct addr *peer)
+{
+    core_refused(arg, hop, peer, "no handshake");
 }
 
 void core_hops(struct core *c)

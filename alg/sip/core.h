@@ -27,6 +27,7 @@ void core_heard(struct core *c, struct hop *hop, const sip_t *answer);
 void core_unheard(struct core *c, struct hop *hop, const char *refused); /* NULL: silence; else what was in the way */
 /* Sofia ended a connection in its handshake and tells no request of it; called from inside Sofia: the next tick does. */
 void core_no_tls(struct core *c, unsigned hop, const struct addr *peer, const char *why);
+void core_refused(struct core *c, unsigned hop, const struct addr *peer, const char *why); /* the same, and the line in the log */
 void core_count(struct core *c); /* the gauges */
 void core_hops(struct core *c);  /* there are others than before */
 unsigned core_retry_after(const struct core *c); /* seconds for somebody who is told 503 */

@@ -4,20 +4,25 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <sofia-sip/tport_tag.h>
 
-#include "alg/sip/agent.h"
+#include "alg/sip/core.h"
 #include "common/log.h"
 
 #define CHAIN_MAX 5 /* certificates below the CA */
 
 struct core_tls {
+    struct sip *sip;
+    bool verify, mutual;
+    char **peers;   /* who may connect; NULL: who has a certificate */
     bool starting;  /* the next SSL_CTX is Sofia's */
     SSL_CTX *ctx[2];
     unsigned n_ctx;
@@ -31,7 +36,7 @@ struct core_tls {
         struct addr own, peer; /* with the first event on it; unset: none yet */
         bool watched; /* its BIO tells us when Sofia is done with both */
         bool done;
-        bool late;    /* shut down: its handshake took too long */
+        bool told;    /* why it is over: what else is said of it is no news */
     } *v;
     unsigned n, room;
 };
@@ -145,16 +150,31 @@ static void on_free_ssl(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int index, 
         }
 }
 
-int core_tls_new(struct core_tls **tp)
+static void peers_free(char **peers)
+{
+    for (unsigned i = 0; peers && peers[i]; i++)
+        free(peers[i]);
+    free(peers);
+}
+
+int core_tls_new(struct core_tls **tp, struct sip *s, const struct sip_tls_conf *conf)
 {
     struct core_tls *t = calloc(1, sizeof *t);
+    bool ok;
 
     if (!t)
         return -ENOMEM;
+    t->sip = s;
+    t->verify = conf->verify;
+    t->mutual = conf->mutual;
+    t->peers = conf->n_peers ? calloc(conf->n_peers + 1, sizeof *t->peers) : NULL;
+    ok = t->peers || !conf->n_peers;
+    for (unsigned i = 0; ok && i < conf->n_peers; i++)
+        ok = (t->peers[i] = strdup(conf->peers[i])) != NULL;
     t->ctx_index = SSL_CTX_get_ex_new_index(0, t, on_new_ctx, NULL, NULL);
     t->ssl_index = SSL_get_ex_new_index(0, t, on_new_ssl, NULL, on_free_ssl);
     *tp = t;
-    return t->ctx_index < 0 || t->ssl_index < 0 ? -ENOMEM : 0;
+    return t->ctx_index < 0 || t->ssl_index < 0 || !ok ? -ENOMEM : 0;
 }
 
 /* all: Sofia's agent is gone. One without an event yet is open: Sofia's timer for it is longer than a tick. */
@@ -176,13 +196,13 @@ static bool is_late(const struct core_tls *t, struct conn *v, msec_t now)
 {
     struct addr own, peer;
 
-    if (v->late || v->done || now - v->since < CORE_TLS_HANDSHAKE_MS || SSL_is_init_finished(v->ssl) || !v->peer.u.sa.sa_family ||
+    if (v->told || v->done || now - v->since < CORE_TLS_HANDSHAKE_MS || SSL_is_init_finished(v->ssl) || !v->peer.u.sa.sa_family ||
         !ends_of(v->ssl, &own, &peer) || !addr_eq(&own, &v->own) || !addr_eq(&peer, &v->peer))
         return false;
     for (unsigned i = 0; i < t->n; i++)
         if (&t->v[i] != v && !t->v[i].done && SSL_get_fd(t->v[i].ssl) == SSL_get_fd(v->ssl))
             return false;
-    v->late = true;
+    v->told = true;
     shutdown(SSL_get_fd(v->ssl), SHUT_RDWR);
     return true;
 }
@@ -219,8 +239,99 @@ void core_tls_free(struct core_tls *t)
     reap(t, true);
     CRYPTO_free_ex_index(CRYPTO_EX_INDEX_SSL_CTX, t->ctx_index);
     CRYPTO_free_ex_index(CRYPTO_EX_INDEX_SSL, t->ssl_index);
+    peers_free(t->peers);
     free(t->v);
     free(t);
+}
+
+/* --- whose certificate it is --- */
+
+/* RFC 5922 7.1, 7.2: a sip URI without a user, or a DNS name; whole, without wildcards. */
+static bool name_is(const GENERAL_NAME *n, const char *want, const struct addr *number)
+{
+    const ASN1_STRING *v;
+    const char *text;
+    size_t len;
+
+    if (n->type == GEN_IPADD && number) {
+        v = n->d.iPAddress;
+        return addr_is_v6(number) ? ASN1_STRING_length(v) == 16 && !memcmp(ASN1_STRING_get0_data(v), &number->u.in6.sin6_addr, 16)
+                                  : ASN1_STRING_length(v) == 4 && !memcmp(ASN1_STRING_get0_data(v), &number->u.in4.sin_addr, 4);
+    }
+    if (n->type != GEN_DNS && n->type != GEN_URI)
+        return false;
+    v = n->type == GEN_DNS ? n->d.dNSName : n->d.uniformResourceIdentifier;
+    text = (const char *)ASN1_STRING_get0_data(v);
+    len = (size_t)ASN1_STRING_length(v);
+    if (n->type == GEN_URI) {
+        if (len < 4 || strncasecmp(text, "sip:", 4) != 0)
+            return false;
+        text += 4;
+        len -= 4;
+    }
+    return len == strlen(want) && !memchr(text, 0, len) && !strncasecmp(text, want, len);
+}
+
+static bool common_name_is(X509 *x, const char *want)
+{
+    const X509_NAME *subject = X509_get_subject_name(x);
+    const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    const ASN1_STRING *v = at < 0 ? NULL : X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
+    unsigned char *text = NULL;
+    const int n = v ? ASN1_STRING_to_UTF8(&text, v) : -1;
+    const bool is = n > 0 && (size_t)n == strlen(want) && !strncasecmp((const char *)text, want, (size_t)n);
+
+    OPENSSL_free(text);
+    return is;
+}
+
+static bool is_of(X509 *x, const char *want)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+    struct addr number;
+    const bool numeric = !addr_parse(&number, sv_from(want), 0);
+    bool found = !names && X509_get_ext_by_NID(x, NID_subject_alt_name, -1) < 0 && common_name_is(x, want);
+
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && !found; i++)
+        found = name_is(sk_GENERAL_NAME_value(names, i), want, numeric ? &number : NULL);
+    GENERAL_NAMES_free(names);
+    return found;
+}
+
+/* Empty: anybody's will do. */
+static bool is_wanted(const struct core_tls *t, const struct conn *v, X509 *x)
+{
+    const struct hop *hop = hops_by_id(&t->sip->core->hops, v->hop);
+    char text[ADDR_STRLEN];
+    bool found = !t->peers;
+
+    if (!SSL_is_server(v->ssl))
+        return !t->verify || is_of(x, hop && hop->name[0] ? hop->name : addr_host(&v->peer, text));
+    for (unsigned i = 0; !found && t->peers[i]; i++)
+        found = is_of(x, t->peers[i]);
+    return found;
+}
+
+/* In OpenSSL's place, after it has judged the chain. Sofia would look at the names, too, and leak them: 230 octets of each
+ * connection, and nothing stops whoever has a certificate from connecting. So they are looked at here, and taken away before it
+ * sees them. */
+static int on_certificate(X509_STORE_CTX *sc, void *arg)
+{
+    struct core_tls *t = arg;
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(sc, SSL_get_ex_data_X509_STORE_CTX_idx());
+    X509 *x = X509_STORE_CTX_get0_cert(sc);
+    int ok = X509_verify_cert(sc), at;
+
+    for (unsigned i = 0; ok == 1 && i < t->n; i++)
+        if (t->v[i].ssl == ssl && !is_wanted(t, &t->v[i], x)) {
+            core_refused(t->sip->core, t->v[i].hop, &t->v[i].peer, "certificate of another name");
+            t->v[i].told = true;
+            X509_STORE_CTX_set_error(sc, X509_V_ERR_HOSTNAME_MISMATCH);
+            ok = 0;
+        }
+    while (x && (at = X509_get_ext_by_NID(x, NID_subject_alt_name, -1)) >= 0)
+        X509_EXTENSION_free(X509_delete_ext(x, at));
+    return ok;
 }
 
 /* --- start --- */
@@ -332,22 +443,21 @@ const char *core_tls_failure(const char *line)
     return NULL;
 }
 
-unsigned core_tls_refused(const struct core_tls *t, struct addr *peer)
+bool core_tls_refused(struct core_tls *t, unsigned *hop, struct addr *peer)
 {
     for (unsigned i = 0; t && t->last && i < t->n; i++)
-        if (t->v[i].ssl == t->last && !SSL_is_server(t->last)) {
+        if (t->v[i].ssl == t->last && !t->v[i].told) {
             *peer = t->v[i].peer;
-            return t->v[i].hop;
+            *hop = t->v[i].hop;
+            t->v[i].told = true;
+            return true;
         }
-    return 0;
+    return false;
 }
 
 int core_tls_listen(struct core_tls *t, struct agent *a, const char *url, const struct sip_tls_conf *conf)
 {
-    unsigned policy = (conf->verify ? TPTLS_VERIFY_OUTGOING | TPTLS_VERIFY_SUBJECTS_OUT : 0) |
-                      (conf->mutual ? TPTLS_VERIFY_INCOMING | TPTLS_VERIFY_SUBJECTS_IN : 0);
-    su_home_t home[1] = {SU_HOME_INIT(home)};
-    su_strlst_t *peers = NULL;
+    unsigned policy = (conf->verify ? TPTLS_VERIFY_OUTGOING : 0) | (conf->mutual ? TPTLS_VERIFY_INCOMING : 0);
     char dir[4096];
     int err = check_files(conf);
 
@@ -359,27 +469,21 @@ int core_tls_listen(struct core_tls *t, struct agent *a, const char *url, const 
         err = -errno;
     if (err)
         return err;
-    if (conf->n_peers)
-        peers = su_strlst_create(home);
-    for (unsigned i = 0; i < conf->n_peers; i++)
-        su_strlst_dup_append(peers, conf->peers[i]);
     for (unsigned i = 0; !err && i < ARRAY_LEN(names); i++)
         err = write_file(dir, i, conf);
     t->starting = true;
     if (!err && nta_agent_add_tport(a->nta, (url_string_t const *)url, TPTAG_CERTIFICATE(dir), TPTAG_TLS_VERIFY_POLICY(policy),
                                     TPTAG_TLS_VERIFY_DATE(1), TPTAG_TLS_VERIFY_DEPTH(CHAIN_MAX),
-                                    TAG_IF(peers, TPTAG_TLS_VERIFY_SUBJECTS(peers)), TPTAG_IDLE(MW_IDLE_MS), TAG_END()))
+                                    TPTAG_IDLE(MW_IDLE_MS), TAG_END()))
         err = -EADDRINUSE;
     t->starting = false;
     for (unsigned i = 0; i < t->n_ctx; i++) {
         SSL_CTX_set_app_data(t->ctx[i], t);
         SSL_CTX_set_info_callback(t->ctx[i], on_info);
+        SSL_CTX_set_cert_verify_callback(t->ctx[i], on_certificate, t);
     }
     if (!err && (!t->n_ctx || SSL_CTX_set_min_proto_version(t->ctx[t->n_ctx - 1], TLS1_2_VERSION) != 1))
         err = -EINVAL;
     remove_dir(dir);
-    if (peers)
-        su_strlst_destroy(peers);
-    su_home_deinit(home);
     return err;
 }

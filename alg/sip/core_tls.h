@@ -9,13 +9,13 @@ const char *core_tls_failure(const char *line);
 /* Sofia 1.12.11 shuts each connection's SSL object down and forgets it. They are known here by OpenSSL's own notice of every
  * new one, and freed when their socket is closed, which is the last thing that Sofia does. */
 struct core_tls;
-int core_tls_new(struct core_tls **tp);
+int core_tls_new(struct core_tls **tp, struct sip *s, const struct sip_tls_conf *conf); /* s->core is there before anybody connects */
 /* Now and then. A connection that has no handshake after CORE_TLS_HANDSHAKE_MS is shut down, and told: hop 0 = it came to us.
  * t NULL is fine. */
 void core_tls_tick(struct core_tls *t, msec_t now, void (*late)(void *arg, unsigned hop, const struct addr *peer), void *arg);
 void core_tls_dial(struct core_tls *t, unsigned hop); /* what is sent next may open a connection for that one; t NULL is fine */
-/* The hop that line is about, and where it is; called with it. 0: nobody that we connected to. */
-unsigned core_tls_refused(const struct core_tls *t, struct addr *peer);
+/* Whom that line is about; called with it. *hop 0: it connected to us. false: it was told already. */
+bool core_tls_refused(struct core_tls *t, unsigned *hop, struct addr *peer);
 void core_tls_free(struct core_tls *t); /* after Sofia's agent; NULL is fine */
 
 struct agent;

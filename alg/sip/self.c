@@ -49,7 +49,7 @@ static int listen_at(struct sip *s, struct agent *a, const struct sip_conf *conf
     snprintf(url, sizeof url, "%s:%s:%s;maddr=%s", tls ? "sips" : "sip", host, port, text);
     if (!a->nta)
         err = agent_start(a, s, SIP_MW, url, conf);
-    else if (tls && !s->tls && (err = core_tls_new(&s->tls)))
+    else if (tls && !s->tls && (err = core_tls_new(&s->tls, s, conf->tls)))
         ;
     else if (tls)
         err = core_tls_listen(s->tls, a, url, conf->tls);

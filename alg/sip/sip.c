@@ -173,11 +173,8 @@ static void log_sofia(void *stream, char const *fmt, va_list ap)
     vsnprintf(line, sizeof line, fmt, ap);
     line[strcspn(line, "\r\n")] = 0;
     why = core_tls_failure(line);
-    if (why)
-        log_warn("sip", "side=mw msg=\"TLS refused\" why=\"%s\"", why);
-    hop = why && s && s->core ? core_tls_refused(s->tls, &peer) : 0;
-    if (hop)
-        core_no_tls(s->core, hop, &peer, why);
+    if (why && s && s->core && core_tls_refused(s->tls, &hop, &peer))
+        core_refused(s->core, hop, &peer, why);
     log_debug("sofia", "msg=\"%s\"", line);
 }
 

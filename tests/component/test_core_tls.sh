@@ -89,7 +89,7 @@ for bad in other wild rogue old; do
     fresh alice
     tell alice register
     check "'$bad': the browser is told at once" until_true 3 seen "$TMP/alice.log" 'REGISTER 503'
-    [ "$bad" != other ] || has "and why the next hop is down" "$TMP/alg.log" 'msg="next hop is down" why="TLS: Peer Subject Mismatch'
+    [ "$bad" != other ] || has "and why the next hop is down" "$TMP/alg.log" 'msg="next hop is down" why="TLS: certificate of another name'
     check "a core whose certificate is '$bad': said in the log" until_true 5 seen "$TMP/alg.log" 'TLS refused'
     is "'$bad': nothing was sent to it" "$(grep -c 'core got REGISTER' "$TMP/core.log")" 0
 done

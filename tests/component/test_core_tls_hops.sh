@@ -44,7 +44,7 @@ wic_start alice INSTANCE=1
 register
 took "the first has a certificate of another name: the second gets the request at once" p2
 says "and alice her answer" alice 'REGISTER 200' 2
-down "the first is down, with the reason" 'TLS: Peer Subject Mismatch'
+down "the first is down, with the reason" 'TLS: certificate of another name'
 is "nothing was sent to it" "$(grep -c 'p1 got' "$TMP/p1.log")" 0
 up "the second is up" 1
 

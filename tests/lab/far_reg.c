@@ -109,12 +109,32 @@ static void drop(struct far_reg *r, struct binding *b)
     r->n--;
 }
 
+/* All of them (sip_header_as_string of Sofia 1.12.11 gives the first, and may cut it behind 127 octets). false: they do not fit. */
+static bool path_text(const sip_t *sip, char *out, size_t size)
+{
+    size_t n = 0;
+
+    out[0] = 0;
+    for (const sip_path_t *p = sip->sip_path; p; p = p->r_next) {
+        issize_t got = sip_header_field_e(out + n, size - n, (const sip_header_t *)p, 0);
+
+        if (got < 0 || n + (size_t)got + 16 > size) /* it leaves out a parameter that fits exactly */
+            return false;
+        n += (size_t)got;
+        if (p->r_next)
+            n += (size_t)snprintf(out + n, size - n, ", ");
+    }
+    return true;
+}
+
 static void store(struct far *f, const char *user, const char *contact, const sip_t *sip)
 {
     struct far_reg *r = f->reg;
     struct binding *b = find(r, user, contact);
-    char *path = sip->sip_path ? sip_header_as_string(f->home, (sip_header_t *)sip->sip_path) : NULL;
+    char path[sizeof b->path];
 
+    if (!path_text(sip, path, sizeof path))
+        return;
     if (!b && r->n < BINDINGS_MAX) {
         b = calloc(1, sizeof *b);
         if (b) {
@@ -125,9 +145,8 @@ static void store(struct far *f, const char *user, const char *contact, const si
     if (b) {
         snprintf(b->user, sizeof b->user, "%s", user);
         snprintf(b->contact, sizeof b->contact, "%s", contact);
-        snprintf(b->path, sizeof b->path, "%s", path ? path : "");
+        snprintf(b->path, sizeof b->path, "%s", path);
     }
-    su_free(f->home, path);
 }
 
 static void accept_register(struct far *f, nua_handle_t *nh, const sip_t *sip, const char *user)
