@@ -345,7 +345,7 @@ static void enroll(struct rig *r)
     hear_sip(r, "SIP/2.0 200");
 }
 
-static void on_ack(void *arg, const struct sip_msg *m)
+static inline void on_ack(void *arg, const struct sip_msg *m)
 {
     struct rig *r = arg;
 

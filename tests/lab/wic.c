@@ -1,7 +1,6 @@
 #include "tests/lab/wic.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,6 +9,7 @@
 #include "common/rnd.h"
 #include "common/sdp.h"
 #include "tests/fake/browser.h"
+#include "tests/flow/login.h"
 #include "tests/lab/wic_file.h"
 
 #define MSG_MAX 16384
@@ -74,52 +74,17 @@ static void send_register(struct wic *w, const char *authorization)
     put(w, &b);
 }
 
-static void md5(const char *text, char out[33])
-{
-    uint8_t md[16];
-    unsigned n = sizeof md;
-    static const char hex[] = "0123456789abcdef";
-
-    EVP_Digest(text, strlen(text), md, &n, EVP_md5(), NULL);
-    for (unsigned i = 0; i < sizeof md; i++) {
-        out[2 * i] = hex[md[i] >> 4];
-        out[2 * i + 1] = hex[md[i] & 15];
-    }
-    out[32] = 0;
-}
-
-static void auth_param(struct sv challenge, const char *name, char *out, size_t size)
-{
-    char key[32];
-    const char *at;
-    struct sv v;
-
-    snprintf(key, sizeof key, "%s=\"", name);
-    at = memmem(challenge.p, challenge.n, key, strlen(key));
-    out[0] = 0;
-    if (!at)
-        return;
-    at += strlen(key);
-    v = (struct sv){at, challenge.n - (size_t)(at - challenge.p)};
-    sv_copy(sv_cut(&v, '"'), out, size);
-}
-
 static void answer_challenge(struct wic *w, struct sv challenge)
 {
-    char realm[128], nonce[256], text[1024], ha1[33], ha2[33], resp[33], header[1400];
+    char login[300], uri[160], value[1200], header[1300];
 
-    auth_param(challenge, "realm", realm, sizeof realm);
-    auth_param(challenge, "nonce", nonce, sizeof nonce);
-    snprintf(text, sizeof text, "%s:%s:%s", w->conf.user, realm, w->conf.password);
-    md5(text, ha1);
-    snprintf(text, sizeof text, "REGISTER:sip:%s", w->conf.domain);
-    md5(text, ha2);
-    snprintf(text, sizeof text, "%s:%s:00000001:0a4f113b:auth:%s", ha1, nonce, ha2);
-    md5(text, resp);
-    snprintf(header, sizeof header,
-             "Authorization: Digest username=\"%s\", realm=\"%s\", nonce=\"%s\", uri=\"sip:%s\", "
-             "response=\"%s\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"0a4f113b\"\r\n",
-             w->conf.user, realm, nonce, w->conf.domain, resp);
+    snprintf(login, sizeof login, "%s:%s", w->conf.user, w->conf.password);
+    snprintf(uri, sizeof uri, "sip:%s", w->conf.domain);
+    if (login_digest(value, sizeof value, sv_from(login), challenge, "REGISTER", uri)) {
+        tell(w, WIC_FAILED, SV("no digest in the challenge"));
+        return;
+    }
+    snprintf(header, sizeof header, "Authorization: %s\r\n", value);
     send_register(w, header);
 }
 
