@@ -378,6 +378,12 @@ void ice_expect(struct ice *ice, msec_t now)
     ice->seen = now;
 }
 
+void ice_heard(struct ice *ice, msec_t now)
+{
+    if (ice->up && !ice->lost && !ice->away)
+        ice->seen = now;
+}
+
 void ice_rest(struct ice *ice, bool on, msec_t now)
 {
     if (ice->rests == on)

@@ -470,6 +470,12 @@ void sep_gone(struct sep *sep, const struct addr *peer)
         sep->has_src = false;
 }
 
+void sep_heard(struct sep *sep, msec_t now)
+{
+    if (sep->ice)
+        ice_heard(sep->ice, now);
+}
+
 void sep_rest(struct sep *sep, bool on, msec_t now)
 {
     if (sep->ice)

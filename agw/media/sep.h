@@ -69,6 +69,7 @@ const struct addr *sep_selected(const struct sep *sep); /* the pair of ICE; NULL
 void sep_trace_pair(const struct sep *sep, const struct addr *local);
 /* The connection that this address names has ended. */
 void sep_gone(struct sep *sep, const struct addr *peer);
+void sep_heard(struct sep *sep, msec_t now); /* something came on its selected connection: ice_heard */
 void sep_rest(struct sep *sep, bool on, msec_t now); /* its connection is not read: ice_rest */
 /* Events wait for sep_output: asked after sep_media, which must not pay for a look into DTLS. */
 /* agw/media/warm.h, for packets of these; at most MEDIA_WARM. */

@@ -120,6 +120,8 @@ void worker_pipe_readable(struct worker *w, struct leg *l)
         worker_leg_end(w, l, LEG_BROKEN);
         return;
     }
+    if (is)
+        sep_heard(l->sock.port->sep, w->now);
     if (sort(w, l) < 0)
         worker_leg_end(w, l, LEG_OVERSIZED);
     if (!l->why && leg_keep(l, &w->leg_rx))

@@ -254,6 +254,51 @@ static void the_table_is_bounded(void **state)
     assert_false(ice_is_valid(f->ice, &a));
 }
 
+/* A connection that is not read: its silence says nothing, and counts anew from when it is read again. */
+static void rests(void **state)
+{
+    struct fixture *f = *state;
+
+    feed(f, &f->a, (struct check){.use_candidate = true}, 1000);
+    ice_rest(f->ice, true, 2000);
+    assert_int_equal(ice_tick(f->ice, &f->tx, 2000 + 10 * TIMEOUT) & ICE_LOST, 0);
+    ice_rest(f->ice, false, 500000);
+    ice_rest(f->ice, false, 600000); /* said again: nothing new */
+    assert_int_equal(ice_tick(f->ice, &f->tx, 500000 + TIMEOUT - 1) & ICE_LOST, 0);
+    assert_int_equal(ice_tick(f->ice, &f->tx, 500000 + TIMEOUT) & ICE_LOST, ICE_LOST);
+    ice_rest(f->ice, true, 700000);
+    ice_rest(f->ice, false, 700001);
+    assert_null(ice_selected(f->ice)); /* who was lost stays so until a check */
+}
+
+/* Who asks for consent gets no answer while nothing is read: he asks again afterwards. */
+static void rests_with_consent(void **state)
+{
+    struct fixture *f = *state;
+    const struct bus_sep spec = {.remote_ufrag = "peer", .remote_pwd = "peerpasswordpeerpassword", .consent = true};
+
+    assert_int_equal(ice_set(f->ice, &spec, 1000), 0);
+    feed(f, &f->a, (struct check){.use_candidate = true}, 1000);
+    ice_rest(f->ice, true, 2000);
+    assert_int_equal(ice_tick(f->ice, &f->tx, 2000 + MEDIA_CONSENT_EXPIRY_MS) & ICE_LOST, 0);
+    ice_rest(f->ice, false, 100000);
+    assert_int_equal(ice_tick(f->ice, &f->tx, 100000 + MEDIA_CONSENT_EXPIRY_MS - 1) & ICE_LOST, 0);
+    assert_int_equal(ice_tick(f->ice, &f->tx, 100000 + MEDIA_CONSENT_EXPIRY_MS) & ICE_LOST, ICE_LOST);
+}
+
+static void is_heard(void **state)
+{
+    struct fixture *f = *state;
+
+    ice_heard(f->ice, 10); /* no pair yet */
+    feed(f, &f->a, (struct check){.use_candidate = true}, 1000);
+    ice_heard(f->ice, 20000);
+    assert_int_equal(ice_tick(f->ice, &f->tx, 20000 + TIMEOUT - 1) & ICE_LOST, 0);
+    assert_int_equal(ice_tick(f->ice, &f->tx, 20000 + TIMEOUT) & ICE_LOST, ICE_LOST);
+    ice_heard(f->ice, 20000 + TIMEOUT); /* too late */
+    assert_null(ice_selected(f->ice));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +312,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(nat_is_kept_open, setup, teardown),
         cmocka_unit_test_setup_teardown(restart_keeps_the_old_until_nominated, setup, teardown),
         cmocka_unit_test_setup_teardown(the_table_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(rests, setup, teardown),
+        cmocka_unit_test_setup_teardown(rests_with_consent, setup, teardown),
+        cmocka_unit_test_setup_teardown(is_heard, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("agw/media/ice", tests, NULL, NULL);
