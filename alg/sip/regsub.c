@@ -130,8 +130,10 @@ static void notified(struct regsub *u, const sip_t *sip)
         u->version = info->version;
         u->versioned = true;
     }
-    for (unsigned i = 0; !err && i < info->n; i++)
-        apply(u, &info->contacts[i]);
+    for (unsigned whole = 0; !err && whole < 2; whole++) /* a contact says why (deactivated: come again), its registration does not */
+        for (unsigned i = 0; i < info->n; i++)
+            if ((info->contacts[i].uri[0] ? 0 : 1) == whole)
+                apply(u, &info->contacts[i]);
     free(info);
     if (state && state->ss_substate && !strcasecmp(state->ss_substate, "terminated")) {
         bool at_once = state->ss_reason && (!strcasecmp(state->ss_reason, "deactivated") || !strcasecmp(state->ss_reason, "timeout"));

@@ -3,6 +3,7 @@
 #include "tests/fake/sip_rig.h"
 
 #include "alg/sip/mask.h"
+#include "alg/sip/reg_priv.h"
 
 #define CLAIMS                                                                                                              \
     "P-Access-Network-Info: 3GPP-E-UTRAN;network-provided\r\nP-Charging-Vector: icid-value=1\r\nP-Visited-Network-ID: theirs\r\n" \
@@ -215,11 +216,27 @@ static void test_masked(void **state)
     }
 }
 
+/* For whom wrong passwords count: an address, of IPv6 what one customer has. */
+static void test_peer(void **state)
+{
+    static const char *const rows[][2] = {{"192.0.2.1", "192.0.2.1"}, {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"}, {"2001:db8:1:2::9", "2001:db8:1:2::"},
+                                          {"2001:db8:1:3::9", "2001:db8:1:3::"}};
+    struct addr a;
+    char text[ADDR_STRLEN];
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(addr_parse(&a, sv_from(rows[i][0]), 4711), 0);
+        wauth_peer(&a, text);
+        assert_string_equal(text, rows[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_claims), cmocka_unit_test(test_own_access), cmocka_unit_test(test_integrity),
                                        cmocka_unit_test(test_message_in), cmocka_unit_test(test_message_answer),
-                                       cmocka_unit_test(test_masked)};
+                                       cmocka_unit_test(test_masked), cmocka_unit_test(test_peer)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

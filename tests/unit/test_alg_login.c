@@ -146,6 +146,10 @@ static void test_forged_tokens(void **state)
     assert_int_equal(judge(w, token(w, "HS256", "{\"alg\": \"RS256\", \"kid\": \"k1\"}", GOOD)), -EACCES);
     assert_int_equal(judge(w, token(w, "RS256", "{\"alg\": \"ES256\", \"kid\": \"k2\"}", GOOD)), -EACCES);
     assert_int_equal(judge(w, token(w, "HS256", "{\"alg\": \"HS256\", \"kid\": \"k0\", \"crit\": [\"x\"]}", GOOD)), -EBADMSG);
+    snprintf(text, sizeof text, "%s", token(w, "HS256", "{\"alg\": \"HS256\", \"kid\": \"k0\"}", GOOD));
+    assert_int_equal(judge(w, text), 0);
+    text[strlen(text) - 4] = 0; /* the rest of it may stand where the last one stood */
+    assert_true(judge(w, text) < 0);
     snprintf(text, sizeof text, "%s", token(w, "ES256", "{\"alg\": \"ES256\", \"kid\": \"k2\"}", GOOD));
     assert_int_equal(judge(w, text), 0);
     for (size_t i = 0; i + 1 < strlen(text); i += 3) { /* the last character has bits that mean nothing */
@@ -267,6 +271,12 @@ static void test_bearer(void **state)
                                             "{\"sub\": \"nobody\", \"aud\": \"" DOMAIN "\", \"exp\": 1800000100, \"iss\": \"https://web\"}"));
     assert_int_equal(login_check(w->login, &t, &who, &left), LOGIN_NOBODY);
     assert_string_equal(who.name, "nobody");
+    for (unsigned i = 0; i < 2; i++) { /* sub may name its domain: ours, or it is nobody of ours */
+        snprintf(text, sizeof text, "%s", token(w, "ES256", "{\"alg\": \"ES256\", \"kid\": \"k2\"}",
+                 i ? "{\"sub\": \"alice@other.example.net\", \"aud\": \"" DOMAIN "\", \"exp\": 1800000100, \"iss\": \"https://web\"}"
+                   : "{\"sub\": \"alice@" DOMAIN "\", \"aud\": \"" DOMAIN "\", \"exp\": 1800000100, \"iss\": \"https://web\"}"));
+        assert_int_equal(login_check(w->login, &t, &who, &left), i ? LOGIN_INVALID : LOGIN_OK);
+    }
 }
 
 /* Where alg is trusted the token may say who it is (TS 24.371 6.1 scenario 3); elsewhere the store alone does. */
@@ -373,6 +383,14 @@ static void test_slow_grows(void **state)
     assert_int_equal(slow_wait(s, "u", "q", now) > 0, 1);
     now += SLOW_FORGET_S * 1000 + 1;
     assert_int_equal(slow_wait(s, "u", "p", now), 0);
+    slow_wrong(s, "u", "p", now); /* and forgotten: the first ones are free again */
+    assert_int_equal(slow_wait(s, "u", "p", now), 0);
+    for (unsigned i = 0; i < SLOW_FREE; i++) /* who knows one password may not try those of others for nothing */
+        slow_wrong(s, "v", "q", now);
+    slow_right(s, "v", "q", now);
+    slow_wrong(s, "w", "q", now);
+    assert_int_equal(slow_wait(s, "w", "q", now), 1);
+    assert_int_equal(slow_wait(s, "w", "r", now), 0);
     for (unsigned i = 0; i < SLOW_ENTRIES_MAX + 100; i++) { /* many names do not fill the memory */
         char name[16];
 

@@ -14,14 +14,14 @@ struct both {
     struct users *users;
 };
 
-static void begin(struct both *w, unsigned expires)
+static void begin_with(struct both *w, unsigned expires, bool reg_event, unsigned orphan_s)
 {
     static struct reg_way ways[] = {
         {.domain = "office.example.net", .kind = REG_WAY_PBX, .password = true, .token_server = "", .pilot = "sip:pbx@home.example.net",
          .impi = "pbx@home.example.net", .password_file = pilot_file, .bulk = true},
         {.domain = "web.example.net", .kind = REG_WAY_THIRD, .password = true, .token_server = ""},
     };
-    struct reg_conf rc = {.domain = "home.example.net", .orphan_s = 32, .ways = ways, .n_ways = 2};
+    struct reg_conf rc = {.domain = "home.example.net", .orphan_s = orphan_s, .reg_event = reg_event, .ways = ways, .n_ways = 2};
     struct user u = {0};
 
     ways[0].expires = expires;
@@ -40,6 +40,11 @@ static void begin(struct both *w, unsigned expires)
     rc.users = w->users;
     rig_start_as(&w->r, 65536, 25, &rc, 0);
     log_init(LOG_ERROR + 1);
+}
+
+static void begin(struct both *w, unsigned expires)
+{
+    begin_with(w, expires, false, 32);
 }
 
 static void end(struct both *w)
@@ -295,6 +300,83 @@ static void test_routes(void **state)
     end(&w);
 }
 
+/* Where the core wants its calls may change with each refresh, for who is in already, too. */
+static void test_route_changes(void **state)
+{
+    const struct reg_binding *b;
+    struct both w;
+
+    (void)state;
+    begin(&w, 600);
+    grant_pilot(&w.r, "2");
+    upgrade(&w.r);
+    wic_register(&w.r, "bob", "office.example.net", "bob", "bob-secret", "SIP/2.0 200");
+    assert_true(core_hears_within(&w.r, "REGISTER ", 3000));
+    core_answer(&w.r, "200 OK", "Expires: 600\r\nService-Route: <sip:orig@other;lr>\r\n", "");
+    core_hears_within(&w.r, "nothing", 50);
+    b = reg_by_flow(w.r.reg, 1);
+    assert_non_null(b);
+    assert_string_equal(b->service_route, "<sip:orig@other;lr>");
+    end(&w);
+}
+
+/* The core ends the pilot (RFC 3680): deactivated means register again at once, anything else does not. */
+static void test_pilot_ended(void **state)
+{
+    static const char *const events[] = {"deactivated", "rejected"};
+    struct both w;
+    struct rig *r = &w.r;
+    char body[800], text[2000], id[256], from[256];
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        begin_with(&w, 600, true, 32);
+        grant_pilot(r, "600");
+        core_wait(r, "SUBSCRIBE sip:pbx@home.example.net");
+        snprintf(id, sizeof id, "%s", header(r->last, "Call-ID"));
+        snprintf(from, sizeof from, "%s", header(r->last, "From"));
+        core_answer(r, "200 OK", "Contact: <sip:scscf@127.0.0.1>\r\nExpires: 600000\r\n", "");
+        snprintf(body, sizeof body, "<reginfo xmlns=\"urn:ietf:params:xml:ns:reginfo\" version=\"1\" state=\"full\"><registration "
+                 "aor=\"sip:pbx@home.example.net\" id=\"r\" state=\"terminated\"><contact id=\"c\" state=\"terminated\" event=\"%s\">"
+                 "<uri>sip:127.0.0.1:%u;bnc</uri></contact></registration></reginfo>", events[i], sip_port(r->sip));
+        snprintf(text, sizeof text,
+                 "NOTIFY sip:127.0.0.1:%u SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKpn\r\nMax-Forwards: 60\r\n"
+                 "From: <sip:pbx@home.example.net>;tag=core1\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: 1 NOTIFY\r\nEvent: reg\r\n"
+                 "Subscription-State: active;expires=600\r\nContact: <sip:scscf@127.0.0.1>\r\nContent-Type: application/reginfo+xml\r\n"
+                 "Content-Length: %zu\r\n\r\n%s", sip_port(r->sip), addr_port(&r->core_addr), from, id, strlen(body), body);
+        core_send(r, text);
+        core_wait(r, "SIP/2.0 200");
+        assert_int_equal(count_get(&reg_counts(r->reg)[REG_C_PILOTS]), 0);
+        assert_int_equal(core_hears_within(r, "REGISTER ", 1500), i == 0);
+        end(&w);
+    }
+}
+
+/* Who does not come back is taken back at the core, with its credentials. */
+static void test_third_lost(void **state)
+{
+    struct both w;
+
+    (void)state;
+    begin_with(&w, 600, false, 1);
+    grant_pilot(&w.r, "600");
+    upgrade(&w.r);
+    wic_register(&w.r, "carol", "web.example.net", "carol", "carol-secret", NULL);
+    core_wait(&w.r, "REGISTER sip:home.example.net");
+    core_answer(&w.r, "200 OK", "Contact: <sip:carol@a.invalid;transport=ws>;expires=300\r\n", "");
+    hear_sip(&w.r, "SIP/2.0 200");
+    close(w.r.browser);
+    w.r.browser = -1;
+    assert_true(core_hears_within(&w.r, "REGISTER ", 3500));
+    assert_string_equal(header(w.r.last, "To"), "<sip:carol@home.example.net>");
+    assert_non_null(strstr(header(w.r.last, "Contact"), "expires=0"));
+    core_answer(&w.r, "401 Unauthorized", ASK("MD5", "n9"), "");
+    core_wait(&w.r, "REGISTER ");
+    judge_authorization(&w.r, "carol@home.example.net", "ims-secret", DIGEST_MD5);
+    assert_int_equal(count_get(&reg_counts(w.r.reg)[REG_C_BINDINGS]), 0);
+    end(&w);
+}
+
 static void test_refused(void **state)
 {
     struct both w;
@@ -381,7 +463,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pilot), cmocka_unit_test(test_refresh), cmocka_unit_test(test_challenges),
         cmocka_unit_test(test_core_away), cmocka_unit_test(test_routes), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_third),
+        cmocka_unit_test(test_third), cmocka_unit_test(test_third_lost), cmocka_unit_test(test_route_changes),
+        cmocka_unit_test(test_pilot_ended),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -114,6 +114,7 @@ static void test_ended(void **state)
         {XML("1", REGISTRATION("active", CONTACT("terminated", "rejected", ""))), 1000},
         {XML("1", REGISTRATION("active", CONTACT("terminated", "deactivated", ""))), 1012},
         {XML("1", "<registration aor=\"sip:alice@home.example.net\" id=\"r\" state=\"terminated\"/>"), 1000},
+        {XML("1", REGISTRATION("terminated", CONTACT("terminated", "deactivated", ""))), 1012}, /* TS 24.229 5.4.1.5: both at once */
         {"<junk", 0},
     };
     struct rig r;
@@ -146,6 +147,65 @@ static void test_order(void **state)
     assert_int_equal(count_get(&reg_counts(r.reg)[REG_C_BINDINGS]), 1);
     snprintf(sub_id, sizeof sub_id, "somebody-elses");
     notify(&r, 4, "reg", XML("9", REGISTRATION("active", CONTACT("terminated", "rejected", ""))), "SIP/2.0 481");
+    assert_int_equal(count_get(&reg_counts(r.reg)[REG_C_BINDINGS]), 1);
+    rig_stop(&r);
+}
+
+static bool core_hears_within(struct rig *r, const char *start, unsigned ms)
+{
+    for (msec_t until = net_now_ms() + ms; net_now_ms() < until;) {
+        turn(r);
+        while (core_has(r))
+            if (!strncmp(r->last, start, strlen(start)))
+                return true;
+    }
+    return false;
+}
+
+static void test_shortened(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    begin(&r);
+    notify(&r, 1, "reg", XML("1", REGISTRATION("active", CONTACT("active", "shortened", " expires=\"1\""))), "SIP/2.0 200");
+    assert_int_equal(count_get(&reg_counts(r.reg)[REG_C_BINDINGS]), 1);
+    core_hears_within(&r, "nothing", 2500);
+    assert_int_equal(count_get(&reg_counts(r.reg)[REG_C_BINDINGS]), 0);
+    rig_stop(&r);
+}
+
+/* Refreshed at half the time, inside its dialog; when the core gives it up, a new one. */
+static void test_subscription(void **state)
+{
+    static const struct reg_conf rc = {.domain = "home.example.net", .orphan_s = 32, .reg_event = true};
+    struct rig r;
+    char text[1000], more[100];
+
+    (void)state;
+    rig_start_as(&r, 65536, 25, &rc, 0);
+    enroll(&r);
+    core_wait(&r, "SUBSCRIBE ");
+    assert_null(strstr(header(r.last, "To"), "tag="));
+    snprintf(sub_id, sizeof sub_id, "%s", header(r.last, "Call-ID"));
+    snprintf(sub_from, sizeof sub_from, "%s", header(r.last, "From"));
+    snprintf(more, sizeof more, "Contact: <sip:scscf@127.0.0.1:%u>\r\nExpires: 2\r\n", addr_port(&r.core_addr));
+    core_answer(&r, "200 OK", more, "");
+    assert_true(core_hears_within(&r, "SUBSCRIBE ", 2500));
+    assert_string_equal(header(r.last, "Call-ID"), sub_id);
+    assert_non_null(strstr(header(r.last, "To"), "tag=core1"));
+    core_answer(&r, "200 OK", "Expires: 600\r\n", "");
+    turn(&r);
+    snprintf(text, sizeof text,
+             "NOTIFY sip:127.0.0.1:%u SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;branch=z9hG4bKn9\r\nMax-Forwards: 60\r\n"
+             "From: <sip:alice@home.example.net>;tag=core1\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: 9 NOTIFY\r\nEvent: reg\r\n"
+             "Subscription-State: terminated;reason=deactivated\r\nContact: <sip:scscf@127.0.0.1>\r\nContent-Length: 0\r\n\r\n",
+             sip_port(r.sip), addr_port(&r.core_addr), sub_from, sub_id);
+    core_send(&r, text);
+    core_wait(&r, "SIP/2.0 200");
+    assert_true(core_hears_within(&r, "SUBSCRIBE ", 3500));
+    assert_null(strstr(header(r.last, "To"), "tag="));
+    assert_string_not_equal(header(r.last, "Call-ID"), sub_id);
     assert_int_equal(count_get(&reg_counts(r.reg)[REG_C_BINDINGS]), 1);
     rig_stop(&r);
 }
@@ -183,7 +243,8 @@ static void test_unknown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_read), cmocka_unit_test(test_refused), cmocka_unit_test(test_ended),
-                                       cmocka_unit_test(test_order), cmocka_unit_test(test_unknown)};
+                                       cmocka_unit_test(test_order), cmocka_unit_test(test_unknown), cmocka_unit_test(test_shortened),
+                                       cmocka_unit_test(test_subscription)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
