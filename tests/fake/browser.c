@@ -12,8 +12,6 @@
 #include "common/rnd.h"
 
 #define TICK_MS SCTP_TICK_MS
-#define CHECK_MS 50        /* between checks until the first success */
-#define KEEPALIVE_MS 2500  /* afterwards: Chromium's pace */
 #define DTLS_TIMEOUT_MS 30000
 
 /* One process, one loop (see the header), so one hub. */
@@ -97,7 +95,7 @@ static void tell(struct browser *b, enum browser_event ev, const char *text)
 
 /* --- sending --- */
 
-static void flush(struct browser *b)
+void browser_flush(struct browser *b)
 {
     struct tx *tx = &b->hub->tx;
     uint64_t octets;
@@ -114,28 +112,6 @@ static void flush(struct browser *b)
     }
     tx_address(tx, 0, &b->remote);
     udp_send(b->fd, tx, &octets);
-}
-
-/* RFC 8445 7.1: full agent, controlling, one pair, nominated at once as Chromium does towards a lite peer */
-static void send_check(struct browser *b, msec_t now)
-{
-    struct tx *tx = &b->hub->tx;
-    char username[sizeof(b->remote_ufrag) + sizeof(b->ufrag) + 1];
-    struct buf m = buf_over(tx_room(tx), MEDIA_STUN_REPLY + sizeof(username));
-
-    snprintf(username, sizeof(username), "%s:%s", b->remote_ufrag, b->ufrag);
-    stun_begin(&m, STUN_BINDING_REQUEST, b->tid);
-    stun_put(&m, STUN_USERNAME, username, strlen(username));
-    stun_put_u32(&m, (enum stun_attr)0xc057, 0x00010000); /* GOOG-NETWORK-INFO */
-    stun_put_u64(&m, STUN_ICE_CONTROLLING, b->tiebreaker);
-    stun_put(&m, STUN_USE_CANDIDATE, NULL, 0);
-    stun_put_u32(&m, STUN_PRIORITY, 1845501695);
-    if (stun_end(&m, b->hub->mac, sv_from(b->remote_pwd)) == 0)
-        tx_commit(tx, m.len);
-    flush(b);
-    b->next_check = now + (b->ice_up ? KEEPALIVE_MS : CHECK_MS);
-    if (b->ice_up)
-        rnd_bytes(b->tid, sizeof(b->tid));
 }
 
 /* --- DTLS --- */
@@ -191,33 +167,25 @@ static void on_dtls(struct browser *b, const struct dgram *in, msec_t now)
     if (b->dying || (!b->dtls && (b->dtls_client || begin_dtls(b, now))))
         return;
     dtls_input(b->dtls, in->p, in->n, &hub->tx);
-    flush(b);
+    browser_flush(b);
     report_dtls(b);
     while (!b->dying && (n = dtls_read(b->dtls, hub->record, sizeof(hub->record), &hub->tx)) > 0)
         if (b->sctp)
             (void)sctp_input(b->sctp, hub->record, n); /* what is no SCTP packet is dropped */
-    flush(b);
+    browser_flush(b);
     report_dtls(b);
 }
 
 /* --- ICE --- */
 
-static void on_stun(struct browser *b, const struct dgram *in, msec_t now)
+void browser_ice_up(struct browser *b)
 {
-    struct stun_msg m;
-
-    if (stun_parse(&m, in->p, in->n) || m.type != STUN_BINDING_SUCCESS || !addr_eq(&in->src, &b->remote) ||
-        !stun_verify(&m, b->hub->mac, sv_from(b->remote_pwd)) || b->ice_up || memcmp(m.tid, b->tid, STUN_TID) != 0)
-        return;
-    b->ice_up = true;
-    rnd_bytes(b->tid, sizeof(b->tid));
-    b->next_check = now + KEEPALIVE_MS;
     tell(b, BROWSER_ICE_UP, "");
     if (b->dying || b->dtls || !b->dtls_client)
         return;
-    if (begin_dtls(b, now) == 0)
+    if (begin_dtls(b, net_now_ms()) == 0)
         dtls_start(b->dtls, &b->hub->tx);
-    flush(b);
+    browser_flush(b);
     report_dtls(b);
 }
 
@@ -249,7 +217,7 @@ static void on_sctp(struct browser *b, const struct sctp_ev *ev)
 
     /* The batch is shared: ours leaves before the user may make another browser send. */
     if (ev->what != SCTP_OUTPUT || tx->n + 2 > MEDIA_TX_BATCH)
-        flush(b);
+        browser_flush(b);
     switch (ev->what) {
     case SCTP_OUTPUT:
         memcpy(b->sctp_head, ev->p, sizeof(b->sctp_head));
@@ -294,7 +262,7 @@ static void pump(struct hub *hub)
         while (sctp_next(s, &ev))
             if (!b->dying)
                 on_sctp(b, &ev);
-        flush(b);
+        browser_flush(b);
         browser_leave(b);
     }
     hub->pumping = false;
@@ -310,7 +278,7 @@ void browser_input(struct browser *b, const struct dgram *in)
     if (b->muted || b->dying || !b->started)
         return;
     if (kind == DEMUX_STUN)
-        on_stun(b, in, now);
+        browser_stun(b, in, now);
     else if (kind == DEMUX_DTLS)
         on_dtls(b, in, now);
     else if (kind == DEMUX_MEDIA)
@@ -346,10 +314,10 @@ static void on_tick(uv_timer_t *timer)
             continue;
         browser_enter(b);
         if (now >= b->next_check)
-            send_check(b, now);
+            browser_check(b, now);
         if (b->dtls && now >= dtls_deadline(b->dtls, now)) {
             dtls_tick(b->dtls, now, &hub->tx);
-            flush(b);
+            browser_flush(b);
             report_dtls(b);
         }
         browser_leave(b);
@@ -437,7 +405,7 @@ static void teardown(struct browser *b)
     }
     if (b->dtls)
         dtls_close(b->dtls, &hub->tx);
-    flush(b);
+    browser_flush(b);
     dtls_free(b->dtls);
     browser_rtp_fini(b);
     b->dtls = NULL;
@@ -497,7 +465,7 @@ int browser_start(struct browser *b, const struct addr *remote, const char *ufra
     b->sctp_local = sctp_local;
     b->sctp_remote = sctp_remote;
     b->started = true;
-    send_check(b, net_now_ms());
+    browser_check(b, net_now_ms());
     return 0;
 }
 
@@ -541,7 +509,12 @@ void browser_restart(struct browser *b, const char *ufrag, const char *pwd)
 {
     sv_copy(sv_from(ufrag), b->ufrag, sizeof(b->ufrag));
     sv_copy(sv_from(pwd), b->pwd, sizeof(b->pwd));
-    b->started = b->ice_up = false;
+    b->started = b->ice_up = b->passed = b->peer_checked = false;
+}
+
+void browser_meet(struct browser *b, enum browser_peer peer)
+{
+    b->peer = peer;
 }
 
 void browser_share(struct browser *b, const struct browser *of)
@@ -568,7 +541,7 @@ int browser_record(struct browser *b, const void *p, size_t n)
 {
     int err = b->dtls ? dtls_write(b->dtls, p, n, &b->hub->tx) : -ENOTCONN;
 
-    flush(b);
+    browser_flush(b);
     return err;
 }
 

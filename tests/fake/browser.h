@@ -1,4 +1,4 @@
-/* The browser's side of a transport, in C: a full-ICE controlling agent (checks with USE-CANDIDATE), DTLS in either role,
+/* The browser's side of a transport, in C: a full-ICE agent (controlling, checks with USE-CANDIDATE), DTLS in either role,
  * SCTP with negotiated channels, SRTP. For charts, the lab, benches and unit tests; real browsers are in tests/e2e.
  * Runs on a libuv loop. Only one process-wide usrsctp instance exists: at most one loop per process uses this. */
 #pragma once
@@ -34,6 +34,10 @@ uint16_t browser_port(const struct browser *b);
  * data channels. */
 int browser_start(struct browser *b, const struct addr *remote, const char *ufrag, const char *pwd, const char *fingerprint,
                   bool dtls_client, uint16_t sctp_local, uint16_t sctp_remote);
+/* Before browser_start: what ICE agent the peer is, RFC 8445 6.1.1; without it lite. A full one has to check us, too, and to nominate
+ * when it controls, or there is no BROWSER_ICE_UP. */
+enum browser_peer { BROWSER_PEER_LITE, BROWSER_PEER_CONTROLLED, BROWSER_PEER_CONTROLLING };
+void browser_meet(struct browser *b, enum browser_peer peer);
 /* Before browser_start: over a TCP connection to there instead of datagrams (RFC 6544, active). 0, -errno. */
 int browser_dial(struct browser *b, const struct addr *remote);
 /* Before browser_start: by the allocation of this client, which must outlive the browser. 0, -errno. */

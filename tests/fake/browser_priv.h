@@ -36,6 +36,8 @@ struct browser {
     char remote_ufrag[257], remote_pwd[257];
     char fingerprint[CERT_FP_TEXT];
     struct dtls_ctx *ctx;
+    enum browser_peer peer;
+    bool passed, peer_checked;   /* our check has; theirs came (and nominated, when it controls) */
     bool started, ice_up, hello_seen, muted, dying;
     unsigned busy;               /* depth of our calls into the user: freeing waits */
     uint8_t tid[STUN_TID];
@@ -58,7 +60,13 @@ struct browser {
 /* browser.c */
 void browser_enter(struct browser *b); /* around calls into the user */
 void browser_leave(struct browser *b);
+void browser_flush(struct browser *b);  /* what was put into the batch */
+void browser_ice_up(struct browser *b); /* the pair is there: DTLS begins */
 void browser_input(struct browser *b, const struct dgram *in);
+
+/* browser_ice.c */
+void browser_check(struct browser *b, msec_t now);
+void browser_stun(struct browser *b, const struct dgram *in, msec_t now);
 
 /* browser_tcp.c */
 int browser_tcp_send(struct browser *b, const void *p, size_t n);

@@ -99,6 +99,8 @@ static int header_line(struct chart *c, struct sv key, struct sv rest)
         c->source = sv_trim(rest);
     } else if (sv_is(key, "real")) {
         sv_copy(sv_trim(rest), c->only, sizeof c->only);
+    } else if (sv_is(key, "media")) {
+        sv_copy(sv_trim(rest), c->media_ip, sizeof c->media_ip);
     } else if (sv_is(key, "let")) {
         struct sv left = sv_cut(&rest, '='), owner = sv_word(&left), name = sv_word(&left);
 

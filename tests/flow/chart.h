@@ -41,6 +41,7 @@ struct chart {
     unsigned n_confs;
     struct chart_let files[CHART_FILES_MAX]; /* file OWNER NAME = LINE: in the folder of the real one */
     unsigned n_files;
+    char media_ip[48];      /* "media ::1": where the played ends have their media; empty: 127.0.0.1 */
     char only[32];          /* "real alg,agw": this chart makes sense for these only; empty = all */
     struct chart_step steps[CHART_STEPS_MAX];
     unsigned n_steps;

@@ -63,6 +63,11 @@ static void on_msrp(void *arg, struct sv ctype, struct sv body)
     play_queue(m->p, "agw", "core", "msrp", body, NULL)->stream = m->session;
 }
 
+const char *media_ip(const struct play *p)
+{
+    return p->c->media_ip[0] ? p->c->media_ip : "127.0.0.1";
+}
+
 int media_open(struct play *p)
 {
     int err = 0;
@@ -71,14 +76,14 @@ int media_open(struct play *p)
         struct browser_h bh = {.event = on_browser, .message = on_channel, .rtp = on_packet, .arg = &p->trans[i]};
 
         p->trans[i].p = p;
-        err = browser_new(&p->trans[i].b, &p->loop, "127.0.0.1", &bh);
+        err = browser_new(&p->trans[i].b, &p->loop, media_ip(p), &bh);
     }
     for (int i = 0; !err && i < PLAY_MSRP_MAX; i++) {
         struct far_msrp_h mh = {.message = on_msrp, .arg = &p->msrp[i]};
 
         p->msrp[i].p = p;
         p->msrp[i].session = i + 1;
-        err = far_msrp_new(&p->msrp[i].far, &p->loop, "127.0.0.1", &mh);
+        err = far_msrp_new(&p->msrp[i].far, &p->loop, media_ip(p), &mh);
     }
     if (!err)
         err = ue_msrp_open(p);
@@ -164,7 +169,8 @@ struct play_wic *media_trans(struct play *p, const struct chart_step *s, const c
     return &p->trans[n - 1];
 }
 
-/* ice ok addr=IP:PORT ufrag=U pwd=P fp=AA:BB.. role=client|server [line=N] [sctp=LOCAL,REMOTE] [over=tcp|turn] */
+/* ice ok addr=IP:PORT ufrag=U pwd=P fp=AA:BB.. role=client|server [line=N] [sctp=LOCAL,REMOTE] [over=tcp|turn]
+ * [peer=controlled|controlling] */
 static bool start_ice(struct play *p, struct play_wic *w, const struct chart_step *s, char *why, size_t size)
 {
     char addr[128], ufrag[300], pwd[300], fp[256], sctp[64], full[300];
@@ -184,6 +190,8 @@ static bool start_ice(struct play *p, struct play_wic *w, const struct chart_ste
     snprintf(full, sizeof full, "sha-256 %s", fp);
     if (local)
         p->dc = (unsigned)(w - p->trans);
+    if (chart_arg(s, "peer").n)
+        browser_meet(w->b, sv_is(chart_arg(s, "peer"), "controlling") ? BROWSER_PEER_CONTROLLING : BROWSER_PEER_CONTROLLED);
     if (addr_parse_hostport(&remote, sv_from(addr), 0) ||
         (sv_is(chart_arg(s, "over"), "tcp") && browser_dial(w->b, &remote)) ||
         (sv_is(chart_arg(s, "over"), "turn") && (!p->turn || browser_relay(w->b, p->turn))) ||

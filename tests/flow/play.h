@@ -115,6 +115,7 @@ int wires_back(struct play *p);
 void wires_close(struct play *p);
 int wires_send_h248(struct play *p, const struct chart_step *s, char *why, size_t size);
 /* media.c */
+const char *media_ip(const struct play *p); /* where the played ends have theirs */
 int media_open(struct play *p);
 void media_close(struct play *p);
 const char *media_value(struct play *p, struct sv what, char out[VAR_VALUE]); /* of a let; NULL: not ours */

@@ -338,14 +338,14 @@ bool rtp_sdes(struct play *p, const struct chart_step *s, char *why, size_t size
 
 /* --- ports --- */
 
-static int bind_pair(struct line *l)
+static int bind_pair(struct line *l, const char *ip)
 {
     for (int tries = 0; tries < 500; tries++) {
         const uint16_t at = (uint16_t)(PORT_LO + rnd_u64() % (PORT_HI - PORT_LO) / 2 * 2);
         struct addr a;
 
         for (int k = 0; k < 2; k++) {
-            addr_parse(&a, SV("127.0.0.1"), (uint16_t)(at + k));
+            addr_parse(&a, sv_from(ip), (uint16_t)(at + k));
             l->fd[k] = net_udp(&a);
         }
         l->port = at;
@@ -368,7 +368,7 @@ int rtp_open(struct play *p)
     p->rtp = r;
     for (unsigned i = 0; i < PLAY_RTP_MAX; i++) {
         struct line *l = &r->lines[i];
-        int err = bind_pair(l);
+        int err = bind_pair(l, media_ip(p));
 
         if (err)
             return err;
