@@ -17,9 +17,15 @@ static inline void expect_text(const char *text, const char *const *parts)
 #define TEXT(t, ...) expect_text(t, (const char *const[]){__VA_ARGS__, NULL})
 #define OP(...) (assert_non_null(op_pending()), TEXT(op_pending()->text, __VA_ARGS__))
 
+static inline void has(const char *text, const char *part)
+{
+    TEXT(text, part);
+}
+
 static inline struct sip_in *originate(const char *body)
 {
-    return request((struct sip_msg){.method = "INVITE", .uri = "sip:bob@home.net", .body = body, .side = SIP_W2, .flow = WIC_FLOW});
+    return request((struct sip_msg){.method = "INVITE", .uri = "sip:bob@home.net;transport=ws", .body = body, .side = SIP_W2,
+                                    .flow = WIC_FLOW, .header = {{"Max-Forwards", "69"}}});
 }
 
 static inline struct sip_in *terminate(const char *body)
@@ -27,11 +33,29 @@ static inline struct sip_in *terminate(const char *body)
     return request((struct sip_msg){.method = "INVITE", .uri = "sip:alice@home.net", .body = body, .side = SIP_MW});
 }
 
+/* A response with a header of its own, from a side that takes UPDATE. */
+static inline void answer(struct sip_out *o, int status, const char *body, const char *name, const char *value)
+{
+    struct sip_msg m = {.method = o->method, .status = status, .body = body, .side = o->dlg->side, .flow = o->dlg->flow,
+                        .header = {{name, value}, {"Allow", "INVITE, ACK, UPDATE"}}};
+
+    o->done = true;
+    if (status / 100 == 2)
+        o->dlg->up = true;
+    o->cb(o->arg, o, status, &m);
+}
+
+static inline void ended(void)
+{
+    world_drain(false, NULL);
+    world_close();
+}
+
 static inline void hang_up(enum sip_side side)
 {
     assert_int_equal(inside(dlg_of(side), "BYE", NULL)->status, 200);
-    world_drain(false, NULL);
-    world_close();
+    assert_string_equal(out_pending("BYE")->method, "BYE");
+    ended();
 }
 
 static inline struct sip_in *establish(const char *offer, const char *answer)

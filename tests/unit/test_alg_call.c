@@ -7,64 +7,7 @@
 #include <cmocka.h>
 
 #include "common/log.h"
-#include "tests/fake/call_world.h"
-
-static void expect_op(struct op *op, const char *const *parts)
-{
-    assert_non_null(op);
-    for (; *parts; parts++) {
-        if (!strstr(op->text, *parts))
-            fail_msg("no \"%s\" in:\n%s", *parts, op->text);
-    }
-}
-#define OP(...) expect_op(op_pending(), (const char *const[]){__VA_ARGS__, NULL})
-
-static void expect_text(const char *text, const char *const *parts)
-{
-    for (; *parts; parts++) {
-        bool no = **parts == '!';
-
-        if (!strstr(text, *parts + no) != no)
-            fail_msg("%s in:\n%s", *parts, text);
-    }
-}
-#define TEXT(t, ...) expect_text(t, (const char *const[]){__VA_ARGS__, NULL})
-
-static struct sip_in *originate(const char *body)
-{
-    return request((struct sip_msg){.method = "INVITE", .uri = "sip:bob@home.net;transport=ws", .body = body, .side = SIP_W2,
-                                    .flow = WIC_FLOW, .header = {{"Max-Forwards", "69"}}});
-}
-
-static struct sip_in *terminate(const char *body)
-{
-    return request((struct sip_msg){.method = "INVITE", .uri = "sip:alice@home.net", .body = body, .side = SIP_MW});
-}
-
-static void hang_up(enum sip_side side)
-{
-    struct sip_in *in = inside(dlg_of(side), "BYE", NULL);
-
-    assert_int_equal(in->status, 200);
-    assert_string_equal(out_pending("BYE")->method, "BYE");
-    world_drain(false, NULL);
-    world_close();
-}
-
-static struct sip_in *establish_mo(const char *offer, const char *answer)
-{
-    struct sip_in *in = originate(offer);
-
-    assert_int_equal(in->provisional, 100);
-    op_ok(op_pending());
-    respond(out_pending("INVITE"), 180, NULL);
-    respond(out_pending("INVITE"), 200, answer);
-    op_ok(op_pending());
-    op_ok(op_pending());
-    assert_int_equal(in->status, 200);
-    ack(in);
-    return in;
-}
+#include "tests/fake/call_steps.h"
 
 /* The figure's steps 1 to 15 (TS 23.334 6.2.10.6.2). */
 static void test_originating(void **state)
@@ -176,7 +119,7 @@ static void test_audio_refused_in_place(void **state)
 
     (void)state;
     world_open(1);
-    in = establish_mo("v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 0\r\nc=IN IP4 0.0.0.0\r\n"
+    in = establish("v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 0\r\nc=IN IP4 0.0.0.0\r\n"
                       "a=mid:a\r\nm=application 54111 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 203.0.113.7\r\n"
                       "a=ice-ufrag:4ZcD\r\na=ice-pwd:2/1muCWoOi3uLifh0NuRHlZw\r\na=fingerprint:sha-256 " FP
                       "\r\na=setup:passive\r\na=connection:new\r\na=mid:d\r\na=sctp-port:5000\r\n" WIC_CHAN("2", "actpass"),
@@ -192,7 +135,7 @@ static void test_add_and_remove_from_wic(void **state)
 
     (void)state;
     world_open(1);
-    establish_mo(wic_offer, core_answer);
+    establish(wic_offer, core_answer);
     in = inside(dlg_of(SIP_W2), "INVITE", WIC_HEAD("actpass") WIC_CHAN("0", "actpass") WIC_CHAN("2", "actpass"));
     OP("MOD ip/1/core/7", "S3 in L(v=0| c=IN IP4 $| m=message $ TCP -| )");
     op_ok(op_pending());
@@ -230,7 +173,7 @@ static void test_add_from_core(void **state)
 
     (void)state;
     world_open(1);
-    establish_mo(wic_offer, core_answer);
+    establish(wic_offer, core_answer);
     in = inside(dlg_of(SIP_MW), "INVITE", CORE_HEAD CORE_LINE("49200", "actpass") CORE_LINE("49210", "passive"));
     assert_null(op_pending());
     TEXT(out_pending("INVITE")->body, "a=setup:actpass\r\n", "a=dcmap:0 label=\"chat\";subprotocol=\"MSRP\"\r\n", "a=dcmap:2 ",
@@ -253,7 +196,7 @@ static void test_add_from_core_refused(void **state)
 
     (void)state;
     world_open(1);
-    establish_mo(wic_offer, core_answer);
+    establish(wic_offer, core_answer);
     in = inside(dlg_of(SIP_MW), "INVITE", CORE_HEAD CORE_LINE("49200", "actpass") CORE_LINE("49210", "passive"));
     respond(out_pending("INVITE"), 200, WIC_HEAD("passive") WIC_CHAN("0", "actpass"));
     while (op_pending()) {
@@ -274,7 +217,7 @@ static void test_change_refused_is_undone(void **state)
 
     (void)state;
     world_open(1);
-    establish_mo(wic_offer, core_answer);
+    establish(wic_offer, core_answer);
     in = inside(dlg_of(SIP_W2), "INVITE", WIC_HEAD("actpass") WIC_CHAN("0", "actpass") WIC_CHAN("2", "actpass"));
     op_ok(op_pending());
     respond(out_pending("INVITE"), 488, NULL);
@@ -296,7 +239,7 @@ static void test_same_again(void **state)
 
     (void)state;
     world_open(1);
-    in = establish_mo(wic_offer, core_answer);
+    in = establish(wic_offer, core_answer);
     w2 = dlg_of(SIP_W2);
     ack(in);
     in = inside(w2, "INVITE", wic_offer);
@@ -323,7 +266,7 @@ static void test_session_timer(void **state)
 
     (void)state;
     world_open(1);
-    establish_mo(wic_offer, core_answer);
+    establish(wic_offer, core_answer);
     d = dlg_of(SIP_W2);
     in = in_new("UPDATE");
     d->h.request(d->h.arg, d, in, &m);
@@ -343,7 +286,7 @@ static void test_ice_restart(void **state)
 
     (void)state;
     world_open(1);
-    establish_mo(wic_offer, core_answer);
+    establish(wic_offer, core_answer);
     in = inside(dlg_of(SIP_W2), "INVITE",
                 "v=0\r\no=- 1 3 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=application 54112 UDP/DTLS/SCTP webrtc-datachannel\r\n"
                 "c=IN IP4 203.0.113.8\r\na=ice-ufrag:NEWW\r\na=ice-pwd:newnewnewnewnewnewnewnew\r\na=fingerprint:sha-256 " FP
@@ -363,7 +306,7 @@ static void test_glare(void **state)
 
     (void)state;
     world_open(1);
-    establish_mo(wic_offer, core_answer);
+    establish(wic_offer, core_answer);
     in = inside(dlg_of(SIP_W2), "INVITE", WIC_HEAD("actpass") WIC_CHAN("0", "actpass") WIC_CHAN("2", "actpass"));
     op_ok(op_pending());
     other = inside(dlg_of(SIP_MW), "INVITE", core_offer);
@@ -377,161 +320,6 @@ static void test_glare(void **state)
     op_ok(op_pending());
     assert_int_equal(in->status, 491);
     hang_up(SIP_W2);
-}
-
-static void test_orphan(void **state)
-{
-    struct sip_msg m = {.method = "OPTIONS", .side = SIP_W2, .flow = WIC_FLOW + 9, .to_tag = "t"};
-    struct sip_in *in;
-    struct sip_dlg *d;
-
-    (void)state;
-    world_open(1);
-    establish_mo(wic_offer, core_answer);
-    calls_flow_closed(W.calls, WIC_FLOW);
-    assert_int_equal(W.calls->list->fsm.state, CALL_ORPHAN);
-    assert_int_equal(inside(dlg_of(SIP_MW), "INVITE", core_offer)->status, 480);
-    d = dlg_of(SIP_W2);
-    in = in_new("OPTIONS");
-    d->h.request(d->h.arg, d, in, &m);
-    assert_int_equal(in->status, 200);
-    assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE);
-    assert_int_equal(d->flow, WIC_FLOW + 9);
-    calls_flow_closed(W.calls, WIC_FLOW + 9);
-    fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
-    world_drain(false, NULL);
-    world_close();
-}
-
-/* It registers again from elsewhere: the call goes on, in whichever order the old connection is found lost. */
-static void test_moved(void **state)
-{
-    struct sip_in *in;
-
-    (void)state;
-    world_open(1);
-    establish_mo(wic_offer, core_answer);
-    calls_flow_closed(W.calls, WIC_FLOW);
-    calls_flow_moved(W.calls, WIC_FLOW, WIC_FLOW + 1);
-    assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE);
-    calls_flow_moved(W.calls, WIC_FLOW + 1, WIC_FLOW + 2);
-    calls_flow_closed(W.calls, WIC_FLOW + 1);
-    assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE);
-    calls_flow_closed(W.calls, WIC_FLOW + 2);
-    assert_int_equal(W.calls->list->fsm.state, CALL_ORPHAN);
-    fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
-    world_drain(false, NULL);
-    world_close();
-    world_open(1); /* not answered yet: its INVITE came on the old connection */
-    in = originate(wic_offer);
-    calls_flow_moved(W.calls, WIC_FLOW, WIC_FLOW + 1);
-    calls_flow_closed(W.calls, WIC_FLOW);
-    assert_int_equal(in->status, 480);
-    world_drain(false, NULL);
-    world_close();
-}
-
-static void link_is(enum iq_event ev, uint16_t stream)
-{
-    W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/core/7"), &(struct iq_observed){.event = ev, .stream = stream});
-}
-
-#define STATE_IS(s) assert_int_equal(W.calls->list->fsm.state, s)
-
-/* The core's MSRP connection is lost: its active party may open it again (RFC 4975 5.4), for a while. */
-static void test_msrp_lost_and_back(void **state)
-{
-    (void)state;
-    world_open(1);
-    establish_mo(wic_offer, core_answer);
-    link_is(IQ_EV_TCP_ESTABLISHED, 2);
-    STATE_IS(CALL_ACTIVE);
-    link_is(IQ_EV_TCP_RELEASED, 2);
-    STATE_IS(CALL_CUT);
-    link_is(IQ_EV_TCP_RELEASED, 2); /* said twice, it is lost once */
-    link_is(IQ_EV_TCP_ESTABLISHED, 2);
-    STATE_IS(CALL_ACTIVE);
-    link_is(IQ_EV_TCP_RELEASED, 0); /* a gateway that does not say which */
-    STATE_IS(CALL_CUT);
-    link_is(IQ_EV_TCP_ESTABLISHED, 2);
-    STATE_IS(CALL_CUT);
-    link_is(IQ_EV_TCP_ESTABLISHED, 0);
-    STATE_IS(CALL_ACTIVE);
-    link_is(IQ_EV_TCP_RELEASED, 9); /* no channel's */
-    STATE_IS(CALL_ACTIVE);
-    hang_up(SIP_MW);
-}
-
-static void test_msrp_lost_for_good(void **state)
-{
-    struct sip_dlg *near, *far;
-
-    (void)state;
-    world_open(1);
-    establish_mo(wic_offer, core_answer);
-    near = dlg_of(SIP_W2);
-    far = dlg_of(SIP_MW);
-    link_is(IQ_EV_TCP_RELEASED, 2);
-    fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
-    assert_int_equal(near->byes, 1);
-    assert_int_equal(far->byes, 1);
-    assert_non_null(strstr(out_pending("BYE")->headers, "MSRP connection lost"));
-    world_drain(false, NULL);
-    world_close();
-}
-
-/* A re-INVITE is taken meanwhile, and the connection is still waited for behind it. */
-static void test_msrp_lost_and_changed(void **state)
-{
-    struct sip_in *in;
-
-    (void)state;
-    world_open(1);
-    establish_mo(wic_offer, core_answer);
-    link_is(IQ_EV_TCP_RELEASED, 2);
-    in = inside(dlg_of(SIP_W2), "INVITE", wic_offer); /* nothing new */
-    assert_int_equal(in->status, 200);
-    ack(in);
-    STATE_IS(CALL_CUT);
-    in = inside(dlg_of(SIP_W2), "INVITE", WIC_HEAD("actpass") WIC_CHAN("0", "actpass") WIC_CHAN("2", "actpass"));
-    STATE_IS(CALL_RE_RESERVING);
-    op_ok(op_pending());
-    link_is(IQ_EV_TCP_ESTABLISHED, 2); /* in the middle of it */
-    respond(out_pending("INVITE"), 200, CORE_HEAD CORE_LINE("49200", "active") CORE_LINE("49202", "passive"));
-    link_is(IQ_EV_TCP_RELEASED, 2);
-    op_ok(op_pending());
-    op_ok(op_pending());
-    assert_int_equal(in->status, 200);
-    ack(in);
-    STATE_IS(CALL_CUT);
-    /* the channel goes, and with it the wait */
-    in = inside(dlg_of(SIP_W2), "INVITE", WIC_HEAD("actpass") WIC_CHAN("2", "actpass"));
-    respond(out_pending("INVITE"), 200, CORE_HEAD "m=message 0 TCP/MSRP *\r\n" CORE_LINE("49202", "passive"));
-    op_ok(op_pending());
-    W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/access/8"), &(struct iq_observed){.event = IQ_EV_SCTP_RESET, .stream = 2});
-    op_ok(op_pending());
-    op_ok(op_pending());
-    assert_int_equal(in->status, 200);
-    ack(in);
-    STATE_IS(CALL_ACTIVE);
-    hang_up(SIP_W2);
-}
-
-static void test_msrp_lost_while_the_wic_is_away(void **state)
-{
-    (void)state;
-    world_open(1);
-    establish_mo(wic_offer, core_answer);
-    calls_flow_closed(W.calls, WIC_FLOW);
-    link_is(IQ_EV_TCP_RELEASED, 2);
-    STATE_IS(CALL_ORPHAN);
-    calls_flow_moved(W.calls, WIC_FLOW, WIC_FLOW + 1);
-    STATE_IS(CALL_CUT);
-    calls_flow_closed(W.calls, WIC_FLOW + 1);
-    STATE_IS(CALL_ORPHAN);
-    fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
-    world_drain(false, NULL);
-    world_close();
 }
 
 static void test_no_early_media(void **state)
@@ -551,51 +339,6 @@ static void test_no_early_media(void **state)
     world_close();
 }
 
-/* A browser that closes its peer connection has hung up; its BYE may come later (TS 23.334 6.2.22). */
-static void test_browser_ends_its_media(void **state)
-{
-    static const enum iq_event ends[] = {IQ_EV_SCTP_RELEASED, IQ_EV_DTLS_RELEASED};
-
-    (void)state;
-    for (unsigned i = 0; i < ARRAY_LEN(ends); i++) {
-        struct sip_out *bye = NULL, *o;
-
-        world_open(1);
-        establish_mo(wic_offer, core_answer);
-        W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/access/8"), &(struct iq_observed){.event = ends[i], .stream = 1});
-        DL_FOREACH(W.outs, o)
-            if (!strcmp(o->method, "BYE") && o->dlg->side == SIP_MW)
-                bye = o;
-        assert_non_null(bye);
-        TEXT(bye->headers, "Reason: Q.850;cause=16\n");
-        assert_int_equal(inside(dlg_of(SIP_W2), "BYE", NULL)->status, 200);
-        world_drain(false, NULL);
-        world_close();
-    }
-}
-
-static void on_stopped(void *arg)
-{
-    *(bool *)arg = true;
-}
-
-static void test_stop(void **state)
-{
-    struct sip_in *in;
-
-    (void)state;
-    world_open(1);
-    establish_mo(wic_offer, core_answer);
-    in = originate(wic_offer);
-    calls_stop(W.calls, on_stopped, &W.stopped);
-    assert_int_equal(in->status, 503);
-    assert_int_equal(originate(wic_offer)->status, 503);
-    assert_false(W.stopped);
-    world_drain(false, NULL);
-    world_close();
-    assert_true(W.stopped);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -612,15 +355,7 @@ int main(void)
         cmocka_unit_test(test_session_timer),
         cmocka_unit_test(test_ice_restart),
         cmocka_unit_test(test_glare),
-        cmocka_unit_test(test_orphan),
-        cmocka_unit_test(test_moved),
-        cmocka_unit_test(test_msrp_lost_and_back),
-        cmocka_unit_test(test_msrp_lost_for_good),
-        cmocka_unit_test(test_msrp_lost_and_changed),
-        cmocka_unit_test(test_msrp_lost_while_the_wic_is_away),
         cmocka_unit_test(test_no_early_media),
-        cmocka_unit_test(test_browser_ends_its_media),
-        cmocka_unit_test(test_stop),
     };
 
     log_init(LOG_ERROR);

@@ -7,27 +7,9 @@
 #include <cmocka.h>
 
 #include "common/log.h"
-#include "tests/fake/call_media.h"
-#include "tests/fake/call_world.h"
+#include "tests/fake/call_steps.h"
 
-static void has(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("no '%s' in '%s'", part, text);
-}
-
-static void answer(struct sip_out *o, int status, const char *body, const char *name, const char *value)
-{
-    struct sip_msg m = {.method = o->method, .status = status, .body = body, .side = o->dlg->side, .flow = o->dlg->flow,
-                        .header = {{name, value}, {"Allow", "INVITE, ACK, UPDATE"}}};
-
-    o->done = true;
-    if (status / 100 == 2)
-        o->dlg->up = true;
-    o->cb(o->arg, o, status, &m);
-}
-
-static struct sip_in *originate(const char *expires)
+static struct sip_in *originate_timed(const char *expires)
 {
     struct sip_in *in = request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .body = wic_offer, .side = SIP_W2,
                                                  .flow = WIC_FLOW, .header = {{"Supported", "timer"}, {"Session-Expires", expires}}});
@@ -40,7 +22,7 @@ static struct sip_in *open_mo(const char *name, const char *value)
     struct sip_in *in;
 
     world_open(1);
-    in = originate(NULL);
+    in = originate_timed(NULL);
     op_ok(op_pending());
     answer(out_pending("INVITE"), 200, core_answer, name, value);
     op_ok(op_pending());
@@ -55,25 +37,13 @@ static struct leg *core_leg(void)
     return &W.calls->list->won->leg;
 }
 
-static void ended(void)
-{
-    world_drain(false, NULL);
-    world_close();
-}
-
-static void hang_up(void)
-{
-    inside(dlg_of(SIP_W2), "BYE", NULL);
-    ended();
-}
-
 static void test_asks(void **state)
 {
     struct sip_out *o;
 
     (void)state;
     world_open(1);
-    originate(NULL);
+    originate_timed(NULL);
     op_ok(op_pending());
     o = out_pending("INVITE");
     has(o->headers, "Supported: 100rel, timer, 199\n");
@@ -98,7 +68,7 @@ static void test_interval_too_small(void **state)
 
     (void)state;
     world_open(1);
-    in = originate(NULL);
+    in = originate_timed(NULL);
     op_ok(op_pending());
     answer(out_pending("INVITE"), 422, NULL, "Min-SE", "3600");
     has(out_pending("INVITE")->headers, "Session-Expires: 3600\n");
@@ -111,7 +81,7 @@ static void test_interval_too_small(void **state)
     world_close();
 
     world_open(1);
-    in = originate(NULL);
+    in = originate_timed(NULL);
     op_ok(op_pending());
     for (unsigned i = 0; i <= SESSION_TRIES; i++) {
         char min[16];
@@ -124,7 +94,7 @@ static void test_interval_too_small(void **state)
     world_close();
 
     world_open(1); /* cancelled meanwhile: nothing goes out again */
-    in = originate(NULL);
+    in = originate_timed(NULL);
     op_ok(op_pending());
     in->cancelled(in->cancelled_arg, NULL);
     answer(out_pending("INVITE"), 422, NULL, "Min-SE", "3600");
@@ -160,7 +130,7 @@ static void test_we_refresh(void **state)
     assert_non_null(out_pending("UPDATE"));
     answer(out_pending("UPDATE"), 200, NULL, "X", "no timer any more");
     assert_null(core_leg()->due.t);
-    hang_up();
+    hang_up(SIP_W2);
 }
 
 static void test_refresh_in_vain(void **state)
@@ -228,10 +198,10 @@ static void test_browser_asks(void **state)
 
     (void)state;
     world_open(1);
-    in = originate("60");
+    in = originate_timed("60");
     assert_int_equal(in->status, 422);
     has(in->headers, "Min-SE: 90\n");
-    in = originate("90");
+    in = originate_timed("90");
     op_ok(op_pending());
     respond(out_pending("INVITE"), 200, core_answer);
     op_ok(op_pending());
@@ -298,7 +268,7 @@ static void test_glare(void **state)
         op_ok(op_pending());
     assert_int_equal(in->status, 200);
     ack(in);
-    hang_up();
+    hang_up(SIP_W2);
 
     open_mo(NULL, NULL);
     in = change();
@@ -309,7 +279,7 @@ static void test_glare(void **state)
     answer(out_pending("INVITE"), 491, NULL, NULL, NULL);
     op_ok(op_pending()); /* undone */
     assert_int_equal(in->status, 491);
-    hang_up();
+    hang_up(SIP_W2);
 }
 
 /* The wait for the next try ends early in every way. */
@@ -327,7 +297,7 @@ static void test_glare_given_up(void **state)
     assert_null(out_pending("INVITE"));
     op_ok(op_pending());
     assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE);
-    hang_up();
+    hang_up(SIP_W2);
 
     open_mo(NULL, NULL);
     in = change();
@@ -337,7 +307,7 @@ static void test_glare_given_up(void **state)
     ended();
 }
 
-static struct sip_in *terminate(void)
+static struct sip_in *terminate_msrp(void)
 {
     struct sip_in *in;
 
@@ -350,7 +320,7 @@ static struct sip_in *terminate(void)
 
 static void test_no_prack(void **state)
 {
-    struct sip_in *in = terminate();
+    struct sip_in *in = terminate_msrp();
 
     (void)state;
     in->prack(in->prack_arg, NULL, NULL);
@@ -358,7 +328,7 @@ static void test_no_prack(void **state)
     assert_true(out_pending("INVITE")->cancelled);
     ended();
 
-    in = terminate(); /* our 200 was held back for it and never left: there is nobody to hang up on */
+    in = terminate_msrp(); /* our 200 was held back for it and never left: there is nobody to hang up on */
     respond(out_pending("INVITE"), 200, wic_answer);
     op_ok(op_pending());
     op_ok(op_pending());
@@ -373,7 +343,7 @@ static void test_no_prack(void **state)
 
 static void test_prack_with_offer(void **state)
 {
-    struct sip_in *in = terminate(), *prack = in_new("PRACK");
+    struct sip_in *in = terminate_msrp(), *prack = in_new("PRACK");
     struct sip_msg m = {.method = "PRACK", .body = core_offer, .side = SIP_MW};
 
     (void)state;
@@ -455,7 +425,7 @@ static void test_early_update(void **state)
         op_ok(op_pending());
     assert_int_equal(in->status, 200);
     ack(in);
-    hang_up();
+    hang_up(SIP_W2);
 }
 
 static void test_early_update_then_gone(void **state)
@@ -508,7 +478,7 @@ static void test_early_update_meanwhile(void **state)
             op_ok(op_pending());
         assert_int_equal(in->status, 200);
         ack(in);
-        hang_up();
+        hang_up(SIP_W2);
     }
 }
 
@@ -569,7 +539,7 @@ static void test_info(void **state)
     assert_null(op_pending());
     assert_int_equal(inside(dlg_of(SIP_W2), "INFO", frag)->status, 469);
     assert_int_equal(inside(dlg_of(SIP_MW), "INFO", NULL)->status, 200);
-    hang_up();
+    hang_up(SIP_W2);
 }
 
 int main(void)

@@ -7,44 +7,11 @@
 #include <cmocka.h>
 
 #include "common/log.h"
-#include "tests/fake/call_media.h"
-#include "tests/fake/call_world.h"
+#include "tests/fake/call_steps.h"
 
 #define QOS(local, remote) \
     "a=curr:qos local " local "\r\na=curr:qos remote " remote "\r\na=des:qos mandatory local sendrecv\r\n" \
     "a=des:qos optional remote sendrecv\r\n"
-
-static void has(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("no '%s' in '%s'", part, text);
-}
-
-static void op_has(const char *part)
-{
-    struct op *op = op_pending();
-
-    assert_non_null(op);
-    if (op)
-        has(op->text, part);
-}
-
-static void answer(struct sip_out *o, int status, const char *body, const char *name, const char *value)
-{
-    struct sip_msg m = {.method = o->method, .status = status, .body = body, .side = o->dlg->side, .flow = o->dlg->flow,
-                        .header = {{name, value}, {"Allow", "INVITE, ACK, UPDATE"}}};
-
-    o->done = true;
-    if (status / 100 == 2)
-        o->dlg->up = true;
-    o->cb(o->arg, o, status, &m);
-}
-
-static void ended(void)
-{
-    world_drain(false, NULL);
-    world_close();
-}
 
 static struct sip_in *originate_audio(void)
 {
@@ -98,8 +65,8 @@ static void test_preconditions_wait(void **state)
     (void)state;
     for (unsigned i = 0; i < ARRAY_LEN(waits); i++) {
         in = terminate_qos(i % 2 ? "Supported" : "Require", waits[i]);
-        op_has("ADD ip/$/core/$");
-        op_has("S1 in ");
+        OP("ADD ip/$/core/$");
+        OP("S1 in ");
         op_ok(op_pending());
         assert_int_equal(in->provisional, 183);
         has(in->early, "RTP/AVP 0 126\r\n");
@@ -116,14 +83,14 @@ static void test_preconditions_wait(void **state)
         up = inside(dlg_of(SIP_MW), "UPDATE", MW_HEAD MW_AUDIO("49180", "sendrecv") QOS("sendrecv", "sendrecv"));
         assert_int_equal(up->status, 200);
         assert_null(strstr(up->body, "a=conf"));
-        op_has("ADD ip/$/access/$");
+        OP("ADD ip/$/access/$");
         op_ok(op_pending());
         assert_null(strstr(out_pending("INVITE")->body, "qos"));
         respond(out_pending("INVITE"), 200, W2_ANSWER("0 126", "sendrecv"));
         op_ok(op_pending());
-        op_has("MOD ");
-        op_has("S1 sr");
-        op_has("49180");
+        OP("MOD ");
+        OP("S1 sr");
+        OP("49180");
         op_ok(op_pending());
         assert_int_equal(in->status, 200);
         assert_string_equal(in->body, ""); /* the 183 said it */
@@ -188,7 +155,7 @@ static void test_preconditions_end(void **state)
     assert_int_equal(in->status, 580); /* no browser is sure to have that */
     ended();
     in = terminate_qos("Supported", MW_HEAD "m=audio 49170 RTP/AVP 97\r\na=rtpmap:97 AMR/8000\r\n" QOS("none", "none"));
-    op_has("ADD ip/$/access/$"); /* it is rung all the same */
+    OP("ADD ip/$/access/$"); /* it is rung all the same */
     in->cancelled(in->cancelled_arg, NULL);
     ended();
 }
