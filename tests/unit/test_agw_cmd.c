@@ -147,81 +147,82 @@ static void test_port_rests(void **state)
 
 /* --- refusals leave nothing behind --- */
 
+static const struct refusal {
+    unsigned code;
+    const char *text;
+} refusals[] = {
+    {411, "Context = 99 { Subtract = * }"},
+    {421, "Context = $ { Subtract = * }"},
+    {421, "Context = - { Add = $ }"},
+    {430,
+     "Context = 1 { Modify = ip/1/core/77 { Media { LocalControl { Mode = Inactive } } } }"},
+    {431, "Context = 1 { Subtract = ip/1/nowhere/* }"},
+    {410, "Context = 1 { Subtract = ip/$/core/$ }"},
+    {443, "Context = 1 { Move = ip/1/core/1 }"},
+    {443, "Context = - { AuditCapability = ROOT { Audit { } } }"},
+    {430, "Context = 1 { Add = ip/$/nowhere/$ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ "
+          "TCP -\n} } } }"},
+    {449, "Context = 1 { Add = $ { Media { Stream = 1 { LocalControl { ipdc/realm = \"x\" }, "
+          "Local {\nv=0\nc=IN IP4 "
+          "$\nm=message $ TCP -\n} } } } }"},
+    {473, "Context = 1 { Add = ip/$/core/$ { Media { Stream = 1 { LocalControl { ipdc/realm = "
+          "\"access.example.net\" }, "
+          "Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } } } }"},
+    {449,
+     "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP6 $\nm=message $ TCP -\n} } } }"},
+    {449, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 192.0.2.1\nm=message $ TCP "
+          "-\n} } } }"},
+    {515,
+     "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=audio $ TCP/RTP/AVP 0\n} } } }"},
+    {501, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP/MSRP *\n"
+          "a=candidate:$\n} } } }"},
+    {501, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP/MSRP *\n"
+          "a=candidate:$ 1 TCP $ $ $ typ host tcptype passive\n} } } }"},
+    {501, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP/MSRP *\n"
+          "a=ice-ufrag:abcdefgh\na=ice-pwd:0123456789abcdefghijklmn\n} } } }"},
+    {501, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { Local {\nv=0\nc=IN IP4 $\n"
+          "m=message $ TCP -\na=ice-ufrag:$\na=ice-pwd:$\n} } } } }"},
+    {441, "Context = 1 { Add = $ { Media { LocalControl { Mode = Inactive } } } }"},
+    {472, "Context = 1 { Add = $ }"},
+    {474, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message 70000 TCP -\n} "
+          "} } }"},
+    {517, "Context = 1 { Add = $ { Media { LocalControl { Mode = Loopback } } } }"},
+    {440, "Context = 1 { Add = $ { Media { LocalControl { nosuch/thing = 1 } } } }"},
+    {445, "Context = 1 { Add = $ { Media { LocalControl { tman/pol = ON }, Local {\nv=0\nc=IN "
+          "IP4 $\nm=message $ TCP "
+          "-\n} } } }"},
+    {512, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} }, "
+          "Events = 1 { adid/ipstop { "
+          "dt = 5 } } } }"},
+    {445, "Context = 1 { Add = $ { Media { LocalControl { gm/spf = ON }, Local {\nv=0\nc=IN "
+          "IP4 $\nm=message $ TCP -\n} } } }"},
+    {512, "Context = 1 { Modify = ip/1/core/1 { Events = 1 { g/sc } } }"},
+    {513, "Context = 1 { Modify = ip/1/core/1 { Signals { tcpbcc/RelBNC { Stream = 2 } } } }"},
+    {513, "Context = 1 { Add = $ { Media { Stream = 2 { Local {\nv=0\nc=IN IP4 $\nm=message $ "
+          "TCP -\n} } }, Signals { "
+          "tlsbsc/EstBNC { Stream = 2 } } } }"},
+    {489, ADD_T1_GROUP("\"SCTP 3\"", "2", CHANNEL("2", "0"))},
+    {489, ADD_T1_GROUP("\"SCTP 2\"", "2,3", CHANNEL("2", "0"))},
+    {489, ADD_T1_GROUP("\"SCTP 2 3\"", "2,3", CHANNEL("2", "0") ", " CHANNEL("3", "0"))},
+    {501, "Context = 1 { W-Modify = * { Media { LocalControl { Mode = Inactive } } } }"},
+    {501, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { LocalControl { ds/dscp = "
+          "10 } } } } }"},
+    {449, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { Remote {\nv=0\nc=IN IP4 "
+          "$\nm=message 9 TCP -\n} } } "
+          "} }"},
+    {435, "Context = 1 { AuditValue = ROOT { Audit { } } }"},
+    {444, "Context = 1 { AuditValue = ip/1/core/1 { Audit { DigitMap } } }"},
+};
+
 static void test_refusals(void **state)
 {
     struct rig *r = *state;
-    static const struct {
-        unsigned code;
-        const char *text;
-    } rows[] = {
-        {411, "Context = 99 { Subtract = * }"},
-        {421, "Context = $ { Subtract = * }"},
-        {421, "Context = - { Add = $ }"},
-        {430,
-         "Context = 1 { Modify = ip/1/core/77 { Media { LocalControl { Mode = Inactive } } } }"},
-        {431, "Context = 1 { Subtract = ip/1/nowhere/* }"},
-        {410, "Context = 1 { Subtract = ip/$/core/$ }"},
-        {443, "Context = 1 { Move = ip/1/core/1 }"},
-        {443, "Context = - { AuditCapability = ROOT { Audit { } } }"},
-        {430, "Context = 1 { Add = ip/$/nowhere/$ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ "
-              "TCP -\n} } } }"},
-        {449, "Context = 1 { Add = $ { Media { Stream = 1 { LocalControl { ipdc/realm = \"x\" }, "
-              "Local {\nv=0\nc=IN IP4 "
-              "$\nm=message $ TCP -\n} } } } }"},
-        {473, "Context = 1 { Add = ip/$/core/$ { Media { Stream = 1 { LocalControl { ipdc/realm = "
-              "\"access.example.net\" }, "
-              "Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } } } }"},
-        {449,
-         "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP6 $\nm=message $ TCP -\n} } } }"},
-        {449, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 192.0.2.1\nm=message $ TCP "
-              "-\n} } } }"},
-        {515,
-         "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=audio $ TCP/RTP/AVP 0\n} } } }"},
-        {501, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP/MSRP *\n"
-              "a=candidate:$\n} } } }"},
-        {501, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP/MSRP *\n"
-              "a=candidate:$ 1 TCP $ $ $ typ host tcptype passive\n} } } }"},
-        {501, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP/MSRP *\n"
-              "a=ice-ufrag:abcdefgh\na=ice-pwd:0123456789abcdefghijklmn\n} } } }"},
-        {501, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { Local {\nv=0\nc=IN IP4 $\n"
-              "m=message $ TCP -\na=ice-ufrag:$\na=ice-pwd:$\n} } } } }"},
-        {441, "Context = 1 { Add = $ { Media { LocalControl { Mode = Inactive } } } }"},
-        {472, "Context = 1 { Add = $ }"},
-        {474, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message 70000 TCP -\n} "
-              "} } }"},
-        {517, "Context = 1 { Add = $ { Media { LocalControl { Mode = Loopback } } } }"},
-        {440, "Context = 1 { Add = $ { Media { LocalControl { nosuch/thing = 1 } } } }"},
-        {445, "Context = 1 { Add = $ { Media { LocalControl { tman/pol = ON }, Local {\nv=0\nc=IN "
-              "IP4 $\nm=message $ TCP "
-              "-\n} } } }"},
-        {512, "Context = 1 { Add = $ { Media { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} }, "
-              "Events = 1 { adid/ipstop { "
-              "dt = 5 } } } }"},
-        {445, "Context = 1 { Add = $ { Media { LocalControl { gm/spf = ON }, Local {\nv=0\nc=IN "
-              "IP4 $\nm=message $ TCP -\n} } } }"},
-        {512, "Context = 1 { Modify = ip/1/core/1 { Events = 1 { g/sc } } }"},
-        {513, "Context = 1 { Modify = ip/1/core/1 { Signals { tcpbcc/RelBNC { Stream = 2 } } } }"},
-        {513, "Context = 1 { Add = $ { Media { Stream = 2 { Local {\nv=0\nc=IN IP4 $\nm=message $ "
-              "TCP -\n} } }, Signals { "
-              "tlsbsc/EstBNC { Stream = 2 } } } }"},
-        {489, ADD_T1_GROUP("\"SCTP 3\"", "2", CHANNEL("2", "0"))},
-        {489, ADD_T1_GROUP("\"SCTP 2\"", "2,3", CHANNEL("2", "0"))},
-        {489, ADD_T1_GROUP("\"SCTP 2 3\"", "2,3", CHANNEL("2", "0") ", " CHANNEL("3", "0"))},
-        {501, "Context = 1 { W-Modify = * { Media { LocalControl { Mode = Inactive } } } }"},
-        {501, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { LocalControl { ds/dscp = "
-              "10 } } } } }"},
-        {449, "Context = 1 { Modify = ip/1/core/1 { Media { Stream = 2 { Remote {\nv=0\nc=IN IP4 "
-              "$\nm=message 9 TCP -\n} } } "
-              "} }"},
-        {435, "Context = 1 { AuditValue = ROOT { Audit { } } }"},
-        {444, "Context = 1 { AuditValue = ip/1/core/1 { Audit { DigitMap } } }"},
-    };
     unsigned left;
 
     assert_int_equal(error_of(run(r, ADD_T2)), 0);
     left = port_left(r->ctl->realms[0].tcp[0]) + port_left(r->ctl->realms[1].udp[0]);
-    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-        expect_error(r, rows[i].text, rows[i].code);
+    for (unsigned i = 0; i < ARRAY_LEN(refusals); i++) {
+        expect_error(r, refusals[i].text, refusals[i].code);
         assert_int_equal(r->n_data, 0);
         assert_int_equal(count_get(&r->ctl->counts[CTL_C_TERMS]), 1);
         assert_int_equal(count_get(&r->ctl->counts[CTL_C_STREAMS]), 1);

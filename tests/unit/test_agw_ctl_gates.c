@@ -320,73 +320,73 @@ static void test_statistics_by_stream(void **state)
 
 /* --- refusals leave nothing behind --- */
 
+#define REMOTE(x) "Context = $ { Add = ip/$/core/$ { Media { Stream = 1 { Local {\nv=0\nc=IN IP4 $\n" PCMU "}, Remote {\nv=0\n" x "} } } } }"
+static const struct refusal {
+    unsigned code;
+    const char *text;
+} refusals[] = {
+    {515, CORE("rtcph/rsb = ON", "m=audio $ RTP/FOO 0\n")},
+    {515, CORE("rtcph/rsb = ON", "m=application $ RTP/AVP 0\n")},
+    {449, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP 128\n")},
+    {449, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP opus\n")},
+    {449, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP 96\na=rtpmap:96 opus/0\n")},
+    {510, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 "
+                                 "28 29 30 31 32\n")},
+    {449, CORE("rtcph/rsb = ON", "m=audio 5 RTP/AVP 0\n")},
+    {449, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP 0\na=rtcp:5\n")},
+    {449, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP 0\na=ptime:$\n")},
+    {449, CORE("rtcph/rsb = OFF", "m=audio $ UDP -\na=crypto:x\n")},
+    {473, REMOTE("c=IN IP4 192.0.2.9\nm=audio 5000 RTP/SAVP 0\n")},
+    {449, REMOTE("c=IN IP4 192.0.2.9\nm=audio 5000 RTP/AVP 0\na=rtcp:70000\n")},
+    {449, REMOTE("c=IN IP4 192.0.2.9\nm=audio 5000 RTP/AVP 0\na=rtcp:7 IN IP4 host\n")},
+    {449, REMOTE("c=IN IP4 192.0.2.9\nm=audio 5000 RTP/AVP 200\n")},
+    {449, CORE("gm/sam = [\"192.0.2.0/33\"]", PCMU)},
+    {449, CORE("gm/sam = [\"host\"]", PCMU)},
+    {449, CORE("gm/sam = [\"192.0.2.1\",\"192.0.2.2\",\"192.0.2.3\",\"192.0.2.4\",\"192.0.2.5\",\"192.0.2.6\",\"192.0.2.7\","
+               "\"192.0.2.8\",\"192.0.2.9\"]", PCMU)},
+    {449, CORE("gm/spr = \"5-4\"", PCMU)},
+    {449, CORE("gm/esas = ON, gm/lsa = \"192.0.2.1\"", PCMU)},
+    {472, CORE("gm/esas = ON", PCMU)},
+    {449, CORE("gm/esps = ON, gm/lsp = 9", PCMU)},
+    {472, CORE("gm/esps = ON", PCMU)},
+    {472, CORE("tman/pol = ON", PCMU)},
+    {501, CORE("ds/tb = Copy", PCMU)},
+    {472, SDES("", SDES_REMOTE("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY_B "\n"))},
+    {473, SDES("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY_A "\n", SDES_REMOTE(""))},
+    {473, SDES("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY_A "\n",
+               SDES_REMOTE("a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:" KEY_B "\n"))},
+    {449, SDES("a=crypto:1 F8_128_HMAC_SHA1_80 inline:" KEY_A "\n", "")},
+    {449, SDES("a=crypto:1 F8_128_HMAC_SHA1_80 inline:$\n", "")},
+    {449, SDES("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY_A "|1:4\n", "")},
+    {449, SDES("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY_A " UNENCRYPTED_SRTP\n", "")},
+    {449, SDES("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:short\n", "")},
+    {513, "Context = $ { Add = ip/$/core/$ { Media { Stream = 1 { Local {\nv=0\nc=IN IP4 $\n" PCMU "} } }, Signals { "
+          "tlsbsc/EstBNC { Stream = 1 } } } }"},
+    {513, "Context = $ { Add = ip/$/core/$ { Media { Stream = 1 { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } }, Signals { "
+          "ipnapt/latch { Stream = 1, napt = LATCH } } } }"},
+    {457, "Context = $ { Add = ip/$/core/$ { Media { Stream = 1 { Local {\nv=0\nc=IN IP4 $\n" PCMU "} } }, Events = 1 { "
+          "adid/ipstop { dir = IN } } } }"},
+#define IPSTOP(dir) "Context = $ { Add = ip/$/core/$ { Media { Stream = 1 { Local {\nv=0\nc=IN IP4 $\n" PCMU "} } }, " \
+                "Events = 1 { adid/ipstop { dt = 5, dir = " dir " } } } }"
+    {501, IPSTOP("OUT")},
+    {501, IPSTOP("BOTH")},
+    {501, IPSTOP("EITHER")},
+#define SCTP(control) "Context = $ { Add = ip/$/access/$ { Media { TerminationState { mgroup/groupse = [\"SCTP 2\"] }, Stream = 1 { " \
+                  "LocalControl { mgroup/strdeagg = [2], " control " }, Local {\nv=0\nc=IN IP4 $\nm=application $ UDP/DTLS/SCTP " \
+                  "webrtc-datachannel\na=fingerprint:sha-256 $\n} }, Stream = 2 { LocalControl { sctpbcc/sctpid = 0 } } } } }"
+    {445, SCTP("tman/pol = ON, tman/sdr = 9000")},
+    {445, SCTP("gm/spf = ON")},
+    {445, SCTP("gm/sam = [\"192.0.2.1\"]")},
+    {445, SCTP("gm/spr = \"4000\"")},
+};
+
 static void test_refusals(void **state)
 {
     struct rig *r = *state;
-#define REMOTE(x) "Context = $ { Add = ip/$/core/$ { Media { Stream = 1 { Local {\nv=0\nc=IN IP4 $\n" PCMU "}, Remote {\nv=0\n" x "} } } } }"
-    static const struct {
-        unsigned code;
-        const char *text;
-    } rows[] = {
-        {515, CORE("rtcph/rsb = ON", "m=audio $ RTP/FOO 0\n")},
-        {515, CORE("rtcph/rsb = ON", "m=application $ RTP/AVP 0\n")},
-        {449, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP 128\n")},
-        {449, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP opus\n")},
-        {449, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP 96\na=rtpmap:96 opus/0\n")},
-        {510, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 "
-                                     "28 29 30 31 32\n")},
-        {449, CORE("rtcph/rsb = ON", "m=audio 5 RTP/AVP 0\n")},
-        {449, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP 0\na=rtcp:5\n")},
-        {449, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP 0\na=ptime:$\n")},
-        {449, CORE("rtcph/rsb = OFF", "m=audio $ UDP -\na=crypto:x\n")},
-        {473, REMOTE("c=IN IP4 192.0.2.9\nm=audio 5000 RTP/SAVP 0\n")},
-        {449, REMOTE("c=IN IP4 192.0.2.9\nm=audio 5000 RTP/AVP 0\na=rtcp:70000\n")},
-        {449, REMOTE("c=IN IP4 192.0.2.9\nm=audio 5000 RTP/AVP 0\na=rtcp:7 IN IP4 host\n")},
-        {449, REMOTE("c=IN IP4 192.0.2.9\nm=audio 5000 RTP/AVP 200\n")},
-        {449, CORE("gm/sam = [\"192.0.2.0/33\"]", PCMU)},
-        {449, CORE("gm/sam = [\"host\"]", PCMU)},
-        {449, CORE("gm/sam = [\"192.0.2.1\",\"192.0.2.2\",\"192.0.2.3\",\"192.0.2.4\",\"192.0.2.5\",\"192.0.2.6\",\"192.0.2.7\","
-                   "\"192.0.2.8\",\"192.0.2.9\"]", PCMU)},
-        {449, CORE("gm/spr = \"5-4\"", PCMU)},
-        {449, CORE("gm/esas = ON, gm/lsa = \"192.0.2.1\"", PCMU)},
-        {472, CORE("gm/esas = ON", PCMU)},
-        {449, CORE("gm/esps = ON, gm/lsp = 9", PCMU)},
-        {472, CORE("gm/esps = ON", PCMU)},
-        {472, CORE("tman/pol = ON", PCMU)},
-        {501, CORE("ds/tb = Copy", PCMU)},
-        {472, SDES("", SDES_REMOTE("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY_B "\n"))},
-        {473, SDES("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY_A "\n", SDES_REMOTE(""))},
-        {473, SDES("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY_A "\n",
-                   SDES_REMOTE("a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:" KEY_B "\n"))},
-        {449, SDES("a=crypto:1 F8_128_HMAC_SHA1_80 inline:" KEY_A "\n", "")},
-        {449, SDES("a=crypto:1 F8_128_HMAC_SHA1_80 inline:$\n", "")},
-        {449, SDES("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY_A "|1:4\n", "")},
-        {449, SDES("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY_A " UNENCRYPTED_SRTP\n", "")},
-        {449, SDES("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:short\n", "")},
-        {513, "Context = $ { Add = ip/$/core/$ { Media { Stream = 1 { Local {\nv=0\nc=IN IP4 $\n" PCMU "} } }, Signals { "
-              "tlsbsc/EstBNC { Stream = 1 } } } }"},
-        {513, "Context = $ { Add = ip/$/core/$ { Media { Stream = 1 { Local {\nv=0\nc=IN IP4 $\nm=message $ TCP -\n} } }, Signals { "
-              "ipnapt/latch { Stream = 1, napt = LATCH } } } }"},
-        {457, "Context = $ { Add = ip/$/core/$ { Media { Stream = 1 { Local {\nv=0\nc=IN IP4 $\n" PCMU "} } }, Events = 1 { "
-              "adid/ipstop { dir = IN } } } }"},
-#define IPSTOP(dir) "Context = $ { Add = ip/$/core/$ { Media { Stream = 1 { Local {\nv=0\nc=IN IP4 $\n" PCMU "} } }, " \
-                    "Events = 1 { adid/ipstop { dt = 5, dir = " dir " } } } }"
-        {501, IPSTOP("OUT")},
-        {501, IPSTOP("BOTH")},
-        {501, IPSTOP("EITHER")},
-#define SCTP(control) "Context = $ { Add = ip/$/access/$ { Media { TerminationState { mgroup/groupse = [\"SCTP 2\"] }, Stream = 1 { " \
-                      "LocalControl { mgroup/strdeagg = [2], " control " }, Local {\nv=0\nc=IN IP4 $\nm=application $ UDP/DTLS/SCTP " \
-                      "webrtc-datachannel\na=fingerprint:sha-256 $\n} }, Stream = 2 { LocalControl { sctpbcc/sctpid = 0 } } } } }"
-        {445, SCTP("tman/pol = ON, tman/sdr = 9000")},
-        {445, SCTP("gm/spf = ON")},
-        {445, SCTP("gm/sam = [\"192.0.2.1\"]")},
-        {445, SCTP("gm/spr = \"4000\"")},
-    };
-
     char text[512];
 
-    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-        expect_error(r, rows[i].text, rows[i].code);
+    for (unsigned i = 0; i < ARRAY_LEN(refusals); i++) {
+        expect_error(r, refusals[i].text, refusals[i].code);
         assert_null(strstr(r->text, "inline:")); /* secrets are in no answer */
         assert_int_equal(r->n_data, 0);
         assert_true(ctl_is_idle(r->ctl));

@@ -311,16 +311,20 @@ static void test_sdes(void **state)
     "Context = " ctx " { Add = ip/$/access/$ { Media { TerminationState { mgroup/groupse = ["      \
     groups "] }, " streams " } } }"
 
-static void test_bundle(void **state)
+struct bundle { /* what its transport and its audio came to be */
+    bus_id id, audio;
+    int port;
+};
+
+/* Audio, video and data on one transport. */
+static struct bundle open_bundle(struct rig *r)
 {
-    struct rig *r = *state;
     const struct h248_txn *t = run(r, BUNDLE("$", "\"BUNDLE 1 2 3\", \"SCTP 4\"",
                                              MEMBER("1", "audio", "111", "0", "") ", " MEMBER("2", "video", "100", "1", "") ", " DATA));
     const struct bus_msg *sep, *assoc, *flow = NULL;
+    struct bundle b = {0};
     struct sdp *one, *two, *three;
     char ufrag[16], pwd[40];
-    bus_id id, audio = 0;
-    int port;
 
     assert_int_equal(error_of(t), 0);
     one = local_of(r, t, 1);
@@ -332,8 +336,8 @@ static void test_bundle(void **state)
     assert_int_equal(count_of(r, BUS_FLOW_OPEN), 2);
     assert_int_equal(one->media->port, two->media->port);
     assert_int_equal(one->media->port, three->media->port);
-    port = one->media->port;
-    assert_int_equal(port, addr_port(&sep->u.sep.local));
+    b.port = one->media->port;
+    assert_int_equal(b.port, addr_port(&sep->u.sep.local));
     memcpy(ufrag, sep->u.sep.ufrag, sizeof ufrag);
     memcpy(pwd, sep->u.sep.pwd, sizeof pwd);
     assert_text(sdp_attr_find(one->media->attrs, "ice-ufrag")->value, ufrag);
@@ -341,19 +345,28 @@ static void test_bundle(void **state)
     assert_text(sdp_attr_find(three->media->attrs, "ice-pwd")->value, pwd);
     assert_int_equal(assoc->u.assoc.id, sep->u.sep.id);
     assert_true(sep->u.sep.data && sep->u.sep.rtp.on && sep->u.sep.rtp.mux);
-    id = sep->u.sep.id;
+    b.id = sep->u.sep.id;
     for (unsigned i = 0; i < r->n_worker; i++) {
         if (r->to_worker[i]->kind != BUS_FLOW_OPEN)
             continue;
         flow = r->to_worker[i];
         assert_true(flow->u.flow.tell_mid);
-        assert_int_equal(flow->u.flow.sep, id);
+        assert_int_equal(flow->u.flow.sep, b.id);
         assert_int_equal(flow->u.flow.mid_ext, 4);
         assert_string_equal(flow->u.flow.mid, flow->u.flow.video ? "1" : "0");
         assert_false(flow->u.flow.keep_ext);
         if (!flow->u.flow.video)
-            audio = flow->u.flow.id;
+            b.audio = flow->u.flow.id;
     }
+    return b;
+}
+
+static void test_bundle(void **state)
+{
+    struct rig *r = *state;
+    const struct bundle b = open_bundle(r);
+    const struct h248_txn *t;
+
     /* the answer: one order for the transport */
     assert_int_equal(error_of(run(r, MODIFY("ip/1/access/1", "Media { Stream = 1 { " WIC_REMOTE("audio", "111", "")
                                             " }, Stream = 2 { " WIC_REMOTE("video", "100", "") " } }"))), 0);
@@ -362,24 +375,24 @@ static void test_bundle(void **state)
     assert_int_equal(count_of(r, BUS_FLOW_CHANGE), 2);
     /* news of the transport reaches who asked for it */
     run(r, MODIFY("ip/1/access/1", "Events = 6 { tlsbsc/BNCChange { Stream = 2 } }"));
-    event(r, id, BUS_EV_DTLS_FAILED);
+    event(r, b.id, BUS_EV_DTLS_FAILED);
     assert_int_equal(r->n_sent, 1);
     assert_non_null(strstr(r->sent, "ST=2"));
     r->cb(r->cb_arg, TRANS_CLOSED, NULL);
     /* the first goes, what they share stays; then a channel comes without audio */
     assert_int_equal(error_of(run(r, MODIFY("ip/1/access/1", "Media { TerminationState { mgroup/groupse = [\"BUNDLE 2 3\", "
                                             "\"SCTP 4\"] }, Stream = 1 { Local { }, Remote { } } }"))), 0);
-    assert_int_equal(worker_got(r, BUS_FLOW_CLOSE)->u.id, audio);
+    assert_int_equal(worker_got(r, BUS_FLOW_CLOSE)->u.id, b.audio);
     assert_null(worker_got(r, BUS_SEP_CLOSE));
-    closed(r, audio);
+    closed(r, b.audio);
     /* and comes again, on the same transport */
     t = run(r, MODIFY("ip/1/access/1", "Media { TerminationState { mgroup/groupse = [\"BUNDLE 2 3 1\", \"SCTP 4\"] }, "
                       "Stream = 1 { LocalControl { Mode = SendReceive }, Local {\nv=0\nc=IN IP4 $\nm=audio $ UDP/TLS/RTP/SAVPF 111\n"
                       "a=rtcp-mux\n} } }"));
     assert_int_equal(error_of(t), 0);
     assert_null(worker_got(r, BUS_SEP_OPEN));
-    assert_int_equal(worker_got(r, BUS_FLOW_OPEN)->u.flow.sep, id);
-    assert_int_equal(local_of(r, t, 1)->media->port, port);
+    assert_int_equal(worker_got(r, BUS_FLOW_OPEN)->u.flow.sep, b.id);
+    assert_int_equal(local_of(r, t, 1)->media->port, b.port);
     /* data leaves, then all */
     assert_int_equal(error_of(run(r, MODIFY("ip/1/access/1", "Media { TerminationState { mgroup/groupse = [\"BUNDLE 2 1\"] }, "
                                             "Stream = 3 { LocalControl { mgroup/strdeagg = [4] }, Local { }, Remote { } } }"))), 0);

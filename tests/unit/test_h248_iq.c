@@ -185,77 +185,77 @@ static void test_defaults_and_lenient_forms(void **state)
 
 /* --- refusals --- */
 
-static void test_refusals(void **state)
-{
 #define LC(x) MODIFY("Media { Stream = 1 { LocalControl { " x " } } }")
 #define TS(x) MODIFY("Media { TerminationState { " x " } }")
 #define LOCAL(x) MODIFY("Media { Stream = 1 { Local { " x " } } }")
-    static const struct {
-        const char *text;
-        unsigned code;
-        const char *says;
-    } rows[] = {
-        {LC("nosuch/x = 1"), 440, "nosuch/x"},
-        {LC("ipdc/nosuch = 1"), 450, "ipdc/nosuch"},
-        {LC("mgroup/groupse = [\"SCTP 2\"]"), 455, "mgroup/groupse"},
-        {TS("mgroup/strdeagg = [2]"), 455, "mgroup/strdeagg"},
-        {TS("root/maxNumberOfContexts = 5"), 534, "maxNumberOfContexts"},
-        {TS("ServiceStates = InService"), 445, "ServiceStates"},
-        {TS("Buffer = OFF"), 445, "Buffer"},
-        {LC("ReservedGroup = ON"), 445, "ReservedGroup"},
-        {LC("Mode = Loopback"), 517, "Loopback"},
-        {LC("ds/dscp = 64"), 449, "64"},
-        {LC("ds/dscp > 5"), 449, "ds/dscp"},
-        {LC("ds/dscp = { 5, 6 }"), 449, "ds/dscp"},
-        {LC("ds/tb = Neither"), 449, "Neither"},
-        {LC("gm/saf = 2"), 449, "2"},
-        {LC("sctpbcc/sctpid = 65535"), 449, "65535"},
-        {LC("mgroup/strdeagg = [0]"), 449, "strdeagg"},
-        {LC("mgroup/strdeagg = { 2, 3 }"), 449, "strdeagg"},
-        {LC("ipdc/realm = $"), 449, "realm"},
-        {LC("ds/dscp = 1, DS/DSCP = 1"), 456, "DSCP"},
-        {LC("mgroup/strdeagg = [2], sctpbcc/sctpid = 1"), 473, "strdeagg and sctpid"},
-        {MODIFY("Signals { nosuch/x }"), 440, "nosuch/x"},
-        {MODIFY("Signals { tlsbsc/nosuch }"), 452, "tlsbsc/nosuch"},
-        {MODIFY("Signals { tlsbsc/EstBNC { Stream = 0 } }"), 449, "Stream"},
-        {MODIFY("Signals { tlsbsc/EstBNC { x = 1 } }"), 446, "x"},
-        {MODIFY("Signals { tlsbsc/EstBNC { Stream = 1 }, tlsbsc/EstBNC { Stream = 1 } }"), 456, "twice"},
-        {MODIFY("Signals { tlsbsc/EstBNC, tlsbsc/RelBNC }"), 473, "establish and release"},
-        {MODIFY("Signals { tcpbcc/EstBNC, tcpbcc/RelBNC }"), 473, "establish and release"},
-        {MODIFY("Signals { sctpreset/reset }"), 457, "sid"},
-        {MODIFY("Signals { sctpreset/reset { sid = x } }"), 449, "x"},
-        {MODIFY("Signals { ipnapt/latch { napt = HOLD } }"), 449, "HOLD"},
-        {MODIFY("Signals { tlsbsc/EstBNC { NotifyCompletion = { TimeOut } } }"), 501, "NotifyCompletion"},
-        {MODIFY("Signals { SignalList = 1 { tlsbsc/EstBNC } }"), 501, "SignalList"},
-        {MODIFY("Events = 1 { nosuch/x }"), 440, "nosuch/x"},
-        {MODIFY("Events = 1 { tlsbsc/x }"), 451, "tlsbsc/x"},
-        {MODIFY("Events = 1 { g/sc }"), 512, "g/sc"},
-        {MODIFY("Events = 1 { hangterm/thb { timerx = -1 } }"), 449, "-1"},
-        {MODIFY("Events = 1 { g/cause, g/cause }"), 456, "g/cause"},
-        {MODIFY("Events = 1 { g/cause { DigitMap = x } }"), 501, "DigitMap"},
-        {MODIFY("EventBuffer { g/cause }"), 444, "profile"},
-        {LOCAL("v=0\nc=IN IP4 $\nm=message TCP -\n"), 474, "Local of stream 1, line 3"},
-        {LOCAL("v=0\nc=IN IP4 $\n"), 472, "m= line"},
-        {LOCAL("v=0\nm=message $ TCP -\n"), 472, "c= line"},
-        {LOCAL("v=0\nc=IN IP4 $\nm=message $ TCP -\nm=message $ TCP -\n"), 473, "2 m= lines"},
-        {MODIFY("Media { Stream = 1 { Remote {\nv=0\nnonsense\n} } }"), 474, "Remote of stream 1, line 2"},
-    };
+static const struct refusal {
+    const char *text;
+    unsigned code;
+    const char *says;
+} refusals[] = {
+    {LC("nosuch/x = 1"), 440, "nosuch/x"},
+    {LC("ipdc/nosuch = 1"), 450, "ipdc/nosuch"},
+    {LC("mgroup/groupse = [\"SCTP 2\"]"), 455, "mgroup/groupse"},
+    {TS("mgroup/strdeagg = [2]"), 455, "mgroup/strdeagg"},
+    {TS("root/maxNumberOfContexts = 5"), 534, "maxNumberOfContexts"},
+    {TS("ServiceStates = InService"), 445, "ServiceStates"},
+    {TS("Buffer = OFF"), 445, "Buffer"},
+    {LC("ReservedGroup = ON"), 445, "ReservedGroup"},
+    {LC("Mode = Loopback"), 517, "Loopback"},
+    {LC("ds/dscp = 64"), 449, "64"},
+    {LC("ds/dscp > 5"), 449, "ds/dscp"},
+    {LC("ds/dscp = { 5, 6 }"), 449, "ds/dscp"},
+    {LC("ds/tb = Neither"), 449, "Neither"},
+    {LC("gm/saf = 2"), 449, "2"},
+    {LC("sctpbcc/sctpid = 65535"), 449, "65535"},
+    {LC("mgroup/strdeagg = [0]"), 449, "strdeagg"},
+    {LC("mgroup/strdeagg = { 2, 3 }"), 449, "strdeagg"},
+    {LC("ipdc/realm = $"), 449, "realm"},
+    {LC("ds/dscp = 1, DS/DSCP = 1"), 456, "DSCP"},
+    {LC("mgroup/strdeagg = [2], sctpbcc/sctpid = 1"), 473, "strdeagg and sctpid"},
+    {MODIFY("Signals { nosuch/x }"), 440, "nosuch/x"},
+    {MODIFY("Signals { tlsbsc/nosuch }"), 452, "tlsbsc/nosuch"},
+    {MODIFY("Signals { tlsbsc/EstBNC { Stream = 0 } }"), 449, "Stream"},
+    {MODIFY("Signals { tlsbsc/EstBNC { x = 1 } }"), 446, "x"},
+    {MODIFY("Signals { tlsbsc/EstBNC { Stream = 1 }, tlsbsc/EstBNC { Stream = 1 } }"), 456, "twice"},
+    {MODIFY("Signals { tlsbsc/EstBNC, tlsbsc/RelBNC }"), 473, "establish and release"},
+    {MODIFY("Signals { tcpbcc/EstBNC, tcpbcc/RelBNC }"), 473, "establish and release"},
+    {MODIFY("Signals { sctpreset/reset }"), 457, "sid"},
+    {MODIFY("Signals { sctpreset/reset { sid = x } }"), 449, "x"},
+    {MODIFY("Signals { ipnapt/latch { napt = HOLD } }"), 449, "HOLD"},
+    {MODIFY("Signals { tlsbsc/EstBNC { NotifyCompletion = { TimeOut } } }"), 501, "NotifyCompletion"},
+    {MODIFY("Signals { SignalList = 1 { tlsbsc/EstBNC } }"), 501, "SignalList"},
+    {MODIFY("Events = 1 { nosuch/x }"), 440, "nosuch/x"},
+    {MODIFY("Events = 1 { tlsbsc/x }"), 451, "tlsbsc/x"},
+    {MODIFY("Events = 1 { g/sc }"), 512, "g/sc"},
+    {MODIFY("Events = 1 { hangterm/thb { timerx = -1 } }"), 449, "-1"},
+    {MODIFY("Events = 1 { g/cause, g/cause }"), 456, "g/cause"},
+    {MODIFY("Events = 1 { g/cause { DigitMap = x } }"), 501, "DigitMap"},
+    {MODIFY("EventBuffer { g/cause }"), 444, "profile"},
+    {LOCAL("v=0\nc=IN IP4 $\nm=message TCP -\n"), 474, "Local of stream 1, line 3"},
+    {LOCAL("v=0\nc=IN IP4 $\n"), 472, "m= line"},
+    {LOCAL("v=0\nm=message $ TCP -\n"), 472, "c= line"},
+    {LOCAL("v=0\nc=IN IP4 $\nm=message $ TCP -\nm=message $ TCP -\n"), 473, "2 m= lines"},
+    {MODIFY("Media { Stream = 1 { Remote {\nv=0\nnonsense\n} } }"), 474, "Remote of stream 1, line 2"},
+};
 
+static void test_refusals(void **state)
+{
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
         static struct iq_term t;
         struct iq_fault fault = {0};
         struct h248_fault syntax = {0};
         struct h248_msg *m = NULL;
-        int rc = h248_decode(a, sv_from(rows[i].text), &m, &syntax);
+        int rc = h248_decode(a, sv_from(refusals[i].text), &m, &syntax);
 
         if (rc == -EBADMSG) /* the decoder knows already what is twice */
             iq_refuse(&fault, syntax.code, "%s", syntax.why);
         else
             rc = iq_get(a, m->txns->actions->cmds, &t, &fault);
 
-        if (rc != -EBADMSG || fault.code != rows[i].code || !strstr(fault.text, rows[i].says))
-            fail_msg("row %zu: %d, %u '%s' for %s", i, rc, fault.code, fault.text, rows[i].text);
+        if (rc != -EBADMSG || fault.code != refusals[i].code || !strstr(fault.text, refusals[i].says))
+            fail_msg("row %zu: %d, %u '%s' for %s", i, rc, fault.code, fault.text, refusals[i].text);
         assert_null(strchr(fault.text, '"'));
     }
 }

@@ -165,15 +165,37 @@ static void bad_commands_say_their_code(void **state)
         {"A=ip/1{}", 442, H248_AT_CMD, 35},
         {"A=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 410, H248_AT_CMD,
          30},
-        {"A=ip/1{M{}}", 442, H248_AT_CMD, 0},
         {"A=ip/1{X{}}", 444, H248_AT_CMD, 35},
         {"A=ip/1{SV{}}", 447, H248_AT_CMD, 35},
         {"A=ip/1{OE=1{a/b}}", 447, H248_AT_CMD, 35},
         {"A=ip/1{PG{a-1}}", 447, H248_AT_CMD, 0},
-        {"A=ip/1{M{L{}},M{L{}}}", 448, H248_AT_CMD, 42},
         {"A=ip/1{SG,SG{}}", 448, H248_AT_CMD, 38},
         {"A=ip/1{E,E}", 448, H248_AT_CMD, 37},
         {"A=ip/1{AT{},AT{}}", 448, H248_AT_CMD, 0},
+        {"S=ip/1{M{L{}}}", 447, H248_AT_CMD, 0},
+        {"S=ip/1{}", 442, H248_AT_CMD, 0},
+        {"AV=ip/1", 442, H248_AT_CMD, 0},
+        {"AV=ip/1{AT{AT}}", 444, H248_AT_CMD, 0},
+        {"AV=ip/1{AT{M,}}", 442, H248_AT_CMD, 0},
+        {"AV=ip/1{AT{OE=1{a/b}}}", 444, H248_AT_CMD, 0},
+        {"N=ip/1", 442, H248_AT_CMD, 0},
+        {"N=ip/1{ER=1{}}", 442, H248_AT_CMD, 0},
+        {"N=ip/1{OE=1{}}", 442, H248_AT_CMD, 0},
+        {"N=ip/1{OE=1{a/*}}", 442, H248_AT_CMD, 0},
+        {"N=ip/1{OE{a/b}}", 442, H248_AT_CMD, 0},
+        {"N=ip/1{OE=1{20260101T12000000 a/b}}", 442, H248_AT_CMD, 0},
+        {"MF=[a,b", 442, H248_AT_CMD, 0},
+    };
+
+    (void)state;
+    REFUSE(list, "MEGACO/1 [1.2.3.4] T=1{C=1{%s}}");
+}
+
+static void bad_media_says_its_code(void **state)
+{
+    static const struct refusal list[] = {
+        {"A=ip/1{M{}}", 442, H248_AT_CMD, 0},
+        {"A=ip/1{M{L{}},M{L{}}}", 448, H248_AT_CMD, 42},
         {"A=ip/1{M}", 442, H248_AT_CMD, 0},
         {"A=ip/1{M{ST=1{L{}},ST=1{R{}}}}", 448, H248_AT_CMD, 50},
         {"A=ip/1{M{ST=1{L{},L{}}}}", 448, H248_AT_CMD, 0},
@@ -207,19 +229,6 @@ static void bad_commands_say_their_code(void **state)
         {"A=ip/1{MX=H223{}}", 442, H248_AT_CMD, 0},
         {"A=ip/1{MD}", 442, H248_AT_CMD, 0},
         {"A=ip/1{MD[V99]}", 449, H248_AT_CMD, 0},
-        {"S=ip/1{M{L{}}}", 447, H248_AT_CMD, 0},
-        {"S=ip/1{}", 442, H248_AT_CMD, 0},
-        {"AV=ip/1", 442, H248_AT_CMD, 0},
-        {"AV=ip/1{AT{AT}}", 444, H248_AT_CMD, 0},
-        {"AV=ip/1{AT{M,}}", 442, H248_AT_CMD, 0},
-        {"AV=ip/1{AT{OE=1{a/b}}}", 444, H248_AT_CMD, 0},
-        {"N=ip/1", 442, H248_AT_CMD, 0},
-        {"N=ip/1{ER=1{}}", 442, H248_AT_CMD, 0},
-        {"N=ip/1{OE=1{}}", 442, H248_AT_CMD, 0},
-        {"N=ip/1{OE=1{a/*}}", 442, H248_AT_CMD, 0},
-        {"N=ip/1{OE{a/b}}", 442, H248_AT_CMD, 0},
-        {"N=ip/1{OE=1{20260101T12000000 a/b}}", 442, H248_AT_CMD, 0},
-        {"MF=[a,b", 442, H248_AT_CMD, 0},
     };
 
     (void)state;
@@ -313,6 +322,7 @@ int main(void)
         T(bad_transactions_are_answered_403),
         T(bad_actions_are_answered_422),
         T(bad_commands_say_their_code),
+        T(bad_media_says_its_code),
         T(bad_events_and_signals),
         T(bad_service_changes),
     };
