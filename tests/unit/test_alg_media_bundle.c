@@ -216,6 +216,37 @@ static void test_bad_answers(void **state)
     }
 }
 
+/* A browser that answers without muxed RTCP (there is one port), with a role that is none, without its fingerprint or the codec. */
+static void test_bad_answers_of_wic(void **state)
+{
+#define LINE(more) W2_HEAD "m=audio 54500 UDP/TLS/RTP/SAVPF 8\r\nc=IN IP4 203.0.113.7\r\n" W2_ICE "a=mid:0\r\n" more
+    static const char *const rows[] = {
+        LINE(W2_SEC("active")),
+        LINE(W2_SEC("actpass") "a=rtcp-mux\r\n"),
+        LINE("a=setup:active\r\na=rtcp-mux\r\n"),
+        W2_HEAD "m=audio 54500 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 203.0.113.7\r\n" W2_ICE W2_SEC("active") "a=mid:0\r\na=rtcp-mux\r\n",
+    };
+
+    (void)state;
+    for (unsigned i = 0; i <= ARRAY_LEN(rows); i++) {
+        struct sip_in *in;
+
+        world_open(1);
+        in = terminate(B1);
+        op_ok(op_pending());
+        respond(out_pending("INVITE"), 200, i < ARRAY_LEN(rows) ? rows[i] : LINE(W2_SEC("active") "a=rtcp-mux\r\n"));
+        if (i < ARRAY_LEN(rows)) {
+            assert_int_equal(in->status, 488);
+            ended();
+        } else { /* nothing else was wrong */
+            all_ok();
+            assert_int_equal(in->status, 200);
+            ack(in);
+            hang_up(SIP_MW);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_sdes),
         cmocka_unit_test(test_refused_offers),
         cmocka_unit_test(test_bad_answers),
+        cmocka_unit_test(test_bad_answers_of_wic),
     };
 
     log_init(LOG_ERROR);

@@ -63,6 +63,30 @@ static void test_early_both_ways(void **state)
     hang_up(SIP_MW);
 }
 
+/* RFC 5009: early media that may not flow in either direction. */
+static void test_early_shut(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    in = originate(AUDIO_ONLY("sendrecv"));
+    op_ok(op_pending());
+    respond_with(out_pending("INVITE"), 183, MW_HEAD MW_AUDIO("49170", "sendrecv"), "inactive");
+    OP("MOD ip/1/core/7\n S1 - R("); /* as it was reserved: Inactive */
+    op_ok(op_pending());
+    OP("ADD ip/$/access/$", "S1 in realm");
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, NULL);
+    OP("MOD ip/1/core/7\n S1 sr");
+    op_ok(op_pending());
+    OP("MOD ip/1/access/8\n S1 sr");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    ack(in);
+    hang_up(SIP_W2);
+}
+
 /* F16: another callee of the core's fork answers. T2 turns to it, the WIC hears nothing of it. */
 static void test_early_fork(void **state)
 {
@@ -334,6 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_early),
         cmocka_unit_test(test_early_both_ways),
+        cmocka_unit_test(test_early_shut),
         cmocka_unit_test(test_early_fork),
         cmocka_unit_test(test_early_useless),
         cmocka_unit_test(test_offerless),
