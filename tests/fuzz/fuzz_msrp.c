@@ -1,9 +1,10 @@
 /* MSRP: a chunk frames the same whether it comes at once or octet by octet; what a relay makes of the same bytes is
- * whole chunks again. */
+ * whole chunks again, and so is what passes between two byte streams, whichever side is lost in between. */
 #include <stdlib.h>
 
 #include "agw/data/msrp.h"
 #include "agw/data/msrp_relay.h"
+#include "agw/data/pass.h"
 
 #define MESSAGES_MAX 100000
 
@@ -71,8 +72,58 @@ static void through_relay(const uint8_t *data, size_t size, uint64_t wic_max)
     relay_free(r);
 }
 
+/* Octets until the source is lost, then all of them from another. */
+static void through_pass(const uint8_t *data, size_t size)
+{
+    const size_t lost = size ? data[size - 1] * size / 256 : 0;
+    uint8_t *out = malloc(3 * size + 256);
+    size_t n = 0, fed = 0;
+    struct pass *p;
+    struct sv v;
+    void *to;
+
+    if (pass_new(&p, &(struct pass_conf){NULL, "wic", "core"}))
+        abort();
+    for (int got = 0; got >= 0 && fed < lost + size;) {
+        const size_t room = pass_room(p, &to), left = fed < lost ? lost - fed : lost + size - fed;
+        const size_t k = left < room ? left : room;
+
+        if (k)
+            memcpy(to, data + (fed < lost ? fed : fed - lost), k);
+        pass_got(p, k);
+        fed += k;
+        while ((got = pass_next(p, &v)) == 1) {
+            memcpy(out + n, v.p, v.n);
+            n += v.n;
+            pass_wrote(p, v.n);
+        }
+        if (fed == lost)
+            pass_source_lost(p);
+        if (!k && fed != lost)
+            break;
+    }
+    pass_source_lost(p);
+    while (pass_next(p, &v) == 1) {
+        memcpy(out + n, v.p, v.n);
+        n += v.n;
+        pass_wrote(p, v.n);
+    }
+    for (size_t at = 0; at < n;) {
+        struct msrp_frame f = {0};
+
+        if (msrp_frame_scan(&f, out + at, n - at) != 1)
+            abort();
+        at += f.len;
+    }
+    if (!pass_is_between(p))
+        abort();
+    pass_free(p);
+    free(out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    through_pass(data, size);
     same_framing(data, size);
     through_relay(data, size, 0);
     through_relay(data, size, 300);

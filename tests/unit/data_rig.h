@@ -41,6 +41,9 @@ struct rig {
     int lfd[CHANS], fd[CHANS]; /* the core's sockets */
     struct addr taddr[CHANS];
     bool core_stopped;         /* the core does not read */
+    struct side ue;            /* what a pipe sent */
+    size_t ue_max, ue_credit;  /* its longest frame; credit that the worker got back */
+    unsigned drops;
     const char *feed[CHANS];   /* still to be written to the core's sockets */
     size_t feed_n[CHANS];
 };
@@ -94,6 +97,19 @@ static inline void on_ctl(struct rig *r, const struct bus_msg *m)
     memcpy(r->text, m->u.event.text, sizeof r->text);
 }
 
+static inline bool on_pipe(struct rig *r, const struct bus_msg *m)
+{
+    if (m->kind == BUS_PIPE_SEND) {
+        side_add(&r->ue, m->u.bytes.p, m->u.bytes.n);
+        r->ue_max = m->u.bytes.n > r->ue_max ? m->u.bytes.n : r->ue_max;
+    } else if (m->kind == BUS_PIPE_CREDIT) {
+        r->ue_credit += m->u.conn.n;
+    } else if (m->kind == BUS_PIPE_DROP) {
+        r->drops++;
+    }
+    return m->kind == BUS_PIPE_SEND || m->kind == BUS_PIPE_CREDIT || m->kind == BUS_PIPE_DROP;
+}
+
 static inline void drain(struct rig *r)
 {
     struct inbox_item *it, *next;
@@ -104,6 +120,10 @@ static inline void drain(struct rig *r)
         struct bus_msg *m = (struct bus_msg *)it;
 
         next = it->next;
+        if (on_pipe(r, m)) {
+            bus_drop(it);
+            continue;
+        }
         assert_int_equal(m->kind, BUS_DTLS_SEND);
         assert_true(m->u.bytes.n <= SCTP_PACKET_MAX);
         if (r->peer && !r->mute)
@@ -334,6 +354,7 @@ static inline int teardown(void **state)
         free(r->wic[i].p);
         free(r->core[i].p);
     }
+    free(r->ue.p);
     free(r);
     return 0;
 }
