@@ -83,7 +83,8 @@ static int op_new(struct iq_ctx *c, bool add, const struct iq_term *t, iq_done_h
 
         n += show_stream(op->text + n, sizeof op->text - n, s);
         op->s[op->n].id = s->id;
-        if (s->local && (sv_is(s->local->media->media, "audio") || sv_is(s->local->media->media, "video")))
+        if (s->local && (sv_is(s->local->media->media, "audio") || sv_is(s->local->media->media, "video") ||
+                         sdp_attr_find(s->local->media->attrs, "candidate")) && !sv_is(s->local->media->media, "application"))
             op->s[op->n].rtp = print_local(s->local);
         op->s[op->n].sctp = s->local && sv_is(s->local->media->media, "application");
         op->s[op->n++].choose = s->local != NULL;
@@ -130,6 +131,7 @@ static void fill(char *to, size_t size, const char *asked, bool core, unsigned p
         {"c=IN IP6 $", {"c=IN IP6 2001:db8::20", "c=IN IP6 fd00::5"}},
         {"a=ice-ufrag:$", {"a=ice-ufrag:uf%u", "-"}},
         {"a=ice-pwd:$", {"a=ice-pwd:pW3u7aKc0LqT5yXn9RvB%u", "-"}},
+        {"a=candidate:$ 1 TCP $ $ $ typ host tcptype passive", {"a=candidate:2 1 TCP 2122318079 198.51.100.20 80 typ host tcptype passive", "-"}},
         {"a=candidate:$", {"a=candidate:1 1 udp 2130706431 198.51.100.20 %u typ host", "-"}},
         {"a=fingerprint:sha-256 $", {"a=fingerprint:sha-256 19:E2:19:E2:19:E2:19:E2:19:E2:19:E2:19:E2:19:E2:19:E2:19:E2:19:E2:"
                                      "19:E2:19:E2:19:E2:19:E2:19:E2", "-"}},

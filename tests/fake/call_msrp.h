@@ -17,6 +17,13 @@
     "m=message " port " TCP/MSRP *\r\na=setup:" setup "\r\na=msrp-cema\r\na=accept-types:message/cpim text/plain\r\n" \
     "a=path:msrp://10.20.0.99:" port "/jshA7we;tcp\r\n"
 
+/* The line of an IMS UE (TS 33.203 W.3.3). */
+#define UE_MSRP(ufrag, id, more) \
+    "m=message 9 TCP/MSRP *\r\nc=IN IP4 203.0.113.7\r\na=candidate:5 1 TCP 1518280447 203.0.113.7 9 typ host tcptype active\r\n" \
+    "a=ice-ufrag:" ufrag "\r\na=ice-pwd:" ufrag "0123456789abcdefghijkl\r\na=setup:active\r\na=msrp-cema\r\n" \
+    "a=accept-types:text/plain\r\na=max-size:4096\r\n" more "a=path:msrp://203.0.113.7:9/" id ";tcp\r\n"
+#define UE_HEAD "v=0\r\no=- 7 1 IN IP4 203.0.113.7\r\ns=-\r\nt=0 0\r\n"
+
 static const char wic_offer[] = WIC_HEAD("actpass") WIC_CHAN("0", "actpass");
 static const char wic_answer[] = WIC_HEAD("active") WIC_CHAN("0", "active");
 static const char core_answer[] = CORE_HEAD CORE_LINE("49200", "active");

@@ -11,8 +11,8 @@
 #include "tests/fake/call_media.h"
 #include "tests/fake/call_world.h"
 
-enum kind { MO, MT, MT_FORK, MO_ADD, MO_REMOVE, MT_ADD, AV_MO, AV_EARLY, AV_MT, AV_LATE, AV_LATE_W2, AV_BUNDLE, AV_LOCK, AV_VIDEO_W2,
-            AV_VIDEO_MW, AV_HOLD, AV_ASKED, AV_RENEW, AV_CLOSE, KINDS };
+enum kind { MO, MT, MT_FORK, MO_ADD, MO_REMOVE, MT_ADD, AV_MO, AV_EARLY, AV_MT, AV_LATE, AV_LATE_W2, AV_BUNDLE, AV_LOCK, UE_MO, UE_MT, AV_VIDEO_W2,
+            AV_VIDEO_MW, AV_HOLD, AV_ASKED, AV_RENEW, AV_CLOSE, UE_ADD_W2, UE_ADD_MW, UE_REMOVE, KINDS };
 enum fault {
     F_NONE,
     F_CANCEL,
@@ -55,12 +55,49 @@ static const char audio_renewed[] =
     "a=fingerprint:sha-256 5A:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC:4F:EC\r\n"
     "a=setup:actpass\r\na=mid:0\r\na=rtcp-mux\r\na=rtpmap:126 telephone-event/8000\r\n";
 
+/* An IMS UE with m=message lines beside audio. */
+static bool is_ue(enum kind k)
+{
+    return k == UE_MO || k == UE_MT || k == UE_ADD_W2 || k == UE_ADD_MW || k == UE_REMOVE;
+}
+
+static const char ue_audio[] = UE_HEAD "m=audio 9 RTP/AVP 0\r\nc=IN IP4 203.0.113.7\r\n" W2_ICE "a=rtcp-mux\r\n";
+static const char ue_both[] = UE_HEAD "m=audio 9 RTP/AVP 0\r\nc=IN IP4 203.0.113.7\r\n" W2_ICE "a=rtcp-mux\r\n" UE_MSRP("uefr", "x", "");
+static const char ue_gone[] = UE_HEAD "m=audio 9 RTP/AVP 0\r\nc=IN IP4 203.0.113.7\r\n" W2_ICE "a=rtcp-mux\r\nm=message 0 TCP/MSRP *\r\n";
+static const char ue_core[] = MW_HEAD MW_AUDIO("49170", "sendrecv");
+static const char ue_core_both[] = MW_HEAD MW_AUDIO("49170", "sendrecv") MW_MSRP("49200", "passive");
+static const char ue_core_gone[] = MW_HEAD MW_AUDIO("49170", "sendrecv") "m=message 0 TCP/MSRP *\r\n";
+static const char ue_called[] = W2_HEAD W2_AUDIO("54400", "0 126", "active", "sendrecv") UE_MSRP("uefr", "x", "");
+
+static void begin_ue(enum kind k)
+{
+    W.calls->conf.policy.msrp_tcp = W.calls->conf.policy.plain_rtp = W.binding[0].msrp_tcp = true;
+    if (k == UE_MT)
+        request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .body = ue_core_both, .side = SIP_MW});
+    else
+        request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .side = SIP_W2, .flow = WIC_FLOW,
+                                 .body = k == UE_MO || k == UE_REMOVE ? ue_both : ue_audio});
+}
+
+static const char *answer_ue(enum kind k, const struct sip_out *o, bool changed)
+{
+    if (o->dlg->side == SIP_W2)
+        return k == UE_MT ? ue_called : ue_both;
+    if (k == UE_REMOVE)
+        return changed ? ue_core_gone : ue_core_both;
+    return k == UE_MO || changed ? ue_core_both : ue_core;
+}
+
 static void begin_av(enum kind k)
 {
     world_open(1);
     W.av = true;
     W.calls->conf.policy.browser = k == AV_BUNDLE;
     W.calls->conf.media_inactivity_s = 60;
+    if (is_ue(k)) {
+        begin_ue(k);
+        return;
+    }
     if (k == AV_MT || k == AV_LATE)
         request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .body = k == AV_LATE ? NULL : A3, .side = SIP_MW});
     else
@@ -71,6 +108,8 @@ static void begin_av(enum kind k)
 
 static const char *answer_av(enum kind k, const struct sip_out *o, bool changed)
 {
+    if (is_ue(k))
+        return answer_ue(k, o, changed);
     if (k == AV_LATE)
         return A1;
     if (k == AV_LATE_W2)
@@ -93,6 +132,8 @@ static const char *answer_av(enum kind k, const struct sip_out *o, bool changed)
 
 static const char *change_av(enum kind k)
 {
+    if (is_ue(k))
+        return k == UE_ADD_W2 ? ue_both : k == UE_ADD_MW ? ue_core_both : ue_gone;
     if (k == AV_RENEW || k == AV_CLOSE)
         return k == AV_RENEW ? audio_renewed : audio_dc_gone;
     return k == AV_VIDEO_W2 ? A1 : k == AV_VIDEO_MW ? A3 : AUDIO_ONLY("sendonly");
@@ -157,7 +198,7 @@ static bool step(enum kind k, bool *changed)
         fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
     } else if (!*changed && k >= AV_VIDEO_W2 && W.calls->list && W.calls->list->fsm.state == CALL_ACTIVE) {
         *changed = true;
-        inside(dlg_of(k == AV_VIDEO_MW || k == AV_ASKED ? SIP_MW : SIP_W2), "INVITE", k == AV_ASKED ? NULL : change_av(k));
+        inside(dlg_of(k == AV_VIDEO_MW || k == AV_ASKED || k == UE_ADD_MW ? SIP_MW : SIP_W2), "INVITE", k == AV_ASKED ? NULL : change_av(k));
     } else if (!*changed && k >= MO_ADD && k < AV_MO && W.calls->list && W.calls->list->fsm.state == CALL_ACTIVE) {
         *changed = true;
         d = dlg_of(k == MT_ADD ? SIP_MW : SIP_W2);
