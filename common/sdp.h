@@ -78,6 +78,8 @@ bool sdp_equal(const struct sdp *a, const struct sdp *b);
 
 struct sdp *sdp_new(struct arena *a); /* v=0 alone: set has_origin, has_name (empty prints "-"), has_time ("0 0") */
 struct sdp_media *sdp_media_new(struct arena *a, struct sdp *s, struct sv media, int port, struct sv proto, struct sv fmts);
+/* c= of a line: that of the session when it has none yet, else of its own where it differs. Copies. */
+void sdp_conn_put(struct arena *a, struct sdp *s, struct sdp_media *m, struct sv addrtype, struct sv addr);
 int sdp_attr_add(struct arena *a, struct sdp_attr **list, const char *name, struct sv value); /* value.p NULL = flag; copies */
 int sdp_attr_addf(struct arena *a, struct sdp_attr **list, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

@@ -42,6 +42,16 @@ struct sdp_media *sdp_media_new(struct arena *a, struct sdp *s, struct sv media,
     return m;
 }
 
+void sdp_conn_put(struct arena *a, struct sdp *s, struct sdp_media *m, struct sv addrtype, struct sv addr)
+{
+    const struct sdp_conn conn = {true, SV("IN"), arena_sv(a, addrtype), arena_sv(a, addr)};
+
+    if (!s->conn.present)
+        s->conn = conn;
+    else if (!sv_eq(s->conn.addr, addr))
+        m->conn = conn;
+}
+
 static bool is_drawn(struct sv name)
 {
     static const char *const names[] = {"setup", "path", "sctp-port", "max-message-size",

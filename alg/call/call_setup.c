@@ -401,36 +401,34 @@ void call_conf_far(struct call *call)
         fsm_to(&call->fsm, CALL_CONF_FAR);
 }
 
-void call_on_conf_far(struct fsm *f, int ev, void *data)
+/* The gateway's answer on one side is taken in: true; else what follows from it is done. */
+static bool configured(struct call *call, int ev, struct call_ev *e, enum sip_side side)
 {
-    struct call *call = f->owner;
-    struct call_ev *e = data;
-
     if (loser(call, ev, e))
-        return;
+        return false;
     if (ev == EV_IQ_FAIL)
         call_iq_refused(call, e->res);
     else if (ev != EV_IQ_OK)
         call_end_event(call, ev, e);
-    else if (call_read_reply(e->br, far_side(call), e->res))
+    else if (call_read_reply(e->br, side, e->res))
         call_end_status(call, 500, 0, NULL);
     else
+        return true;
+    return false;
+}
+
+void call_on_conf_far(struct fsm *f, int ev, void *data)
+{
+    struct call *call = f->owner;
+
+    if (configured(call, ev, data, far_side(call)))
         conf_near(call);
 }
 
 void call_on_conf_near(struct fsm *f, int ev, void *data)
 {
     struct call *call = f->owner;
-    struct call_ev *e = data;
 
-    if (loser(call, ev, e))
-        return;
-    if (ev == EV_IQ_FAIL)
-        call_iq_refused(call, e->res);
-    else if (ev != EV_IQ_OK)
-        call_end_event(call, ev, e);
-    else if (call_read_reply(e->br, call->origin, e->res))
-        call_end_status(call, 500, 0, NULL);
-    else
+    if (configured(call, ev, data, call->origin))
         answer(call);
 }

@@ -121,10 +121,7 @@ static int put_message(struct arena *a, const struct ims_out *o, struct sdp *s)
 
     if (!m)
         return -ENOMEM;
-    if (!s->conn.present)
-        s->conn = (struct sdp_conn){true, SV("IN"), arena_sv(a, o->addrtype), arena_sv(a, o->addr)};
-    else if (!sv_eq(s->conn.addr, o->addr))
-        m->conn = (struct sdp_conn){true, SV("IN"), arena_sv(a, o->addrtype), arena_sv(a, o->addr)};
+    sdp_conn_put(a, s, m, o->addrtype, o->addr);
     if (o->ch->setup != SDP_SETUP_NONE)
         err = sdp_attr_add(a, &m->attrs, "setup", sv_from(sdp_setup_name(o->ch->setup)));
     if (!err && o->cema)

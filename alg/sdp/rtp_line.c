@@ -258,10 +258,7 @@ int rtp_write_mw(struct arena *a, const struct rtp_out *o, struct sdp *s)
 
     if (!m)
         return -ENOMEM;
-    if (!s->conn.present)
-        s->conn = (struct sdp_conn){true, SV("IN"), arena_sv(a, o->addrtype), arena_sv(a, o->addr)};
-    else if (!sv_eq(s->conn.addr, o->addr))
-        m->conn = (struct sdp_conn){true, SV("IN"), arena_sv(a, o->addrtype), arena_sv(a, o->addr)};
+    sdp_conn_put(a, s, m, o->addrtype, o->addr);
     err = put_bandwidth(a, o, RULE_TO_MW, m);
     if (!err && o->rtcp_port)
         err = sdp_attr_addf(a, &m->attrs, "rtcp", "%u", o->rtcp_port);

@@ -33,6 +33,18 @@ static inline struct sip_in *terminate(const char *body)
     return request((struct sip_msg){.method = "INVITE", .uri = "sip:alice@home.net", .body = body, .side = SIP_MW});
 }
 
+/* A world with a call of audio from the WIC; the core has its INVITE. */
+static inline struct sip_in *originate_audio(void)
+{
+    struct sip_in *in;
+
+    world_open(1);
+    in = request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .body = AUDIO_ONLY("sendrecv"), .side = SIP_W2,
+                                  .flow = WIC_FLOW});
+    op_ok(op_pending());
+    return in;
+}
+
 /* A response with a header of its own, from a side that takes UPDATE. */
 static inline void answer(struct sip_out *o, int status, const char *body, const char *name, const char *value)
 {

@@ -123,3 +123,20 @@ struct srtp *relay_far_rx(const struct relay *r, const struct relay_side *s)
     assert(srtp_new(&srtp, r->env.srtp, &s->sep_spec.rtp.send, true) == 0);
     return srtp;
 }
+
+int relay_setup(void **state)
+{
+    struct relay *r = malloc(sizeof(*r));
+
+    assert(r);
+    relay_init(r);
+    *state = r;
+    return 0;
+}
+
+int relay_teardown(void **state)
+{
+    relay_close(*state);
+    free(*state);
+    return 0;
+}

@@ -28,6 +28,8 @@ struct relay {
 void relay_init(struct relay *r);  /* plain RTP on both sides; change the specs, then open */
 void relay_open(struct relay *r);
 void relay_close(struct relay *r);
+int relay_setup(void **state);     /* as cmocka wants it: one that is initialised */
+int relay_teardown(void **state);
 void relay_spec(struct relay *r);  /* the specs of both sides have changed */
 void relay_blank(struct relay *r); /* pkt is an empty slot */
 /* A datagram arrives at `in`; true: something left, in r->pkt. */

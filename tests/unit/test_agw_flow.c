@@ -10,22 +10,6 @@
 
 #define VOICE SV("twenty milliseconds of voice")
 
-static int setup(void **state)
-{
-    struct relay *r = malloc(sizeof(*r));
-
-    relay_init(r);
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    relay_close(*state);
-    free(*state);
-    return 0;
-}
-
 static struct relay_rtp voice(uint16_t seq)
 {
     return (struct relay_rtp){.pt = 8, .seq = seq, .ts = seq * 160u, .ssrc = 0x1111, .payload = VOICE};
@@ -358,7 +342,7 @@ static void tells_mid(void **state)
     assert_int_equal(r->pkt.p[0], 0x80);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, relay_setup, relay_teardown)
 
 int main(void)
 {

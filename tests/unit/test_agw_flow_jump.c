@@ -8,22 +8,6 @@
 
 #include "tests/fake/relay.h"
 
-static int setup(void **state)
-{
-    struct relay *r = malloc(sizeof(*r));
-
-    relay_init(r);
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    relay_close(*state);
-    free(*state);
-    return 0;
-}
-
 /* A plain source that goes back under the same SSRC (media server restarted, transfer) reaches the secured side all the same:
  * numbers go on there, and what is told of them is turned back. */
 static void goes_on(void **state)
@@ -155,7 +139,7 @@ static void invented_ssrcs(void **state)
     }
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, relay_setup, relay_teardown)
 
 int main(void)
 {

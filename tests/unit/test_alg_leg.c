@@ -382,17 +382,6 @@ static void early(const char *tag, const char *body)
         op_ok(op_pending());
 }
 
-static struct sip_in *originate_audio(void)
-{
-    struct sip_in *in;
-
-    world_open(1);
-    in = request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .body = AUDIO_ONLY("sendrecv"), .side = SIP_W2,
-                                  .flow = WIC_FLOW});
-    op_ok(op_pending());
-    return in;
-}
-
 /* RFC 3311 before the answer: what the WIC need not hear of is answered here, and T2 follows (sip-sdp 2.5). */
 static void test_early_update(void **state)
 {

@@ -13,17 +13,6 @@
     "a=curr:qos local " local "\r\na=curr:qos remote " remote "\r\na=des:qos mandatory local sendrecv\r\n" \
     "a=des:qos optional remote sendrecv\r\n"
 
-static struct sip_in *originate_audio(void)
-{
-    struct sip_in *in;
-
-    world_open(1);
-    in = request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .body = AUDIO_ONLY("sendrecv"), .side = SIP_W2,
-                                  .flow = WIC_FLOW});
-    op_ok(op_pending());
-    return in;
-}
-
 static struct sip_in *terminate_qos(const char *how, const char *body)
 {
     world_open(1);
