@@ -3,7 +3,8 @@
 
 usage: aiortc_call.py URL call|answer HZ [CALLEE]
 Says `registered`, `established`, `heard` (the tone of HZ that it sends, come back) and `ended`, a line each; status 0 when all
-four happened within 40 seconds. `call` hangs up, `answer` is hung up on.
+four happened within 40 seconds. `call` hangs up, `answer` is hung up on. PHONE: another user than `aiortc`. TURN=udp|tcp: media by the
+relay that the 200 to REGISTER names for it; says `relayed`, once it has candidates of nothing else.
 """
 import asyncio
 import base64
@@ -17,12 +18,13 @@ import sys
 from urllib.parse import urlparse
 
 import av
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack
 
 RATE = 48000
 DOMAIN = "home.example.net"
-USER = "aiortc"
+USER = os.environ.get("PHONE", "aiortc")
+TURN = os.environ.get("TURN", "")
 ME = f"sip:{USER}@{DOMAIN}"
 
 
@@ -85,6 +87,7 @@ class Phone:
         self.contact = f"<sip:{USER}@{self.host};transport=ws>"
         self.cseq = 0
         self.inbox = asyncio.Queue()
+        self.servers = []
 
     async def run(self):
         while True:
@@ -118,9 +121,10 @@ class Phone:
         call_id, fields = os.urandom(8).hex(), []
         for _ in range(2):
             self.request("REGISTER", f"sip:{DOMAIN}", f"<{ME}>", call_id, "Supported: path, outbound", "Expires: 600",
-                         f"Contact: {self.contact};reg-id=1;+sip.instance=\"<urn:uuid:0f2a6fbe-0000-4000-8000-00000000a10c>\"", *fields)
+                         f"Contact: {self.contact};reg-id=1;+sip.instance=\"<urn:uuid:0f2a6fbe-0000-4000-8000-{hashlib.md5(USER.encode()).hexdigest()[:12]}>\"", *fields)
             m = await self.final("REGISTER")
             if m.status == 200:
+                self.servers = relays(m["Turn-Service"])
                 return print("registered", flush=True)
             fields = ["Authorization: " + digest(m["WWW-Authenticate"], f"sip:{DOMAIN}")]
         raise RuntimeError(m.start)
@@ -129,6 +133,12 @@ class Phone:
         """A request inside the dialog that our INVITE's answer `m` made."""
         routes = [f"Route: {value}" for value in reversed(m.all("Record-Route"))]
         self.request(method, re.search("<(.*?)>", m["Contact"]).group(1), m["To"], m["Call-ID"], *routes, from_=m["From"], cseq=cseq)
+
+
+def relays(header):
+    """Of Turn-Service: those of the transport that was asked for."""
+    found = re.findall(r'<([^>]*)>;username="([^"]*)";credential="([^"]*)"', header)
+    return [RTCIceServer(urls=uri, username=name, credential=word) for uri, name, word in found if TURN and uri.endswith(f"transport={TURN}")]
 
 
 def digest(challenge, uri):
@@ -181,8 +191,10 @@ async def listen(track, hz):
             return print("heard", flush=True)
 
 
-def connection(hz):
-    pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+def connection(hz, servers):
+    if TURN and not servers:
+        raise RuntimeError("no such relay was told")
+    pc = RTCPeerConnection(RTCConfiguration(iceServers=servers))
     pc.addTrack(Tone(hz))
     track = asyncio.get_running_loop().create_future()
     pc.on("track", lambda t: track.set_result(t))
@@ -190,8 +202,10 @@ def connection(hz):
 
 
 async def call(phone, hz, callee):
-    pc, track = connection(hz)
+    pc, track = connection(hz, phone.servers)
     await pc.setLocalDescription(await pc.createOffer())
+    if " typ relay" in pc.localDescription.sdp and " typ host" not in pc.localDescription.sdp:
+        print("relayed", flush=True)
     to = f"sip:{callee}@{DOMAIN}"
     phone.request("INVITE", to, f"<{to}>", os.urandom(8).hex(), f"Contact: {phone.contact}", "Supported: outbound", sdp=pc.localDescription.sdp)
     m = await phone.final("INVITE")
@@ -207,7 +221,7 @@ async def call(phone, hz, callee):
 
 
 async def answer(phone, hz, _):
-    pc, track = connection(hz)
+    pc, track = connection(hz, phone.servers)
     while (m := await phone.inbox.get()).method != "INVITE":
         pass
     phone.reply(m, "180 Ringing", f"Contact: {phone.contact}")

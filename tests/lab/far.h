@@ -32,6 +32,8 @@ struct far_conf {
     const char *ws_url;    /* told to the page: ws://127.0.0.1:8080 */
     const char *config;    /* file that the page is told instead; NULL = none */
     unsigned ring_ms;      /* pause before 200 */
+    const char *tls;       /* folder of agent.pem (certificate, key) and cafile.pem: SIP over TLS, too; NULL: not */
+    uint16_t tls_port;
     const char *route;     /* Service-Route told at registration; NULL: here. Calls of browsers go there */
     size_t chunk;          /* octets of body in one SEND */
 };

@@ -180,11 +180,13 @@ static void on_event(nua_event_t event, int status, char const *phrase, nua_t *n
 
 int far_sip_new(struct far *f)
 {
-    char url[128];
+    char url[128], sips[128];
 
     snprintf(url, sizeof url, "sip:%s:%u", f->conf.host, f->conf.sip_port);
+    snprintf(sips, sizeof sips, "sips:%s:%u", f->conf.host, f->conf.tls_port);
     su_home_init(f->home);
     f->nua = nua_create(f->root, on_event, (nua_magic_t *)f, NUTAG_URL(url), NUTAG_MEDIA_ENABLE(0),
+                        TAG_IF(f->conf.tls, NUTAG_SIPS_URL(sips)), TAG_IF(f->conf.tls, NUTAG_CERTIFICATE_DIR(f->conf.tls)),
                         NUTAG_AUTOALERT(0), NUTAG_AUTOANSWER(0), NUTAG_ALLOW("REGISTER"),
                         NUTAG_APPL_METHOD("REGISTER"), NUTAG_SESSION_TIMER(0),
                         SIPTAG_SUPPORTED_STR("path, outbound"),

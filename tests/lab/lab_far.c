@@ -23,13 +23,16 @@ static const char usage[] =
     "  --ws URL         WebSocket told to the page (ws://127.0.0.1:8080)\n"
     "  --ring MS        pause between 180 and 200 (150)\n"
     "  --chunk N        octets of body in one MSRP chunk (16384)\n"
+    "  --tls DIR        SIP over TLS as well, with agent.pem (certificate, key) and cafile.pem of that folder\n"
+    "  --tls-port PORT  there (5061)\n"
     "  --route URI      Service-Route told at registration: browsers' calls go there, \"sip:127.0.0.1:5080;lr\"\n"
     "Accounts: any user, password USER-secret. Callees: echo passive busy decline ring gone silent drop\n";
 
 static const struct option options[] = {
     {"host", 1, NULL, 'h'},  {"media", 1, NULL, 'm'},  {"sip", 1, NULL, 's'},  {"web", 1, NULL, 'w'}, {"domain", 1, NULL, 'd'},
     {"page", 1, NULL, 'p'},  {"jssip", 1, NULL, 'j'}, {"ws", 1, NULL, 'u'},  {"ring", 1, NULL, 'r'},
-    {"config", 1, NULL, 'f'}, {"chunk", 1, NULL, 'c'}, {"route", 1, NULL, 'o'}, {"help", 0, NULL, '?'}, {"version", 0, NULL, 'V'}, {0}};
+    {"config", 1, NULL, 'f'}, {"chunk", 1, NULL, 'c'}, {"route", 1, NULL, 'o'}, {"tls", 1, NULL, 't'}, {"tls-port", 1, NULL, 'T'},
+    {"help", 0, NULL, '?'}, {"version", 0, NULL, 'V'}, {0}};
 
 static int parse(struct far_conf *c, int argc, char **argv)
 {
@@ -48,6 +51,8 @@ static int parse(struct far_conf *c, int argc, char **argv)
         case 'u': c->ws_url = optarg; break;
         case 'r': c->ring_ms = (unsigned)atoi(optarg); break;
         case 'o': c->route = optarg; break;
+        case 't': c->tls = optarg; break;
+        case 'T': c->tls_port = (uint16_t)atoi(optarg); break;
         case 'c': c->chunk = strtoul(optarg, NULL, 10); break;
         case 'V': printf("lab-far %s\n", OPENIQ_VERSION); exit(0);
         default: fputs(usage, optopt ? stderr : stdout); return optopt ? 2 : 1;
@@ -89,7 +94,7 @@ static void run(struct far *f)
 
 int main(int argc, char **argv)
 {
-    struct far f = {.conf = {.host = "127.0.0.1", .sip_port = 5070, .web_port = 8000,
+    struct far f = {.conf = {.host = "127.0.0.1", .sip_port = 5070, .tls_port = 5061, .web_port = 8000,
                              .domain = "home.example.net", .ws_url = "ws://127.0.0.1:8080",
                              .ring_ms = 150, .chunk = 16384}};
     uv_signal_t term, intr;
