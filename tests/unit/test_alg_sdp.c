@@ -289,6 +289,9 @@ static void test_codecs_agree(void **state)
          "m=audio 9 RTP/AVP 0 8 111 126 13\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:126 telephone-event/8000\r\n", "0 126 13", "0 126 13"},
         {RTP_AUDIO, "m=audio 9 RTP/AVP 111 110\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:110 telephone-event/48000\r\n",
          "m=audio 9 RTP/AVP 96 97\r\na=rtpmap:96 OPUS/48000/2\r\na=rtpmap:97 telephone-event/48000\r\n", "111 110", "96 97"},
+        {RTP_AUDIO, "m=audio 9 RTP/AVP 111 110 126 13\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\n",
+         "m=audio 9 RTP/AVP 111 126 110 13\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\n",
+         "111 110", "111 110"}, /* events and comfort noise of another clock than the codec's */
         {RTP_AUDIO, "m=audio 9 RTP/AVP 111\r\na=rtpmap:111 opus/48000/2\r\n", "m=audio 9 RTP/AVP 111\r\na=rtpmap:111 opus/48000\r\n", "0", "0"},
         {RTP_AUDIO, "m=audio 9 RTP/AVP 97\r\na=rtpmap:97 AMR/8000\r\n",
          "m=audio 9 RTP/AVP 97\r\na=rtpmap:97 AMR/8000\r\na=fmtp:97 octet-align=1\r\n", "0", "0"},
@@ -345,6 +348,34 @@ static void test_codec_bounds(void **state)
     arena_free(a);
 }
 
+/* What the core is told: feedback with a profile that has it (RFC 4585), the port of RTCP when it is not the next one (RFC 3605). */
+static void test_to_core(void **state)
+{
+    static const struct {
+        const char *proto;
+        uint16_t rtcp;
+        bool has_fb, has_rtcp;
+    } rows[] = {{"RTP/AVPF", 0, true, false}, {"RTP/AVP", 40007, false, true}, {"RTP/SAVPF", 40007, true, true}};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena *a = arena_new(1u << 20);
+        struct sdp *s = sdp_new(a);
+        struct codec_list l;
+        struct rtp_out o = {.kind = RTP_VIDEO, .proto = sv_from(rows[i].proto), .addrtype = SV("IP4"), .addr = SV("10.0.0.1"), .port = 40000,
+                            .rtcp_port = rows[i].rtcp, .codecs = &l};
+        const struct sdp_attr *rtcp;
+
+        read_codecs(a, "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack pli\r\n", RTP_VIDEO, &l);
+        assert_int_equal(rtp_write_mw(a, &o, s), 0);
+        rtcp = sdp_attr_find(s->media->attrs, "rtcp");
+        assert_int_equal(sdp_attr_find(s->media->attrs, "rtcp-fb") != NULL, rows[i].has_fb);
+        assert_int_equal(rtcp != NULL, rows[i].has_rtcp);
+        assert_true(!rtcp || sv_is(rtcp->value, "40007"));
+        arena_free(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,7 +383,7 @@ int main(void)
         cmocka_unit_test(test_levels),         cmocka_unit_test(test_bad_lines),  cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_channels_that_msrp_forbids), cmocka_unit_test(test_setup), cmocka_unit_test(test_ims_lines),
         cmocka_unit_test(test_own_versions),   cmocka_unit_test(test_local),
-        cmocka_unit_test(test_codecs_agree),   cmocka_unit_test(test_codec_bounds),
+        cmocka_unit_test(test_codecs_agree),   cmocka_unit_test(test_codec_bounds), cmocka_unit_test(test_to_core),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
