@@ -5,31 +5,17 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/component/lib.sh
 need turnserver sqlite3 node curl openssl /usr/bin/python3
 lab 28100
-TURN=$((BASE + 20)) TURN_TLS=$((BASE + 21)) ECHO=$((BASE + 30))
+TURN=$((BASE + 20)) TURN_TLS=$((BASE + 21)) TURN_80=$((BASE + 22)) ECHO=$((BASE + 30))
 REALM=turn.example.net
 
-# --- coturn: shipped policy, a site of loopback ---
+# --- coturn: as shipped, but on loopback and other ports ---
 mkdir -p "$TMP/state"
 printf 'secret-one-7d1c\n' >"$TMP/secret"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$TMP/key.pem" -out "$TMP/cert.pem" -days 2 -subj /CN=turn 2>/dev/null
-cat - packaging/coturn/policy.conf >"$TMP/turn.conf" <<EOT
-listening-ip=127.0.0.1
-relay-ip=127.0.0.1
-relay-ip=::1
-listening-port=$TURN
-tls-listening-port=$TURN_TLS
-alt-listening-port=0
-alt-tls-listening-port=0
-min-port=$((BASE + 600))
-max-port=$((BASE + 699))
-realm=$REALM
-cert=$TMP/cert.pem
-pkey=$TMP/key.pem
-userdb=$TMP/turn.db
-pidfile=$TMP/turn.pid
-allowed-peer-ip=127.0.0.1
-allow-loopback-peers
-EOT
+sed -E -e 's/203\.0\.113\.[23]0/127.0.0.1/' -e "s/^listening-port=.*/listening-port=$TURN/" -e "s/^(aux-server=.*):80$/\1:$TURN_80/" \
+    -e "s/^tls-listening-port=.*/tls-listening-port=$TURN_TLS/" -e "s/^min-port=.*/min-port=$((BASE + 600))/" -e "s/^max-port=.*/max-port=$((BASE + 699))/" \
+    -e "s#^cert=.*#cert=$TMP/cert.pem#" -e "s#^pkey=.*#pkey=$TMP/key.pem#" -e "s#^userdb=.*#userdb=$TMP/turn.db#" packaging/coturn/site.conf >"$TMP/turn.conf"
+printf '%s\n' relay-ip=::1 "pidfile=$TMP/turn.pid" allow-loopback-peers | cat - packaging/coturn/policy.conf >>"$TMP/turn.conf"
 packaging/coturn/turn-secrets "$TMP/turn.db" $REALM <"$TMP/secret" || give_up "turn-secrets"
 start turn turnserver -c "$TMP/turn.conf"
 start echo /usr/bin/python3 -c "
@@ -41,6 +27,7 @@ client() { /usr/bin/python3 "$HERE/turn_client.py" "$@" >"$TMP/client.log" 2>&1;
 allocates() { # allocates TEST TRANSPORT NAME PASSWORD CODE
     local port=$TURN
     [ "$2" = tls ] && port=$TURN_TLS
+    [ "$2" = tcp ] && port=$TURN_80
     client "$2" 127.0.0.1 "$port" "$3" "$4"
     has "$1" "$TMP/client.log" "^allocate $5"
 }
@@ -142,7 +129,7 @@ check "a user gets ten a minute" grep -q '429$' <<<"$codes"
 
 # --- what coturn makes of them ---
 allocates "the header's credential allocates over UDP" udp "$NAME" "$PASSWORD" 200
-allocates "over TCP" tcp "$NAME" "$PASSWORD" 200
+allocates "over TCP, at the port for firewalls" tcp "$NAME" "$PASSWORD" 200
 allocates "over TLS" tls "$NAME" "$PASSWORD" 200
 allocates "the endpoint's, too" tls "$NAME2" "$PASSWORD2" 200
 allocates "a wrong password does not" udp "$NAME" wrong 401
