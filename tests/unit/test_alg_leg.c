@@ -107,6 +107,7 @@ static void test_we_refresh(void **state)
 {
     (void)state;
     open_mo("Session-Expires", "1800;refresher=uac");
+    assert_in_range(uv_timer_get_due_in(core_leg()->due.t), 890000, 900000); /* at half of it (RFC 4028 10) */
     alarm_ring(&core_leg()->due);
     has(out_pending("UPDATE")->headers, "Session-Expires: 1800;refresher=uac\n");
     answer(out_pending("UPDATE"), 200, NULL, "Session-Expires", "1800;refresher=uac");
