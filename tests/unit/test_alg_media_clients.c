@@ -77,6 +77,17 @@ static void test_hold_v6(void **state)
     OP("S1 ro", "! R(");
     op_ok(op_pending());
     ack(in);
+    /* another codec: T2's Local is told again, in its family */
+    in = inside(dlg_of(SIP_MW), "INVITE", "v=0\r\no=ue 5 7 IN IP6 fd00::99\r\ns=-\r\nc=IN IP6 fd00::99\r\nt=0 0\r\nm=audio 49170 RTP/AVP 99\r\n"
+                "a=rtpmap:99 opus/48000/2\r\n");
+    respond(out_pending("INVITE"), 200, W2_ANSWER("99", "sendrecv") "a=rtpmap:99 opus/48000/2\r\n");
+    OP("MOD ip/1/access/8\n S1 sr L(v=0| c=IN IP4 198.51.100.20| m=audio 40002 UDP/TLS/RTP/SAVPF 99|");
+    op_ok(op_pending());
+    OP("MOD ip/1/core/7\n S1 sr L(v=0| c=IN IP6 fd00::5| m=audio 30000 RTP/AVP 99|", "R(v=0| c=IN IP6 fd00::99| m=audio 49170 RTP/AVP 99|");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "c=IN IP6 fd00::5\r\n", "m=audio 30000 RTP/AVP 99\r\n");
+    ack(in);
     hang_up(SIP_MW);
 }
 
