@@ -28,11 +28,12 @@ const struct chan *exch_msrp_line(const struct layout *l, unsigned web_line)
     return NULL;
 }
 
-static void take(struct chan *c, const struct web_msrp *said)
+/* An answer starts ICE anew only where the offer did (RFC 8839 4.4.1.1.1), and ours never do. */
+static void take(const struct exch *x, struct chan *c, const struct web_msrp *said)
 {
     struct tport *tp = &c->tp;
 
-    tp->restart = tp->ufrag.n > 0 && !sv_eq(tp->ufrag, said->t.ufrag) && !sv_eq(tp->pwd, said->t.pwd);
+    tp->restart = x->from == SIP_W2 && tp->ufrag.n > 0 && !sv_eq(tp->ufrag, said->t.ufrag) && !sv_eq(tp->pwd, said->t.pwd);
     tp->ufrag = said->t.ufrag;
     tp->pwd = said->t.pwd;
     c->web_cema = said->cema;
@@ -51,7 +52,7 @@ static void add_from_web(struct exch *x, unsigned k)
         return;
     }
     x->web_ch[l->n] = &x->web->msrp[k]->ch;
-    take(exch_line_add(x, (unsigned)slot, k), x->web->msrp[k]);
+    take(x, exch_line_add(x, (unsigned)slot, k), x->web->msrp[k]);
 }
 
 void exch_msrp_offer_web(struct exch *x)
@@ -65,7 +66,7 @@ void exch_msrp_offer_web(struct exch *x)
         if (said) {
             x->altered = x->altered || said->dir != l->ch[i].dir[SIP_W2]; /* hold (RFC 3264 8.4) */
             x->web_ch[i] = &said->ch;
-            take(&l->ch[i], said);
+            take(x, &l->ch[i], said);
         } else if (l->ch[i].line) {
             exch_chan_gone(x, i);
         }
@@ -82,7 +83,7 @@ const struct dc_chan *exch_msrp_answer_web(struct exch *x, struct chan *c)
 
     if (!said)
         return NULL;
-    take(c, said);
+    take(x, c, said);
     return &said->ch;
 }
 

@@ -180,6 +180,69 @@ static void test_restart(void **state)
     hang_up(SIP_W2);
 }
 
+/* Whoever is called without an offer makes it. */
+static void test_late(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    open_world(true);
+    in = terminate(NULL);
+    respond(out_pending("INVITE"), 200, UE_HEAD UE_MSRP("uefr", "x", ""));
+    OP("ADD ip/$/core/$", "m=message $ TCP -|");
+    op_ok(op_pending());
+    TEXT(in->body, "m=message 31000 TCP/MSRP *\r\na=setup:actpass\r\na=msrp-cema\r\n", "!candidate");
+    ack_with(in, true, MW_HEAD MW_MSRP("49200", "passive"));
+    OP("MOD ip/1/core/7", "m=message 49200 TCP -| a=setup:passive|");
+    op_ok(op_pending());
+    OP("ADD ip/$/access/$", "m=message $ TCP/MSRP *|", "a=ice-ufrag:uefr|");
+    op_ok(op_pending());
+    TEXT(dlg_of(SIP_W2)->ack_body, TCP_80, "a=setup:passive\r\n", "49200/jshA7we");
+    hang_up(SIP_MW);
+    open_world(true);
+    in = originate(NULL);
+    respond(out_pending("INVITE"), 200, MW_HEAD MW_MSRP("49200", "active"));
+    OP("ADD ip/$/access/$", "m=message $ TCP/MSRP *|", TCP_OPEN);
+    op_ok(op_pending());
+    TEXT(in->body, TCP_80, "a=setup:passive\r\n", "!m=application");
+    ack_with(in, true, UE_HEAD UE_MSRP("uefr", "x", ""));
+    OP("MOD ip/1/access/8", "a=ice-ufrag:uefr|");
+    op_ok(op_pending());
+    OP("ADD ip/$/core/$", "m=message $ TCP -| a=setup:passive|");
+    op_ok(op_pending());
+    TEXT(dlg_of(SIP_MW)->ack_body, "a=setup:passive\r\na=msrp-cema\r\n", "9/x;tcp\r\n");
+    hang_up(SIP_W2);
+}
+
+/* A line and a data channel in one call: each is what it is. */
+static void test_both_kinds(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    open_world(true);
+    in = originate(UE_HEAD UE_MSRP("uefr", "x", "") W2_DC("2", "actpass"));
+    OP("S2 in", "S3 in", "m=message $ TCP -|");
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, MW_HEAD MW_MSRP("49200", "passive") MW_MSRP("49202", "passive"));
+    op_ok(op_pending());
+    OP("ADD ip/$/access/$", "m=message $ TCP/MSRP *|", "m=application $ UDP/DTLS/SCTP", "groupse=[SCTP ", " strdeagg=", "sctpid=0");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, TCP_80, "m=application 4", "a=dcmap:0 ");
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE", UE_HEAD UE_MSRP("uefr", "x", "") "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\n");
+    respond(out_pending("INVITE"), 200, MW_HEAD "m=message 0 TCP/MSRP *\r\n" MW_MSRP("49202", "passive")); /* channels stand first */
+    for (unsigned i = 0; i < 4 && op_pending(); i++)
+        op_ok(op_pending());
+    if (W.calls->list->fsm.state == CALL_RE_RESETTING)
+        fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
+    all_ok();
+    TEXT(in->body, "m=message 4", TCP_80, "m=application 0");
+    ack(in);
+    hang_up(SIP_MW);
+}
+
 /* Taken away and put there again, by either side; refused by the other. */
 static void test_changes(void **state)
 {
@@ -292,7 +355,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_originating), cmocka_unit_test(test_terminating), cmocka_unit_test(test_who),  cmocka_unit_test(test_refused),
         cmocka_unit_test(test_hold),        cmocka_unit_test(test_restart),     cmocka_unit_test(test_changes), cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_no_port),     cmocka_unit_test(test_many),
+        cmocka_unit_test(test_no_port),     cmocka_unit_test(test_many),        cmocka_unit_test(test_late),        cmocka_unit_test(test_both_kinds),
     };
 
     log_init(LOG_ERROR);
