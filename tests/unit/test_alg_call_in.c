@@ -123,6 +123,7 @@ static void test_fork(void **state)
     op_ok(op_pending());
     op_ok(op_pending());
     op_fail(op_pending(), 510); /* the third has no gateway resources: the others ring on */
+    assert_int_equal(live_contexts(), 2);
     DL_FOREACH(W.outs, o) {
         respond(o, 180, NULL);
         first = first ? first : o;
@@ -144,6 +145,25 @@ static void test_fork(void **state)
     world_close();
 }
 
+/* A callee that never answers the CANCEL keeps no media: its context goes at once. */
+static void test_cancel_releases(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    in = terminate(core_offer);
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 180, NULL);
+    assert_int_equal(live_contexts(), 1);
+    in->cancelled(in->cancelled_arg, NULL);
+    assert_int_equal(in->status, 487);
+    assert_true(out_pending("INVITE")->cancelled);
+    assert_int_equal(live_contexts(), 0);
+    world_drain(false, NULL);
+    world_close();
+}
+
 static void test_fork_refused(void **state)
 {
     struct sip_in *in;
@@ -154,8 +174,10 @@ static void test_fork_refused(void **state)
     in = terminate(core_offer);
     op_ok(op_pending());
     op_ok(op_pending());
-    DL_FOREACH(W.outs, o)
+    DL_FOREACH(W.outs, o) {
         respond(o, o == W.outs ? 480 : 486, NULL);
+        assert_int_equal(live_contexts(), o == W.outs);
+    }
     assert_int_equal(in->status, 480);
     world_close();
     world_open(2);
@@ -235,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_refused_by_rules),
         cmocka_unit_test(test_without_cema),
         cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_cancel_releases),
         cmocka_unit_test(test_fork_refused),
         cmocka_unit_test(test_emergency),
         cmocka_unit_test(test_access),
