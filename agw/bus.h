@@ -66,7 +66,7 @@ enum bus_kind {
     /* data -> worker */
     BUS_DTLS_SEND,   /* id, bytes: one record */
     BUS_PIPE_SEND,   /* bytes with conn, id: the sep's; one frame. Dropped when that connection carries the pipe no more */
-    BUS_PIPE_DROP,   /* conn, id: the sep's: no MSRP came on it, close it */
+    BUS_PIPE_DROP,   /* conn, id: the sep's: close it; n: 1 when no MSRP came on it */
     /* worker <-> data */
     BUS_PIPE_CREDIT, /* conn: n of the other's credit is free again; id: the receiver's */
     /* worker, data -> control */

@@ -254,6 +254,8 @@ static void tcp_close(struct data *d, struct tcp *t)
 {
     if (t->join)
         join_pump(&d->env, t->join);
+    if (t->join && t->join->pipe)
+        join_pipe_leave(t->join, true);
     join_free(&d->env, t->join);
     HASH_DEL(d->tcps, t);
     tcp_free(t);
@@ -264,6 +266,8 @@ static void pipe_close(struct data *d, struct pipe *p)
 {
     if (p->join)
         join_pump(&d->env, p->join);
+    if (p->join)
+        join_pipe_leave(p->join, false);
     join_free(&d->env, p->join);
     HASH_DEL(d->pipes, p);
     pipe_free(p);

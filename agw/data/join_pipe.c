@@ -165,6 +165,24 @@ static bool core_closed(struct env *env, struct join *j)
     return true;
 }
 
+static void say_cut(bus_id id, const char *what)
+{
+    log_info("data", "%s=%llu msg=\"connection closed\" why=\"its partner went in the middle of a message\"", what,
+             (unsigned long long)id);
+}
+
+void join_pipe_leave(struct join *j, bool pipe_stays)
+{
+    if (pipe_stays && j->pipe->conn && !(pass_is_between(j->down) && pass_is_empty(j->up))) {
+        say_cut(j->pipe->id, "pipe");
+        pipe_cut(j->pipe);
+    }
+    if (!pipe_stays && j->tcp->up && !(pass_is_between(j->up) && pass_is_empty(j->down))) {
+        say_cut(j->tcp->id, "tcp");
+        (void)tcp_lost(j->tcp);
+    }
+}
+
 void join_pipe_pump(struct env *env, struct join *j)
 {
     struct tcp *t = j->tcp;

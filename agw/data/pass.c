@@ -211,6 +211,11 @@ bool pass_is_between(const struct pass *p)
     return !p->out;
 }
 
+bool pass_is_empty(const struct pass *p)
+{
+    return !p->len;
+}
+
 bool pass_refusal(const struct pass *p, struct buf *out)
 {
     struct msrp_head h;

@@ -27,4 +27,5 @@ void pass_source_lost(struct pass *p);
 /* The destination is another from here on: the rest of the chunk that it had a part of is swallowed. */
 void pass_target_lost(struct pass *p);
 bool pass_is_between(const struct pass *p); /* the destination has whole chunks: another may stand here */
+bool pass_is_empty(const struct pass *p);   /* ... and the source, too: of neither a part is here */
 bool pass_refusal(const struct pass *p, struct buf *out); /* after -EPROTO: what the source is answered; false: nothing */

@@ -181,17 +181,27 @@ bool pipe_was_lost(struct pipe *p)
     return was;
 }
 
+static void end_conn(struct pipe *p, bool is_bad)
+{
+    if (p->conn) {
+        (void)bus_post_conn(worker_of(p), BUS_PIPE_DROP, p->conf.sep, p->conn, is_bad);
+        forget_conn(p);
+    }
+    take(p, p->n);
+    p->old = 0;
+}
+
 void pipe_drop(struct pipe *p)
 {
-    if (p->border) {
-        take(p, p->old);
-        p->old = 0;
+    if (!p->border) {
+        end_conn(p, true);
         return;
     }
-    if (!p->conn)
-        return;
-    (void)bus_post_conn(worker_of(p), BUS_PIPE_DROP, p->conf.sep, p->conn, 0);
-    forget_conn(p);
-    p->old = p->n = 0;
-    take(p, 0);
+    take(p, p->old);
+    p->old = 0;
+}
+
+void pipe_cut(struct pipe *p)
+{
+    end_conn(p, false);
 }

@@ -39,3 +39,4 @@ bool pipe_at_border(struct pipe *p);
 bool pipe_was_lost(struct pipe *p);
 /* What was read last is no MSRP: what its connection brought is forgotten, and when that is the one of now, the worker closes it. */
 void pipe_drop(struct pipe *p);
+void pipe_cut(struct pipe *p); /* what all of its connections brought is forgotten; the worker closes the one of now */

@@ -40,7 +40,7 @@ const struct count_def worker_counters[WORKER_C_N] = {
                             false},
     [WORKER_C_LEG_DROPPED] = {"agw_ice_tcp_rtp_dropped", "RTP that a slow reader on TCP did not get", false},
     [WORKER_C_LEG_CLOSED] = {"agw_ice_tcp_closed", "ICE-TCP connections that ended in good order", false},
-    [WORKER_C_LEG_BAD] = {"agw_ice_tcp_refused", "ICE-TCP connections closed: no check that passes in time, or too many", false},
+    [WORKER_C_LEG_BAD] = {"agw_ice_tcp_refused", "ICE-TCP connections closed: no check that passes in time, too many, no MSRP", false},
     [WORKER_C_LEG_OVERSIZED] = {"agw_ice_tcp_oversized", "ICE-TCP connections closed: a frame too long", false},
     [WORKER_C_LEG_SLOW] = {"agw_ice_tcp_slow", "ICE-TCP connections closed: the peer did not read", false},
     [WORKER_C_PIPE_STOPPED] = {"agw_ice_tcp_rested", "Times that MSRP on ICE-TCP was not read because the core was slow", false},

@@ -24,7 +24,7 @@ static const struct ending { /* why a connection is closed, and which counter te
     [LEG_UNCHECKED] = {"no check that passes in time", WORKER_C_LEG_BAD, true},
     [LEG_REFUSED] = {"its first frame is no check that passes", WORKER_C_LEG_BAD, true},
     [LEG_EARLY] = {"MSRP on a pair that is not nominated", WORKER_C_LEG_BAD, true},
-    [LEG_NO_MSRP] = {"not MSRP", WORKER_C_LEG_BAD, true},
+    [LEG_NO_MSRP] = {"not MSRP", WORKER_C_LEG_BAD, false}, /* the data thread has said so */
     [LEG_OVERSIZED] = {"frame too long", WORKER_C_LEG_OVERSIZED, true},
     [LEG_SLOW] = {"reads too slowly", WORKER_C_LEG_SLOW, true},
 };

@@ -179,7 +179,7 @@ void worker_pipe_order(struct worker *w, struct port *port, const struct bus_msg
     else if (m->kind == BUS_PIPE_CREDIT)
         take_credit(w, l, m->u.conn.n);
     else
-        worker_leg_end(w, l, LEG_NO_MSRP);
+        worker_leg_end(w, l, m->u.conn.n ? LEG_NO_MSRP : LEG_ENDED);
     worker_settle(w, port);
     worker_flush_tx(w, port);
 }

@@ -351,10 +351,47 @@ async function subtract() {
     c.ue.s.destroy(); c.core.close();
 }
 
+async function restart() { // RFC 8445 9: other credentials, another connection, the same session
+    const c = await call(), one = SEND('before1', Buffer.from('before')), two = SEND('after12', Buffer.from('after'));
+    await c.ready();
+    c.ue.octets(one);
+    await until(3000, () => c.core.n === one.length);
+    const reply = await mgc.ask(`C=${c.context}{MF=${c.reply.match(/ip\/1\/access\/\d+/)[0]}{M{ST=1{${LOCAL()}}}}}`), old = c.ue, ufrag = c.ufrag;
+    c.ufrag = reply.match(/ice-ufrag:(\S+)/)?.[1]; c.pwd = reply.match(/ice-pwd:(\S+)/)?.[1];
+    c.ue = new Ue(c);
+    say(c.ufrag && c.ufrag !== ufrag && await c.ue.up() && await until(3000, () => old.closed), 'ICE restart: another connection is nominated, the one before is closed', reply);
+    c.ue.octets(two);
+    say(await until(3000, () => c.core.text === Buffer.concat([one, two]).toString('latin1')) && c.core.conns === 1, "the session and the core's connection stay", c.core.text);
+    await c.end();
+}
+
+// With an `ice_timeout` of 1 s: what is a sign of life and what is not.
+async function life() {
+    const c = await call(), other = await call(), up = chunks(LOTS), LOST = /cause[^]*FT/;
+    await c.ready(); await other.ready();
+    c.core.s.pause();
+    c.ue.octets(up, 16384);
+    for (let i = 0; i < 8; i++) {
+        other.ue.octets(SEND('alive1', Buffer.from('x')));
+        await sleep(300);
+    }
+    say(!told(LOST, other), 'a UE that says something and checks nothing lives');
+    say(await metric('agw_ice_tcp_rested') > 0 && !told(LOST, c), 'so does one that is not read');
+    c.core.s.resume();
+    say(await until(20000, () => c.core.n >= up.length) && same(c.core.got, up), 'and when it is again all is there', [c.core.n, up.length]);
+    say(await until(5000, () => told(LOST, c) && told(LOST, other)), 'silence is told as lost', mgc.told);
+    say(await c.ue.up(), 'and a check brings it back');
+    const again = SEND('again1', Buffer.from('again'));
+    c.core.got = [];
+    c.ue.octets(again);
+    say(await until(3000, () => c.core.text === again.toString('latin1')), 'with its session');
+    await c.end(); await other.end();
+}
+
 await mgc.open();
-const CASES = { refusals, both_ways, core_slow, ue_slow, cut, core_cut, orderly_end, hostile, doors, subtract, late };
+const CASES = { restart, refusals, both_ways, core_slow, ue_slow, cut, core_cut, orderly_end, hostile, doors, subtract, late };
 say(await until(15000, () => mgc.registered), 'agw registers');
-for (const name of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(CASES)) await CASES[name]();
+for (const name of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(CASES)) await ({ ...CASES, life })[name]();
 say(await until(5000, async () => (await metric('agw_contexts')) + (await metric('agw_endpoints')) + (await metric('agw_ice_tcp_connections')) === 0), 'nothing is left');
 console.log('end');
 process.exit(0);

@@ -7,12 +7,16 @@ lab 32600
 DOOR=$((BASE + 9))
 ACCESS_MORE="ice_tcp: [$DOOR]"
 export DOOR ALG_H248 AGW_H248 AGW_OPS
-start_agw
-export AGW_PID=$AGW
-start node timeout 120 node "$HERE/ice_msrp.mjs" "$@"
-NODE=$PID
-until_true 125 gone "$NODE"
-take_tap "" <"$TMP/node.log"
-has "every case was tried" "$TMP/node.log" '^end$'
-check "agw ends with status 0" stop_pid "$AGW"
+cases() { # cases AGW_YAML [CASE...]
+    start_agw "$1"
+    export AGW_PID=$AGW
+    : >"$TMP/node.log"
+    start node timeout 120 node "$HERE/ice_msrp.mjs" "${@:2}"
+    until_true 125 gone "$PID"
+    take_tap "" <"$TMP/node.log"
+    has "every case was tried" "$TMP/node.log" '^end$'
+    check "agw ends with status 0" stop_pid "$AGW"
+}
+cases "" "$@"
+[ $# -gt 0 ] || cases "ice_timeout: 1000" life
 done_testing

@@ -232,6 +232,61 @@ static void test_closed(void **state)
     assert_int_equal(count_get(&data_counts(r->d)[DATA_C_PIPES]), 0);
 }
 
+/* The core's part goes in the middle of a message each way: another one begins with whole chunks, on a new connection of the UE. */
+static void test_partner_goes(void **state)
+{
+    const struct addr lo = host("127.0.0.1");
+    struct rig *r = *state;
+    char p[512];
+    const size_t n = chunk(p, sizeof p, "abcd", "1-100/100", 100, 1, '$');
+
+    all_up(r);
+    ue_says(r, 1, p, n - 50);
+    UNTIL(r, r->core[0].n > 0);
+    bus_post_id(data_inbox(r->d), BUS_CLOSE, TCP0);
+    UNTIL(r, r->closed == 1);
+    turns(r, 3);
+    assert_int_equal(r->drops, 1);
+    ue_says(r, 1, p + n - 50, 50);
+    conn_post(r, BUS_PIPE_DOWN, 1, 0);
+    close(r->fd[0]);
+    r->core[0].n = 0;
+    tcp_post(r, 0);
+    remote_post(r, 0, BUS_TCP_PASSIVE, &lo);
+    core_connect(r, 0);
+    joined(r);
+    conn_post(r, BUS_PIPE_UP, 2, 0);
+    ue_says(r, 2, p, n);
+    UNTIL(r, r->core[0].n == n);
+    assert_side(&r->core[0], p, n);
+    bus_post_id(data_inbox(r->d), BUS_CLOSE, TCP0); /* with nothing under way the UE's stays */
+    UNTIL(r, r->closed == 2);
+    turns(r, 3);
+    assert_int_equal(r->drops, 1);
+}
+
+/* And the other way round: the core's connection is closed, and the next UE has another. */
+static void test_pipe_goes(void **state)
+{
+    struct rig *r = *state;
+    char p[512];
+    const size_t n = chunk(p, sizeof p, "abcd", "1-100/100", 100, 1, '$');
+
+    all_up(r);
+    ue_says(r, 1, p, n - 50);
+    UNTIL(r, r->core[0].n > 0);
+    bus_post_id(data_inbox(r->d), BUS_CLOSE, PIPE);
+    UNTIL(r, r->closed == 1 && r->fd[0] < 0);
+    r->core[0].n = 0;
+    core_connect(r, 0);
+    pipe_post(r);
+    joined(r);
+    conn_post(r, BUS_PIPE_UP, 2, 0);
+    ue_says(r, 2, p, n);
+    UNTIL(r, r->core[0].n == n);
+    assert_side(&r->core[0], p, n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +297,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_not_msrp, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_msrp_before, setup, teardown),
         cmocka_unit_test_setup_teardown(test_closed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_partner_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pipe_goes, setup, teardown),
     };
 
     return cmocka_run_group_tests_name("agw/data/pipe", tests, NULL, NULL);

@@ -383,7 +383,7 @@ static void replaced(void **state)
     comes(f, second, "two", 3);
     comes_to(f, WORKER_C_LEG_CLOSED, 1);
     assert_int_equal(bus_post_conn(worker_inbox(f->worker), BUS_PIPE_DROP, SEP, first, 0), 0); /* too late */
-    assert_int_equal(bus_post_conn(worker_inbox(f->worker), BUS_PIPE_DROP, SEP, second, 0), 0);
+    assert_int_equal(bus_post_conn(worker_inbox(f->worker), BUS_PIPE_DROP, SEP, second, 1), 0);
     assert_true(is_closed(other));
     assert_int_equal(news_conn(f, BUS_PIPE_DOWN), second);
     comes_to(f, WORKER_C_LEG_BAD, 1);
