@@ -37,17 +37,21 @@ function ports(table, from, state) {
         .map((f) => parseInt(f[1].split(':')[1], 16)).filter((p) => p >= from && p < from + 200);
 }
 
-// --- transports: what comes back, as one string ('' = silence) ---
+// --- transports: what comes back, as one string ('' = silence); over when it is clear that no more can come, or after ms ---
 
 function udp(to, data, ms = 300) {
     return new Promise((resolve) => {
         const s = dgram.createSocket('udp4');
-        let got = '';
-        s.on('message', (m) => { got += m.toString('latin1'); });
+        let got = '', timer;
+        const end = () => { s.close(); resolve(got); };
+        s.on('message', (m) => { got += m.toString('latin1'); clearTimeout(timer); timer = setTimeout(end, 50); });
         s.bind(0, '127.0.0.1', () => { for (const port of [to].flat()) s.send(data, port, '127.0.0.1'); });
-        setTimeout(() => { s.close(); resolve(got); }, ms);
+        timer = setTimeout(end, ms);
     });
 }
+
+// A refusal of HTTP or SIP, or a close frame: only the peer's own end may follow.
+const isFinal = (got) => /^HTTP\/1\.[01] [45]|SIP\/2\.0 [4-6]\d\d/.test(got) || closeCode({ got }) > 0;
 
 function tcp(port, pieces, { ms = 400, from = '127.0.0.1' } = {}) {
     return new Promise((resolve) => {
@@ -55,9 +59,9 @@ function tcp(port, pieces, { ms = 400, from = '127.0.0.1' } = {}) {
         let got = '', closed = false;
         const end = () => { resolve({ got, closed }); s.destroy(); };
         s.on('connect', async () => { for (const p of pieces) { s.write(p); await sleep(30); } });
-        s.on('data', (m) => { got += m.toString('latin1'); });
+        s.on('data', (m) => { got += m.toString('latin1'); if (isFinal(got)) setTimeout(end, 40); });
         s.on('error', () => { closed = true; });
-        s.on('close', () => { closed = true; });
+        s.on('close', () => { closed = true; end(); });
         setTimeout(end, ms);
     });
 }
@@ -72,10 +76,11 @@ function wss(pieces, ms = 600) {
         const s = tls.connect({ port: num('WSS'), host: '127.0.0.1', rejectUnauthorized: false });
         let got = '', closed = false;
         s.on('secureConnect', async () => { for (const p of pieces) { s.write(p); await sleep(30); } });
-        s.on('data', (m) => { got += m.toString('latin1'); });
+        s.on('data', (m) => { got += m.toString('latin1'); if (isFinal(got)) setTimeout(end, 40); });
+        const end = () => { resolve({ got, closed }); s.destroy(); };
         s.on('error', () => { closed = true; });
-        s.on('close', () => { closed = true; });
-        setTimeout(() => { resolve({ got, closed }); s.destroy(); }, ms);
+        s.on('close', () => { closed = true; end(); });
+        setTimeout(end, ms);
     });
 }
 

@@ -21,8 +21,15 @@ one_call() {
 }
 hang_up() { wic_do hangup; until_true 10 seen "$TMP/wic.log" 'ended'; until_true 10 all_released; }
 
+steady() { # as many descriptors as a moment ago
+    local alg agw
+    alg=$(fds "$ALG") agw=$(fds "$AGW")
+    sleep 0.1
+    [ "$alg $agw" = "$(fds "$ALG") $(fds "$AGW")" ]
+}
+
 one_call && hang_up # what a first call keeps for good is no leak
-sleep 0.5
+until_true 5 steady
 ALG_FDS=$(fds "$ALG") AGW_FDS=$(fds "$AGW") ALG_RSS=$(rss "$ALG") AGW_RSS=$(rss "$AGW")
 one_call || give_up "a call is up"
 export B TMP ALG_H248 AGW_H248 ALG_SIP WS WSS ACCESS
@@ -35,7 +42,6 @@ check "alg lives" alive "$ALG"
 check "agw lives" alive "$AGW"
 hang_up
 released "nothing is left of the call"
-sleep 1
 same_fds() { [ "$(fds "$1")" -le "$2" ]; }
 check "alg has the descriptors it had ($ALG_FDS)" until_true 10 same_fds "$ALG" "$ALG_FDS"
 check "agw has the descriptors it had ($AGW_FDS)" until_true 10 same_fds "$AGW" "$AGW_FDS"
