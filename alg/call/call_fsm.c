@@ -296,6 +296,14 @@ static bool is_of_old(const struct call *call, enum iq_event ev)
            (ev == IQ_EV_SCTP_FAILED || ev == IQ_EV_SCTP_RELEASED || ev == IQ_EV_DTLS_RELEASED);
 }
 
+/* The channels left a bundle that was theirs: their association ends, its transport does not. */
+static bool is_left(const struct call *call, const struct iq_observed *ev)
+{
+    const struct layout *l = call->x ? &call->x->lay : call->lay;
+
+    return l && l->dc_owner && l->dc_owner == ev->stream && (ev->event == IQ_EV_SCTP_FAILED || ev->event == IQ_EV_SCTP_RELEASED);
+}
+
 static void on_notify(void *arg, struct sv termid, const struct iq_observed *ev)
 {
     struct branch *br = arg;
@@ -304,7 +312,7 @@ static void on_notify(void *arg, struct sv termid, const struct iq_observed *ev)
 
     switch (media_event_of(ev, &reason)) {
     case MEDIA_EV_FAILED:
-        if (exch_drops(br->call->x, ev->stream) || is_off(br->call, ev->stream) || is_of_old(br->call, ev->event))
+        if (exch_drops(br->call->x, ev->stream) || is_off(br->call, ev->stream) || is_of_old(br->call, ev->event) || is_left(br->call, ev))
             break;
         log_info("call", "%s term=%.*s stream=%u msg=\"media failed\" reason=\"%s\"", br->call->fsm.tag,
                  SV_ARG(termid), ev->stream, reason);

@@ -69,6 +69,7 @@ struct layout {
     struct rline *rtp;
     struct web_line *web;
     struct ims_slot *ims;
+    uint16_t dc_sctp;              /* the WIC's SCTP port */
     uint16_t dc_stream;            /* the de-aggregation stream of the channels; 0: none */
     uint16_t dc_old;               /* one whose line was removed, shut, as T1 has no other: it goes when another comes */
     uint16_t floor;                /* streams up to it may still be there, shut: their StreamIDs are not used again */
@@ -79,6 +80,7 @@ struct layout {
     struct sv web_id;              /* session id in its o=: another is another peer connection */
     uint16_t bundle_stream;        /* whose transport bundled lines share; 0: no bundle (profile "browser" only) */
     struct rline *owner;           /* that stream's line was removed, its transport stays; NULL: none */
+    uint16_t dc_owner, dc_owner_sctp; /* or it was the channels': their stream, shut, and the WIC's SCTP port; 0: not */
     struct sv owner_mid;
 };
 

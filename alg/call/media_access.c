@@ -233,7 +233,7 @@ static int access_events(struct make *mk, struct media *m, const struct exch *x)
     }
     if (!err)
         err = msrp_events(mk, m, x);
-    return err || !x->lay.owner ? err : watch(mk, m, x->lay.owner->stream, false, true, true);
+    return err || !owner_stream(x) ? err : watch(mk, m, owner_stream(x), false, true, true);
 }
 
 /* Acting as STUN server is said each time, establishing DTLS once: when the WIC's transport is told to a client
@@ -259,7 +259,7 @@ static int signal_of(struct make *mk, struct media *m, const struct exch *x, uin
 
 static int access_signals(struct make *mk, struct media *m, const struct exch *x)
 {
-    const struct rline *owner = rtp_owner_speaker(x);
+    struct speaker by;
     int err = 0;
 
     if (x->lay.dc_stream && !is_member(x))
@@ -272,7 +272,7 @@ static int access_signals(struct make *mk, struct media *m, const struct exch *x
     }
     if (!err)
         err = msrp_signals(mk, m, x);
-    return err || !owner ? err : signal_of(mk, m, x, x->lay.owner->stream, true, &owner->tp);
+    return err || !owner_speaker(x, &by) ? err : signal_of(mk, m, x, owner_stream(x), true, by.tp);
 }
 
 /* --- commands --- */

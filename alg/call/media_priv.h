@@ -44,6 +44,14 @@ int msrp_configure_access(struct make *mk, struct media *m, const struct exch *x
 int msrp_undo_access(struct make *mk, struct media *m, const struct exch *x);
 int msrp_events(struct make *mk, const struct media *m, const struct exch *x);
 int msrp_signals(struct make *mk, const struct media *m, const struct exch *x);
-/* The line whose words are those of a bundle whose own line is gone; NULL: there is none, or no member of it was named. */
-const struct rline *rtp_owner_speaker(const struct exch *x);
+struct sdp *rtp_line_sdp(struct make *mk, const struct rline *r, const struct codec_list *codecs, struct sv proto,
+                         struct sv addrtype, struct sv addr, int port, struct sdp_media **md); /* NULL: no memory */
+/* media_owner.c: a bundle whose own line is gone. Its stream; 0: there is none. */
+uint16_t owner_stream(const struct exch *x);
+struct speaker { /* whose words are those of its transport now */
+    const struct tport *tp;
+    const struct web_trans *t;
+};
+bool owner_speaker(const struct exch *x, struct speaker *by); /* false: there is none, or no member of it was named */
+int owner_configure(struct make *mk, struct media *m, const struct exch *x);
 bool rtp_flows_from_core(const struct exch *x);

@@ -37,8 +37,8 @@ bool rtp_flows_from_core(const struct exch *x)
 /* --- descriptions --- */
 
 /* m= with payload types and their maps. */
-static struct sdp *line_sdp(struct make *mk, const struct rline *r, const struct codec_list *codecs, struct sv proto,
-                            struct sv addrtype, struct sv addr, int port, struct sdp_media **md)
+struct sdp *rtp_line_sdp(struct make *mk, const struct rline *r, const struct codec_list *codecs, struct sv proto,
+                         struct sv addrtype, struct sv addr, int port, struct sdp_media **md)
 {
     struct sv fmts = codec_fmts(mk->a, codecs);
     struct sdp *s = fmts.p ? make_sdp(mk, sv_from(kinds[r->kind]), addrtype, addr, port, proto, fmts, md) : NULL;
@@ -89,9 +89,9 @@ static struct sdp *core_local(struct make *mk, const struct media *m, const stru
     const struct codec_list *codecs = &r->codecs[x->from]; /* received with the offerer's numbers */
     struct sv addrtype = make_family(m->conf->core_v6, r->port[SIP_MW] ? r->addrtype[SIP_MW] : SV_NONE);
     struct sdp_media *md;
-    struct sdp *s = p ? line_sdp(mk, r, codecs, x->lay.ims[r->ims_line].proto, p->v6 ? SV("IP6") : SV("IP4"), sv_from(p->addr),
+    struct sdp *s = p ? rtp_line_sdp(mk, r, codecs, x->lay.ims[r->ims_line].proto, p->v6 ? SV("IP6") : SV("IP4"), sv_from(p->addr),
                                  p->port, &md)
-                      : line_sdp(mk, r, codecs, x->lay.ims[r->ims_line].proto, addrtype, SV("$"), SDP_PORT_CHOOSE, &md);
+                      : rtp_line_sdp(mk, r, codecs, x->lay.ims[r->ims_line].proto, addrtype, SV("$"), SDP_PORT_CHOOSE, &md);
 
     return s && !put_text(mk, &md->attrs, "crypto", r->key[SIP_MW]) ? s : NULL;
 }
@@ -99,7 +99,7 @@ static struct sdp *core_local(struct make *mk, const struct media *m, const stru
 static struct sdp *core_remote(struct make *mk, const struct exch *x, const struct rline *r)
 {
     struct sdp_media *md;
-    struct sdp *s = line_sdp(mk, r, &r->codecs[SIP_MW], x->lay.ims[r->ims_line].proto, r->addrtype[SIP_MW], r->addr[SIP_MW],
+    struct sdp *s = rtp_line_sdp(mk, r, &r->codecs[SIP_MW], x->lay.ims[r->ims_line].proto, r->addrtype[SIP_MW], r->addr[SIP_MW],
                              r->port[SIP_MW], &md);
     int err = s ? put_text(mk, &md->attrs, "crypto", r->their_key[SIP_MW]) : -ENOMEM;
 
@@ -229,8 +229,8 @@ static struct sdp *access_local(struct make *mk, const struct media *m, const st
     const struct web_trans *t = x->web ? x->web->trans[r->web_line] : NULL;
     struct sv proto = x->lay.web[r->web_line].proto, family = make_family(m->conf->access_v6, t ? t->addrtype : SV_NONE);
     struct sdp_media *md;
-    struct sdp *s = l ? line_sdp(mk, r, codecs, proto, l->addrtype, l->addr, l->port, &md)
-                      : line_sdp(mk, r, codecs, proto, family, SV("$"), SDP_PORT_CHOOSE, &md);
+    struct sdp *s = l ? rtp_line_sdp(mk, r, codecs, proto, l->addrtype, l->addr, l->port, &md)
+                      : rtp_line_sdp(mk, r, codecs, proto, family, SV("$"), SDP_PORT_CHOOSE, &md);
     int err = s ? 0 : -ENOMEM;
 
     if (!err && r->mux)
@@ -280,7 +280,7 @@ static struct sdp *access_remote(struct make *mk, const struct exch *x, const st
 {
     const struct web_trans *t = x->web->trans[r->web_line];
     struct sdp_media *md;
-    struct sdp *s = line_sdp(mk, r, &r->codecs[SIP_W2], x->lay.web[r->web_line].proto, t->addrtype,
+    struct sdp *s = rtp_line_sdp(mk, r, &r->codecs[SIP_W2], x->lay.web[r->web_line].proto, t->addrtype,
                              make_numeric(t->addrtype, t->addr), t->port, &md);
     bool ice = t->ufrag.n > 0;
     int err = s ? 0 : -ENOMEM;
@@ -385,59 +385,9 @@ static bool is_last_access(const struct exch *x)
     return x->lay.dc_stream == 0 && exch_open(x) == 0;
 }
 
-const struct rline *rtp_owner_speaker(const struct exch *x)
-{
-    for (unsigned i = 0; x->lay.owner && i < x->lay.n_rtp; i++) {
-        if (x->lay.rtp[i].bundled && x->lay.rtp[i].state != CHAN_GONE && x->web_rtp[i])
-            return &x->lay.rtp[i];
-    }
-    return NULL;
-}
-
-static int put_owner(struct make *mk, const struct exch *x, struct sdp_attr **list)
-{
-    const struct rline *r = x->lay.owner;
-    int err = sdp_attr_add(mk->a, list, "rtcp-mux", SV_NONE);
-
-    if (!err)
-        err = put_text(mk, list, "mid", x->lay.owner_mid);
-    if (!err && r->mid_ext)
-        err = sdp_attr_addf(mk->a, list, "extmap", "%u urn:ietf:params:rtp-hdrext:sdes:mid", r->mid_ext);
-    return err;
-}
-
-/* A bundle whose first line was removed: its stream, shut, still has the transport, which may begin anew. */
-static int configure_owner(struct make *mk, struct media *m, const struct exch *x)
-{
-    const struct rline *r = x->lay.owner, *by = rtp_owner_speaker(x); /* NULL without r */
-    const struct media_end *e = by ? media_end_of(m, r->stream) : NULL;
-    const struct web_trans *t = by ? x->web->trans[by->web_line] : NULL;
-    struct sv proto = by ? x->lay.web[by->web_line].proto : SV_NONE;
-    struct iq_stream *s;
-    struct sdp_media *md;
-    int err;
-
-    if (!by || !e || !(by->tp.restart || by->tp.renew))
-        return 0;
-    s = make_stream(mk, r->stream);
-    if (!s)
-        return -ENOMEM;
-    s->remote = line_sdp(mk, r, &r->codecs[SIP_W2], proto, t->addrtype, make_numeric(t->addrtype, t->addr), t->port, &md);
-    err = s->remote ? put_owner(mk, x, &md->attrs) : -ENOMEM;
-    if (!err)
-        err = put_remote_trans(mk, by, t, &md->attrs);
-    if (!err)
-        err = make_copy(mk, &md->attrs, t->candidates);
-    if (err || !by->tp.restart)
-        return err;
-    s->local = line_sdp(mk, r, &r->codecs[SIP_W2], proto, e->local.addrtype, e->local.addr, e->local.port, &md);
-    err = s->local ? put_owner(mk, x, &md->attrs) : -ENOMEM;
-    return err ? err : put_local_trans(mk, m, by, &e->local, &md->attrs);
-}
-
 int rtp_configure_access(struct make *mk, struct media *m, const struct exch *x)
 {
-    int err = configure_owner(mk, m, x);
+    int err = owner_configure(mk, m, x);
 
     for (unsigned i = 0; !err && i < x->lay.n_rtp; i++) {
         const struct rline *r = &x->lay.rtp[i];

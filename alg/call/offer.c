@@ -115,6 +115,15 @@ static int keep_owner(struct arena *a, struct layout *l, const struct rline *r)
     return 0;
 }
 
+/* As long as its line is there to say it. */
+static void keep_dc_mid(struct layout *l)
+{
+    for (unsigned k = 0; l->dc_stream && l->dc_stream == l->bundle_stream && k < l->n_web; k++) {
+        if (l->web[k].kind == WEB_DC)
+            l->owner_mid = l->web[k].mid;
+    }
+}
+
 /* What is gone leaves the arrays of *l. */
 static int drop_gone(struct arena *a, struct layout *l)
 {
@@ -150,6 +159,7 @@ int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay)
         arena_free(a);
         return -ENOMEM;
     }
+    keep_dc_mid(l);
     l->dc_old = exch_old_goes(x) ? 0 : l->dc_old;
     l->floor = exch_open(x) ? l->floor : last_stream(&x->lay);
     arena_free(*keep);
@@ -245,6 +255,7 @@ static int take_transport(struct exch *x)
         return 0;
     x->lay.legacy = r->legacy;
     x->lay.connection = r->connection;
+    x->lay.dc_sctp = r->sctp_port;
     x->lay.dc_bundled = x->web->bundled[x->web->dc];
     return exch_take_transport(x, &x->lay.dc, &r->t);
 }

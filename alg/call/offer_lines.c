@@ -19,7 +19,12 @@ void exch_close_dc(struct exch *x)
         if (l->web[i].kind == WEB_DC)
             l->web[i].kind = WEB_REFUSED;
     }
-    l->dc_old = l->dc_stream;
+    if (l->dc_stream == l->bundle_stream) { /* RFC 9143 7.5: the others ride on */
+        l->dc_owner = l->dc_stream;
+        l->dc_owner_sctp = l->dc_sctp;
+    } else {
+        l->dc_old = l->dc_stream;
+    }
     l->dc_stream = 0;
     l->dc = (struct tport){0};
     l->dc_bundled = false;
@@ -34,7 +39,7 @@ bool exch_old_goes(const struct exch *x)
         other = other || l->rtp[i].state != CHAN_GONE;
     for (unsigned i = 0; i < l->n; i++)
         other = other || (l->ch[i].line && l->ch[i].state != CHAN_GONE);
-    return l->dc_old && other && l->dc_old != l->bundle_stream;
+    return l->dc_old && other;
 }
 
 int exch_free_slot(struct layout *l, const char *media, struct sv proto, struct sv fmts)
