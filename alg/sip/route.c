@@ -17,7 +17,7 @@ static const char *const to_wic[] = {
     "P-Visited-Network-ID", "P-Access-Network-Info", "Feature-Caps", "Accept-Contact", "Reject-Contact", "P-Called-Party-ID",
     "P-User-Database", "Server", "History-Info", "Turn-Key", "Turn-Service", "User-Agent", "Warning", "Call-Info", "Error-Info",
     "Alert-Info", "P-Profile-Key", "P-Private-Network-Indication", "P-Refused-URI-List", "Cellular-Network-Info", "Response-Source",
-    "Restoration-Info", "Relayed-Charge", "Service-Interact-Info", "Resource-Share", "Security-Server", "Resource-Priority",
+    "Restoration-Info", "Proxy-Require", "Relayed-Charge", "Service-Interact-Info", "Resource-Share", "Security-Server", "Resource-Priority",
 };
 
 static void strip(msg_t *msg, sip_t *sip, const char *const *names, unsigned n)
@@ -29,6 +29,11 @@ static void strip(msg_t *msg, sip_t *sip, const char *const *names, unsigned n)
 void route_strip_from_wic(msg_t *msg, sip_t *sip)
 {
     strip(msg, sip, from_wic, ARRAY_LEN(from_wic));
+    for (sip_require_t *r = sip->sip_require; r; r = r->k_next)
+        if (r->k_items && msg_params_remove((msg_param_t *)r->k_items, "sec-agree") > 0)
+            msg_fragment_clear(r->k_common);
+    if (sip->sip_require && (!sip->sip_require->k_items || !sip->sip_require->k_items[0]))
+        msg_remove(msg, sip, "Require");
 }
 
 void route_strip_to_wic(msg_t *msg, sip_t *sip)

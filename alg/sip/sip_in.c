@@ -235,11 +235,13 @@ static bool is_unreadable(const sip_t *sip)
 }
 
 /* RFC 3261 8.2.2.3. Session timers are served by alg/call (RFC 4028), 100rel and preconditions (RFC 3312) towards the core;
- * REGISTER may also require what is passed on to the registrar. */
+ * REGISTER may also require what is passed on to the registrar. A browser's security agreement ends here: TLS has done it. */
 static bool is_understood(enum sip_side side, const char *tag, bool reg)
 {
     static const char *const registering[] = {"path", "outbound", "gruu"};
 
+    if (!strcasecmp("sec-agree", tag))
+        return side == SIP_W2;
     if (!strcasecmp("timer", tag))
         return !reg;
     if (!strcasecmp("100rel", tag) || !strcasecmp("precondition", tag))
@@ -250,15 +252,36 @@ static bool is_understood(enum sip_side side, const char *tag, bool reg)
     return false;
 }
 
+/* RFC 3323 5: what is private by making each call anew, with media through a gateway, and id (RFC 3325) at the border. Names that
+ * users show are left alone. */
+static bool is_private(su_home_t *home, const sip_t *sip)
+{
+    static const char *const given[] = {"none", "id", "header", "session", "critical"};
+    char *all = msg_value(home, sip, "Privacy"), *save = NULL;
+    bool ok = true;
+
+    for (char *one = all ? strtok_r(all, ";, \t", &save) : NULL; one && ok; one = strtok_r(NULL, ";, \t", &save)) {
+        ok = false;
+        for (unsigned i = 0; i < ARRAY_LEN(given); i++)
+            ok = ok || !strcasecmp(one, given[i]);
+    }
+    return ok;
+}
+
+/* Proxy-Require too (RFC 3261 16.3, 20.29): towards either side we stand where it expects a proxy, and what one has to know
+ * would be dropped with the header field, as requests are made anew. */
 static char *unsupported(enum sip_side side, su_home_t *home, const sip_t *sip)
 {
     bool reg = sip->sip_request->rq_method == sip_method_register;
+    const msg_list_t *lists[] = {sip->sip_require, sip->sip_proxy_require};
     char *all = NULL;
 
-    for (const sip_require_t *r = sip->sip_require; r; r = r->k_next)
-        for (unsigned i = 0; r->k_items && r->k_items[i]; i++)
-            if (!is_understood(side, r->k_items[i], reg))
-                all = all ? su_sprintf(home, "%s, %s", all, r->k_items[i]) : su_strdup(home, r->k_items[i]);
+    for (unsigned n = 0; n < ARRAY_LEN(lists); n++)
+        for (const msg_list_t *r = lists[n]; r; r = r->k_next)
+            for (unsigned i = 0; r->k_items && r->k_items[i]; i++)
+                if (!is_understood(side, r->k_items[i], reg) &&
+                    !(n && !strcasecmp(r->k_items[i], "privacy") && is_private(home, sip)))
+                    all = all ? su_sprintf(home, "%s, %s", all, r->k_items[i]) : su_strdup(home, r->k_items[i]);
     return all;
 }
 

@@ -7,7 +7,8 @@
 
 #define CLAIMS                                                                                                              \
     "P-Access-Network-Info: 3GPP-E-UTRAN;network-provided\r\nP-Charging-Vector: icid-value=1\r\nP-Visited-Network-ID: theirs\r\n" \
-    "Path: <sip:evil@example.net;lr>\r\nService-Route: <sip:evil@example.net;lr>\r\nP-Associated-URI: <sip:boss@h>\r\n"
+    "Path: <sip:evil@example.net;lr>\r\nService-Route: <sip:evil@example.net;lr>\r\nP-Associated-URI: <sip:boss@h>\r\n" \
+    "Require: outbound, sec-agree\r\nProxy-Require: sec-agree\r\nSecurity-Client: tls\r\n"
 
 static void start(struct rig *r)
 {
@@ -54,6 +55,9 @@ static void test_claims(void **state)
     assert_int_equal(times(r.last, "Path: "), 1);
     assert_null(strstr(r.last, "evil"));
     assert_null(strstr(r.last, "boss"));
+    assert_null(strstr(r.last, "sec-agree")); /* with its option tag, not what it stands beside */
+    assert_null(strstr(r.last, "Security-Client"));
+    assert_non_null(strstr(r.last, "outbound"));
     answer(&r, "300");
     assert_null(strstr(r.text, "Service-Route"));
     assert_null(strstr(r.text, "Path"));

@@ -247,6 +247,11 @@ static void test_refusals(void **state)
         {"BYE sip:h SIP/2.0", "CSeq: 1 BYE", "SIP/2.0 481"},                 {"OPTIONS http://h SIP/2.0", "CSeq: 1 OPTIONS", "SIP/2.0 416"},
         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS\r\nRequire: 100rel", "SIP/2.0 420"},
         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS\r\nRequire: timer", "SIP/2.0 200"},
+        {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS\r\nProxy-Require: timer", "SIP/2.0 200"},
+        {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS\r\nRequire: sec-agree\r\nProxy-Require: sec-agree", "SIP/2.0 200"},
+        {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS\r\nProxy-Require: privacy\r\nPrivacy: id; critical", "SIP/2.0 200"},
+        {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS\r\nProxy-Require: privacy\r\nPrivacy: user;id", "SIP/2.0 420"},
+        {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS\r\nRequire: timer\r\nProxy-Require: timer, frob", "SIP/2.0 420"},
         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 INVITE", "SIP/2.0 400"},          {"OPTIONS sip:h SIP/2.0", "CSeq: x OPTIONS", "SIP/2.0 400"},
         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS\r\nContent-Length: 999", "SIP/2.0 400"},
         {"OPTIONS sip:h SIP/3.0", "CSeq: 1 OPTIONS", "SIP/2.0 505"},         {"OPTIONS sip:h SIP/2.0", "CSeq: 1 OPTIONS", "SIP/2.0 200"},
@@ -263,6 +268,8 @@ static void test_refusals(void **state)
                  rows[i].start, i, i, rows[i].more);
         say(r, text);
         hear_sip(r, rows[i].want);
+        if (strstr(rows[i].more, "frob")) /* RFC 3261 21.4.15 */
+            assert_string_equal(header(r->text, "Unsupported"), "frob");
     }
     say(r, "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bKmf\r\nMax-Forwards: 0\r\nTo: <sip:b@h>\r\nFrom: <sip:a@h>;tag=1\r\nCall-ID: mf\r\nCSeq: 1 OPTIONS\r\n\r\n");
     hear_sip(r, "SIP/2.0 483");
