@@ -49,9 +49,11 @@ async function data(way) {
 }
 // UDP carries a call, then it is dropped on the way: another path takes over in the same call. Where the browser has checked others
 // from the start it changes by itself; where it knew UDP alone (told: `known`) the page restarts ICE with a re-INVITE.
-async function dies(way, { known = 'any', ports = [80, 443] } = {}) {
+// With `chat` the call has a data channel, too, whose transport comes along with its association and channel.
+async function dies(way, { known = 'any', ports = [80, 443], chat = false } = {}) {
   await page.evaluate((t) => window.net.choose(t), known);
-  await dial(page, { chat: false, audio: true });
+  await dial(page, { chat, audio: true });
+  if (chat) await says(page, 'by udp');
   await hears(page, MIC);
   await uses('udp');
   await page.evaluate(() => window.net.choose('any'));
@@ -64,6 +66,7 @@ async function dies(way, { known = 'any', ports = [80, 443] } = {}) {
   const n = await page.evaluate(() => window.net.restarts) - restarts;
   assert(known === 'any' ? n === 0 : n > 0, `${n} ICE restarts`);
   await hears(page, MIC);
+  if (chat) await says(page, `by ${way}, the same channel`);
   await uses(way);
   await hangup(page);
   nat.firewall([]);
@@ -103,8 +106,8 @@ await run([
   }],
   ['no rules: UDP', async () => { nat.firewall([]); await audio('udp'); await data('udp'); }],
   ['UDP dies in a call: TCP port 80, checked before, takes over', () => dies('tcp')],
-  ['UDP dies in a call that knew nothing else: ICE restart to TCP port 80', () => dies('tcp', { known: 'udp' })],
-  ['... and to TURN over TLS where port 80 is shut, too', () => dies('turn', { known: 'udp', ports: [443] })],
+  ['UDP dies in a call that knew nothing else, audio and a data channel: ICE restart to TCP port 80', () => dies('tcp', { known: 'udp', chat: true })],
+  ['... and to TURN over TLS where port 80 is shut, too', () => dies('turn', { known: 'udp', ports: [443], chat: true })],
   ['without TLS, and not on loopback: no credential, no key, no endpoint', async () => {
     assert((await fetch(`https://${nat.gateway}/turn`).catch((e) => e)).status === 401, 'not 401 with TLS');
     assert((await fetch(`http://${nat.gateway}:8080/turn`)).status === 404, 'an endpoint without TLS');
