@@ -4,6 +4,7 @@
 import crypto from 'node:crypto';
 import dgram from 'node:dgram';
 import fs from 'node:fs';
+import net from 'node:net';
 
 const env = process.env;
 const num = (name) => Number(env[name]);
@@ -23,6 +24,19 @@ function ask(port, data, host = '127.0.0.1') {
         s.on('error', () => resolve({ in: data.length, out: 0, n: 0, first: 'not sent' }));
         s.bind(0, FROM, () => s.send(data, port, host));
         setTimeout(() => { s.close(); resolve({ in: data.length, out, n, first }); }, WAIT);
+    });
+}
+
+// Over TCP, the same: what comes back until the other side closes.
+function askTcp(port, data) {
+    return new Promise((resolve) => {
+        const s = net.connect({ port, host: '127.0.0.1', localAddress: FROM }, () => s.write(data));
+        let out = 0, n = 0, first = '';
+        const end = () => { s.destroy(); resolve({ in: data.length, out, n, first }); };
+        s.on('data', (m) => { out += m.length; n++; first ||= m.toString('latin1').slice(0, 90); });
+        s.on('error', end);
+        s.on('close', end);
+        setTimeout(end, 2 * WAIT);
     });
 }
 
@@ -46,6 +60,7 @@ const hello = Buffer.concat([Buffer.from([22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 
 const rtp = Buffer.concat([Buffer.from([128, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]), Buffer.alloc(160)]);
 const rtcp = Buffer.from('80c90001000000018100000200000001', 'hex');
 
+const frame = (p) => Buffer.concat([Buffer.from([p.length >> 8, p.length & 255]), p]);
 const media = (from, data) => ports(from).map((p) => [p, data]);
 const one = (port, ...all) => all.map((d) => [port, d]);
 const groups = {
@@ -60,12 +75,15 @@ const groups = {
         h248('T=1{C=*{W-AV=*{AT{M,SA,OE}}}}'), h248('T=1{C=-{AC=ROOT{AT{}}}}'), h248(Array.from({ length: 40 }, (_, i) => `T=${i}{C=-{S=*}}`).join(''))),
     stun_access: [...media(num('ACCESS'), stun()), ...media(num('ACCESS'), stun(attribute(6, 'a:b'), attribute(8, crypto.randomBytes(20)))),
         ...media(num('ACCESS'), stun(attribute(0x7777, 'x')))],
+    door: [stun(), stun(attribute(6, 'a:b'), attribute(8, crypto.randomBytes(20))), stun(attribute(6, `${env.UFRAG}:b`), attribute(8, crypto.randomBytes(20))),
+        stun(attribute(6, `${env.UFRAG}:b`), attribute(0x7777, 'x')), hello, rtp, rtcp, Buffer.alloc(0), Buffer.alloc(2000, 65)].map((p) => ['door', frame(p)])
+        .concat([Buffer.from('1603010200010001fc0303', 'hex'), Buffer.from('SSH-2.0-x\r\n'), Buffer.alloc(2)].map((p) => ['door', p])),
     dtls_access: media(num('ACCESS'), hello),
     rtp_access: [...media(num('ACCESS'), rtp), ...media(num('ACCESS'), rtcp)],
     rtp_core: [...media(num('CORE'), rtp), ...media(num('CORE'), rtcp), ...media(num('CORE'), stun()), ...media(num('CORE'), hello)],
 };
 
-const asked = Object.entries(groups).map(async ([name, cases]) => [name, cases, await Promise.all(cases.map(([port, data]) => ask(port, data)))]);
+const asked = Object.entries(groups).map(async ([name, cases]) => [name, cases, await Promise.all(cases.map(([port, data]) => (port === 'door' ? askTcp(num('DOOR'), data) : ask(port, data))))]);
 for (const [name, cases, got] of await Promise.all(asked)) {
     if (!cases.length) { console.log(`not ok reflection_${name}: nothing to ask`); continue; }
     const worst = got.reduce((a, b) => (b.out / b.in > a.out / a.in ? b : a));
