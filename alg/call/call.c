@@ -210,6 +210,17 @@ static int request_mt(struct call *call, const struct sip_msg *m, const struct r
 
 /* --- INVITE --- */
 
+/* "<URI>"; NULL: no memory, then nobody is named. */
+static char *named(const char *uri)
+{
+    size_t n = strlen(uri) + 3;
+    char *text = malloc(n);
+
+    if (text)
+        snprintf(text, n, "<%s>", uri);
+    return text;
+}
+
 static int open_legs(struct call *call, struct sip_in *in, const struct sip_msg *m,
                      const struct reg_binding *const *b)
 {
@@ -219,6 +230,8 @@ static int open_legs(struct call *call, struct sip_in *in, const struct sip_msg 
     leg_init(&call->near, call, NULL, call->origin, sip_msg_flow(m));
     for (unsigned i = 0; i < call->n_br; i++)
         leg_init(&call->br[i].leg, call, &call->br[i], mo ? SIP_MW : SIP_W2, mo ? 0 : b[i]->flow);
+    if (!mo) /* TS 24.229 5.2.6.4: the answer names whom of the WIC was called */
+        call->near.identity = named(reg_identity(b[0], sip_msg_header(m, "P-Called-Party-ID")));
     h.arg = &call->near;
     return sip_dlg_accept(&call->near.dlg, call->calls->alg->sip, in, m, &h);
 }

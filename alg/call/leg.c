@@ -23,6 +23,8 @@ void leg_fini(struct leg *leg)
     leg_forget_said(leg);
     free(leg->asked);
     leg->asked = NULL;
+    free(leg->identity);
+    leg->identity = NULL;
     if (leg->in)
         leg_refuse(leg, &(struct leg_why){.status = 500});
     sip_dlg_free(leg->dlg);
@@ -90,6 +92,8 @@ void leg_answer_hdrs(struct leg *leg, bool body, struct sip_hdr hdrs[LEG_ANSWER_
 
     if (leg->asked && body) /* TS 24.229 5.1.4.1 */
         hdrs[n++] = (struct sip_hdr){"Require", "precondition"};
+    if (leg->identity && !leg->up)
+        hdrs[n++] = (struct sip_hdr){"P-Asserted-Identity", leg->identity};
     hdrs[n] = (struct sip_hdr){NULL, NULL};
 }
 
@@ -115,8 +119,13 @@ void leg_answer(struct leg *leg, struct sv body)
 
 void leg_progress(struct leg *leg, int status, const char *reason, struct sv body)
 {
-    const struct sip_hdr hdrs[] = {{leg->asked && body.n ? "Require" : NULL, "precondition"}, {NULL, NULL}};
+    struct sip_hdr hdrs[3] = {{NULL, NULL}};
+    unsigned n = 0;
 
+    if (leg->asked && body.n)
+        hdrs[n++] = (struct sip_hdr){"Require", "precondition"};
+    if (leg->identity)
+        hdrs[n++] = (struct sip_hdr){"P-Asserted-Identity", leg->identity};
     if (leg->in)
         sip_reply(leg->in, status, reason, hdrs, body, NULL);
 }

@@ -35,6 +35,7 @@ struct leg {
     bool refreshing;        /* a refresh of ours has no answer yet */
     bool qos;               /* Mw: our side of the preconditions is told (RFC 3312) */
     char *asked;            /* the core's last offer that spoke of them; NULL: none */
+    char *identity;         /* towards the core: whom its call reached, "<URI>"; NULL: nobody to be named */
     struct sdp_own own;
     struct leg_said *said;  /* how callees described themselves before the answer (Mw) */
 };
@@ -79,7 +80,7 @@ void leg_reject(struct sip_in *in, const struct leg_why *why);
 extern const struct sip_dlg_h leg_dlg_h;
 
 /* --- between leg*.c --- */
-#define LEG_ANSWER_HDRS (SESSION_HDRS + 2)
+#define LEG_ANSWER_HDRS (SESSION_HDRS + 3)
 void leg_answer_hdrs(struct leg *leg, bool body, struct sip_hdr hdrs[LEG_ANSWER_HDRS]); /* of a 2xx */
 /* leg_qos.c: preconditions (RFC 3312) */
 void leg_take_qos(struct leg *leg, const struct sip_msg *m);  /* an offer of the core */
