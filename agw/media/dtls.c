@@ -34,11 +34,12 @@ struct dtls {
     msec_t give_up;
     const uint8_t *in; /* the datagram being worked on; NULL: taken */
     size_t in_n;
+    bool dry;          /* all of it has been read, and what OpenSSL held back */
     struct tx *tx;     /* where records go during a call */
     char hash[16];     /* empty: fingerprint not known */
     uint8_t fp[EVP_MAX_MD_SIZE];
     unsigned fp_n;
-    bool mismatch;
+    bool match, mismatch; /* what the handshake found, if the fingerprint was known by then */
     bool want_srtp, no_srtp; /* asked for; not to be had */
     uint8_t cookie[DTLS_COOKIE];
     char why[96];
@@ -127,7 +128,8 @@ static int on_verify(X509_STORE_CTX *store, void *arg)
         X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION); /* alert handshake_failure */
         return 0;
     }
-    if (!d->hash[0] || fingerprint_ok(d, X509_STORE_CTX_get0_cert(store)))
+    d->match = d->hash[0] && fingerprint_ok(d, X509_STORE_CTX_get0_cert(store));
+    if (d->match || !d->hash[0])
         return 1;
     d->mismatch = true;
     X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
@@ -346,12 +348,12 @@ static bool peer_ok(const struct dtls *d)
     return ok;
 }
 
-/* The certificate may have passed on_verify before the fingerprint came: once more at the end. */
+/* The certificate may have passed on_verify before the fingerprint came: looked at then. */
 static void finished(struct dtls *d)
 {
     if (!d->hash[0])
         d->state = DTLS_HELD;
-    else if (peer_ok(d))
+    else if (d->match || peer_ok(d))
         d->state = DTLS_UP;
     else
         fail(d, "fingerprint mismatch");
@@ -386,6 +388,7 @@ int dtls_expect(struct dtls *d, const char *hash, const uint8_t *fp, unsigned n,
     sv_copy(sv_from(hash), d->hash, sizeof(d->hash));
     memcpy(d->fp, fp, n);
     d->fp_n = n;
+    d->match = false;
     if (d->state == DTLS_HANDSHAKE)
         return 0;
     if (peer_ok(d)) {
@@ -411,6 +414,7 @@ void dtls_input(struct dtls *d, const void *p, size_t n, struct tx *tx)
         return;
     d->in = p;
     d->in_n = n;
+    d->dry = false;
     if (d->state == DTLS_HANDSHAKE)
         dtls_start(d, tx);
 }
@@ -423,6 +427,8 @@ size_t dtls_read(struct dtls *d, void *p, size_t size, struct tx *tx)
         d->in = NULL;
         return 0;
     }
+    if (d->dry)
+        return 0;
     ERR_clear_error();
     d->tx = tx;
     n = SSL_read(d->ssl, p, (int)size);
@@ -430,6 +436,7 @@ size_t dtls_read(struct dtls *d, void *p, size_t size, struct tx *tx)
     if (n > 0)
         return (size_t)n;
     d->in = NULL;
+    d->dry = true;
     err = SSL_get_error(d->ssl, n);
     if (err == SSL_ERROR_ZERO_RETURN)
         d->state = DTLS_CLOSED;

@@ -42,8 +42,7 @@ struct srtp_session {
     uint8_t salt[SRTP_SALT_MAX];
 };
 
-/* Labels: 0 key, 1 auth, 2 salt of RTP; 3, 4, 5 of RTCP. The key derivation rate is 0. */
-int srtp_openssl_derive(const struct srtp_profile_row *row, const struct srtp_key *master, uint8_t label, uint8_t *out,
-                        unsigned n);
+/* RTP's, then RTCP's: labels 0 key, 1 auth, 2 salt; 3, 4, 5. The key derivation rate is 0. */
+int srtp_openssl_derive(const struct srtp_profile_row *row, const struct srtp_key *master, struct srtp_session half[2]);
 int srtp_openssl_keyed(void **enginep, const struct srtp_profile_row *row, const struct srtp_session *rtp,
                        const struct srtp_session *rtcp, bool inbound);

@@ -49,24 +49,36 @@ static void put32(uint8_t *p, uint32_t v)
 
 /* --- keys --- */
 
-int srtp_openssl_derive(const struct srtp_profile_row *row, const struct srtp_key *master, uint8_t label, uint8_t *out,
-                        unsigned n)
+static int derive_one(EVP_CIPHER_CTX *ctx, const struct srtp_profile_row *row, const struct srtp_key *master, uint8_t label,
+                      uint8_t *out, unsigned n)
 {
     static const uint8_t zero[SRTP_KEY_MAX];
-    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     uint8_t iv[AES_BLOCK] = {0}; /* RFC 7714 11: a salt of 96 bits is padded with zeros on the right */
     int got, err = 0;
 
     memcpy(iv, master->salt, row->salt);
     iv[7] ^= label;
-    if (!ctx)
-        return -ENOMEM;
-    if (n > sizeof(zero) ||
-        !EVP_EncryptInit_ex(ctx, row->key == 32 ? EVP_aes_256_ctr() : EVP_aes_128_ctr(), NULL, master->key, iv) ||
-        !EVP_EncryptUpdate(ctx, out, &got, zero, (int)n))
+    if (n > sizeof(zero) || !EVP_EncryptInit_ex(ctx, NULL, NULL, NULL, iv) || !EVP_EncryptUpdate(ctx, out, &got, zero, (int)n))
         err = -EINVAL;
-    EVP_CIPHER_CTX_free(ctx);
     explicit_bzero(iv, sizeof(iv));
+    return err;
+}
+
+int srtp_openssl_derive(const struct srtp_profile_row *row, const struct srtp_key *master, struct srtp_session half[2])
+{
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    int err = ctx ? 0 : -ENOMEM;
+
+    if (!err && !EVP_EncryptInit_ex(ctx, row->key == 32 ? EVP_aes_256_ctr() : EVP_aes_128_ctr(), NULL, master->key, NULL))
+        err = -EINVAL;
+    for (uint8_t i = 0; i < 2 && !err; i++) {
+        err = derive_one(ctx, row, master, (uint8_t)(3 * i), half[i].key, row->key);
+        if (!err)
+            err = derive_one(ctx, row, master, (uint8_t)(3 * i + 1), half[i].auth, SRTP_AUTH_LEN);
+        if (!err)
+            err = derive_one(ctx, row, master, (uint8_t)(3 * i + 2), half[i].salt, row->salt);
+    }
+    EVP_CIPHER_CTX_free(ctx);
     return err;
 }
 
@@ -169,15 +181,8 @@ int srtp_openssl_keyed(void **enginep, const struct srtp_profile_row *row, const
 static int openssl_make(void **enginep, const struct srtp_profile_row *row, const struct srtp_key *key, bool inbound)
 {
     struct srtp_session half[2];
-    int err = 0;
+    int err = srtp_openssl_derive(row, key, half);
 
-    for (uint8_t i = 0; i < 2 && !err; i++) {
-        err = srtp_openssl_derive(row, key, (uint8_t)(3 * i), half[i].key, row->key);
-        if (!err)
-            err = srtp_openssl_derive(row, key, (uint8_t)(3 * i + 1), half[i].auth, SRTP_AUTH_LEN);
-        if (!err)
-            err = srtp_openssl_derive(row, key, (uint8_t)(3 * i + 2), half[i].salt, row->salt);
-    }
     if (!err)
         err = srtp_openssl_keyed(enginep, row, &half[0], &half[1], inbound);
     explicit_bzero(half, sizeof(half));

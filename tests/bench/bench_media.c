@@ -102,13 +102,20 @@ static void point_judge(struct bench *b, const char *key, bool aimed, const char
                         const double *ratio)
 {
     struct verdicts *v = &b->verdicts;
+    double whole[BENCH_ROUNDS_MAX];
+    char text[128];
 
     if (strcmp(name, "forwarder") == 0)
         verdict_worst(&v->forwarder, median(b, ratio), key);
     if (strcmp(name, "rtpengine") != 0)
         return;
     v->lost += of->lost > of->spilled ? of->lost - of->spilled : 0;
-    verdict_worst(&v->p99, median(b, of->p99) / median(b, to->p99), key);
+    v->beside_rtpengine = true;
+    verdict_add(v, BELOW, median(b, of->p99) / median(b, to->p99), 1, "%s_latency_p99_vs_rtpengine", key);
+    for (unsigned r = 0; r < b->rounds; r++)
+        whole[r] = of->whole_us[r] / to->whole_us[r];
+    snprintf(text, sizeof text, "%s_whole_vs_rtpengine", key);
+    verdict_note(v, median(b, whole), text);
     if (aimed)
         verdict_add(v, AT_MOST, median(b, ratio), 0.4, "%s_cpu_vs_rtpengine", key);
 }

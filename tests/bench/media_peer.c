@@ -111,22 +111,26 @@ static void check_send(struct peers *ps, unsigned i, int64_t now)
     p->again = now + AGAIN_NS;
 }
 
-/* A memory BIO forgets where one datagram ended; each record may be a datagram of its own (RFC 6347 4.1). */
+/* A memory BIO forgets where one datagram ended: as many records as fit into one, as browsers and OpenSSL itself send them. */
 static void records_send(struct peers *ps, unsigned i)
 {
-    const uint8_t *p;
     char *mem;
     long n = BIO_get_mem_data(ps->peer[i].out, &mem);
+    const uint8_t *p = (const uint8_t *)mem, *end = p + n, *from = p;
 
-    for (p = (const uint8_t *)mem; n >= DTLS_HEADER;) {
-        long len = DTLS_HEADER + (p[11] << 8 | p[12]);
+    while (end - p >= DTLS_HEADER) {
+        const long len = DTLS_HEADER + (p[11] << 8 | p[12]);
 
-        if (len > n)
+        if (len > end - p)
             break;
-        load_send(ps->load, LOAD_ACCESS, i, p, (size_t)len);
+        if (p > from && p + len - from > MTU) {
+            load_send(ps->load, LOAD_ACCESS, i, from, (size_t)(p - from));
+            from = p;
+        }
         p += len;
-        n -= len;
     }
+    if (p > from)
+        load_send(ps->load, LOAD_ACCESS, i, from, (size_t)(p - from));
     (void)BIO_reset(ps->peer[i].out);
 }
 

@@ -18,6 +18,14 @@ void verdict_add(struct verdicts *v, enum verdict_aim aim, double value, double 
     v->n = out.len;
 }
 
+void verdict_note(struct verdicts *v, double value, const char *key)
+{
+    struct buf out = {.p = (uint8_t *)v->text, .size = sizeof v->text, .len = v->n};
+
+    buf_printf(&out, "verdict_%s=none (%.3f, no aim)\n", key, value);
+    v->n = out.len;
+}
+
 void verdict_worst(struct verdict_worst *w, double value, const char *at)
 {
     if (value <= w->value)
@@ -30,10 +38,8 @@ void verdicts_print(struct verdicts *v)
 {
     if (v->forwarder.value > 0)
         verdict_add(v, BELOW, v->forwarder.value, 1.5, "cpu_vs_forwarder_worst_at_%s", v->forwarder.at);
-    if (v->p99.value > 0) {
-        verdict_add(v, BELOW, v->p99.value, 1, "p99_vs_rtpengine_worst_at_%s", v->p99.at);
+    if (v->beside_rtpengine)
         verdict_add(v, AT_MOST, (double)v->lost, 0, "lost_at_all_points");
-    }
     printf("%.*s", (int)v->n, v->text);
     fflush(stdout);
 }
