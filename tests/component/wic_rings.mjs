@@ -2,12 +2,12 @@
 // second channel when the INVITE's Subject says "change". SIGUSR1: calls bob without an offer, answers what it is offered after
 // a while, and hangs up. Its events a line each. WS: the port.
 import crypto from 'node:crypto';
-import net from 'node:net';
 
-const s = net.connect(Number(process.env.WS), '127.0.0.1');
+import { wsOpen } from './ws.mjs';
+
 const id = () => crypto.randomBytes(6).toString('hex');
 const contact = '<sip:rings@abc.invalid;transport=ws>';
-let buf = Buffer.alloc(0), open = false, call = null, dialled = null;
+let call = null, dialled = null;
 
 const transport = (setup) => 'm=application 54111 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 127.0.0.1\r\n' +
     'a=candidate:2 1 udp 1686052607 127.0.0.1 54111 typ host\r\na=ice-ufrag:4ZcD\r\na=ice-pwd:2/1muCWoOi3uLifh0NuRHlZw\r\n' +
@@ -17,15 +17,9 @@ const channel = (n, setup) => `a=dcmap:${n} subprotocol="MSRP"\r\na=dcsa:${n} se
 const body = (version, setup, channels) => `v=0\r\no=- 1 ${version} IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n${transport(setup)}` +
     Array.from({ length: channels }, (_, n) => channel(2 * n, setup)).join('');
 
-function send(text, op = 1) { // one masked frame
-    const data = Buffer.from(text), head = data.length < 126 ? Buffer.from([0x80 | op, 0x80 | data.length])
-        : Buffer.from([0x80 | op, 0x80 | 126, data.length >> 8, data.length & 255]);
-    s.write(Buffer.concat([head, Buffer.alloc(4), data]));
-}
-
 function message(first, headers, sdp = '') {
     const type = sdp ? 'Content-Type: application/sdp\r\n' : '';
-    send(`${first}\r\n${headers.join('\r\n')}\r\n${type}Content-Length: ${sdp.length}\r\n\r\n${sdp}`);
+    ws.send(`${first}\r\n${headers.join('\r\n')}\r\n${type}Content-Length: ${sdp.length}\r\n\r\n${sdp}`);
 }
 
 const value = (text, name) => text.match(new RegExp(`^${name}: (.*)$`, 'mi'))?.[1].trim() ?? '';
@@ -87,35 +81,9 @@ function onMessage(text) {
     else if (method === 'INVITE' && first[1] === '200') request('ACK', cseq);
 }
 
-s.on('connect', () => s.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: http://127.0.0.1:8000\r\n' +
-    'Sec-WebSocket-Protocol: sip\r\n\r\n'));
-s.on('data', (more) => {
-    buf = Buffer.concat([buf, more]);
-    if (!open) {
-        const end = buf.indexOf('\r\n\r\n');
-        if (end < 0) return;
-        buf = buf.subarray(end + 4);
-        open = true;
-        message('REGISTER sip:home.example.net SIP/2.0', [`Via: SIP/2.0/WS abc.invalid;branch=z9hG4bK${id()}`, 'Max-Forwards: 70',
-            `From: <sip:alice@home.example.net>;tag=${id()}`, 'To: <sip:alice@home.example.net>', `Call-ID: ${id()}`, 'CSeq: 1 REGISTER',
-            `Contact: ${contact};+sip.instance="<urn:uuid:2222>";reg-id=1;expires=600`, 'Supported: path,gruu,outbound', 'Expires: 600']);
-    }
-    for (;;) {
-        if (buf.length < 2) return;
-        let n = buf[1] & 127, at = 2;
-        if (n === 126) {
-            if (buf.length < 4) return;
-            n = buf.readUInt16BE(2);
-            at = 4;
-        }
-        if (buf.length < at + n) return;
-        const op = buf[0] & 15, text = buf.subarray(at, at + n).toString();
-        buf = buf.subarray(at + n);
-        if (op === 1 || op === 2) onMessage(text);
-        else if (op === 9) send(text, 10);
-    }
-});
-s.on('close', () => process.exit(0));
+const ws = await wsOpen(Number(process.env.WS), onMessage, () => process.exit(0));
+message('REGISTER sip:home.example.net SIP/2.0', [`Via: SIP/2.0/WS abc.invalid;branch=z9hG4bK${id()}`, 'Max-Forwards: 70',
+    `From: <sip:alice@home.example.net>;tag=${id()}`, 'To: <sip:alice@home.example.net>', `Call-ID: ${id()}`, 'CSeq: 1 REGISTER',
+    `Contact: ${contact};+sip.instance="<urn:uuid:2222>";reg-id=1;expires=600`, 'Supported: path,gruu,outbound', 'Expires: 600']);
 process.on('SIGUSR1', dial);
 setTimeout(() => process.exit(1), 120000); // nobody told it to end

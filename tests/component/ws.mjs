@@ -1,7 +1,7 @@
 // A WebSocket client for SIP (RFC 7118): masked frames out, whole messages in.
 import net from 'node:net';
 
-export function wsOpen(port, onText) {
+export function wsOpen(port, onText, onClose = () => {}) {
     const s = net.connect(port, '127.0.0.1');
     let buf = Buffer.alloc(0), open = false, ready;
     const send = (text, op = 1) => {
@@ -13,6 +13,7 @@ export function wsOpen(port, onText) {
         'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: http://127.0.0.1:8000\r\n' +
         'Sec-WebSocket-Protocol: sip\r\n\r\n'));
     s.on('error', () => {});
+    s.on('close', onClose);
     s.on('data', (more) => {
         buf = Buffer.concat([buf, more]);
         if (!open) {
