@@ -8,14 +8,19 @@ bool web_msrp_is_line(const struct sdp_media *m, const struct sdp_policy *p)
     return p->msrp_tcp && sv_is(m->media, "message") && sv_iis(m->proto, "TCP/MSRP");
 }
 
-/* The gateway dials nobody, so the WIC has to. */
+/* The gateway dials nobody, so the WIC has to. TS 33.203 W.3.3 writes "tcp-active" and "tcp-so" where RFC 6544 has "active" and "so". */
 static bool connects(const struct sdp_media *m)
 {
+    static const char *const types[] = {"active", "so", "tcp-active", "tcp-so"};
     struct sdp_candidate c;
 
     for (const struct sdp_attr *at = sdp_attr_find(m->attrs, "candidate"); at; at = sdp_attr_next(at, "candidate")) {
-        if (!sdp_candidate_parse(at->value, &c) && sv_iis(c.transport, "tcp") && (sv_is(c.tcptype, "active") || sv_is(c.tcptype, "so")))
-            return true;
+        if (sdp_candidate_parse(at->value, &c) || !sv_iis(c.transport, "tcp"))
+            continue;
+        for (unsigned i = 0; i < ARRAY_LEN(types); i++) {
+            if (sv_iis(c.tcptype, types[i]))
+                return true;
+        }
     }
     return false;
 }

@@ -119,6 +119,13 @@ static void test_refused(void **state)
         world_drain(false, NULL);
         world_close();
     }
+    open_world(true); /* as the standard's text has it */
+    in = originate(UE_HEAD "m=message 9 TCP/MSRP *\r\nc=IN IP4 203.0.113.7\r\n" W2_ICE "a=candidate:5 1 tcp 1 203.0.113.7 9 typ host tcptype tcp-so\r\n"
+                   "a=path:msrp://203.0.113.7:9/x;tcp\r\n");
+    assert_non_null(op_pending());
+    world_drain(false, NULL);
+    assert_int_equal(in->status, 486);
+    world_close();
     open_world(false);
     in = originate(UE_HEAD UE_AUDIO UE_MSRP("uefr", "x", ""));
     OP("m=audio", "!m=message");
