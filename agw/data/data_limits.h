@@ -17,6 +17,8 @@
 
 #define RELAY_REPLIES_MAX 16   /* answers of our own that wait for the browser to take them; more bad messages get none */
 
+#define PIPE_LOG_MS 250        /* between two lines about UEs that send no MSRP */
+
 #define DCEP_LABEL_MAX 1024
 #define DCEP_PROTO_MAX 256
 

@@ -31,6 +31,7 @@ struct env {
     struct sctp_lib *lib;
     struct join *touched;
     msec_t now; /* of this wake-up */
+    msec_t bad_logged; /* when a line said that a UE sent no MSRP; 0: never */
     count_t counts[DATA_C_N];
 };
 

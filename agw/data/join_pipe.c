@@ -17,9 +17,13 @@ static bool refusal(struct pass *bad, const struct pass *back, struct buf *out)
     return pass_is_between(back) && pass_refusal(bad, out);
 }
 
+/* UEs may come again as fast as they like: a line each would be a flood. */
 static void say_bad(struct env *env, bus_id id, const char *what)
 {
-    log_warn("data", "%s=%llu msg=\"connection closed\" why=\"MSRP framing broken\"", what, (unsigned long long)id);
+    if (!env->bad_logged || env->now - env->bad_logged >= PIPE_LOG_MS) {
+        log_warn("data", "%s=%llu msg=\"connection closed\" why=\"MSRP framing broken\"", what, (unsigned long long)id);
+        env->bad_logged = env->now;
+    }
     env_count(env, DATA_C_MSRP_BAD, 1);
     env_event(env, id, BUS_EV_MSRP_BAD, "MSRP framing broken");
 }

@@ -232,17 +232,25 @@ static void test_closed(void **state)
     assert_int_equal(count_get(&data_counts(r->d)[DATA_C_PIPES]), 0);
 }
 
+/* All but the last 50 octets of a chunk, whose length it returns. */
+static size_t half_said(struct rig *r, char p[512])
+{
+    const size_t n = chunk(p, 512, "abcd", "1-100/100", 100, 1, '$');
+
+    all_up(r);
+    ue_says(r, 1, p, n - 50);
+    UNTIL(r, r->core[0].n > 0);
+    return n;
+}
+
 /* The core's part goes in the middle of a message each way: another one begins with whole chunks, on a new connection of the UE. */
 static void test_partner_goes(void **state)
 {
     const struct addr lo = host("127.0.0.1");
     struct rig *r = *state;
     char p[512];
-    const size_t n = chunk(p, sizeof p, "abcd", "1-100/100", 100, 1, '$');
+    const size_t n = half_said(r, p);
 
-    all_up(r);
-    ue_says(r, 1, p, n - 50);
-    UNTIL(r, r->core[0].n > 0);
     bus_post_id(data_inbox(r->d), BUS_CLOSE, TCP0);
     UNTIL(r, r->closed == 1);
     turns(r, 3);
@@ -270,11 +278,8 @@ static void test_pipe_goes(void **state)
 {
     struct rig *r = *state;
     char p[512];
-    const size_t n = chunk(p, sizeof p, "abcd", "1-100/100", 100, 1, '$');
+    const size_t n = half_said(r, p);
 
-    all_up(r);
-    ue_says(r, 1, p, n - 50);
-    UNTIL(r, r->core[0].n > 0);
     bus_post_id(data_inbox(r->d), BUS_CLOSE, PIPE);
     UNTIL(r, r->closed == 1 && r->fd[0] < 0);
     r->core[0].n = 0;
