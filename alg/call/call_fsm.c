@@ -180,7 +180,7 @@ void call_end_event(struct call *call, int ev, const struct call_ev *e)
         call_end_status(call, 503, 0, "SIP;cause=503;text=\"Media gateway lost\"");
         break;
     case EV_FLOW_CLOSED: /* sip-sdp 2.7: WIC flow gone */
-        call_end_status(call, 480, 0, w2 ? NULL : "SIP;cause=480;text=\"Flow lost\"");
+        call_end_status(call, 480, 0, w2 && !call->established ? NULL : "SIP;cause=480;text=\"Flow lost\"");
         break;
     case EV_NO_ACK:
         call_end_status(call, 500, 0, "SIP;cause=408;text=\"No ACK\"");
@@ -347,14 +347,11 @@ void call_iq_h(struct branch *br, struct iq_ctx_h *h)
 /* --- the states of an established call and after --- */
 
 /* A callee that answered or refused after it was told to stop. true: taken care of. */
-static void late_answer(struct call *call, int ev, struct call_ev *e)
+static void late_answer(int ev, struct call_ev *e, const char *reason)
 {
-    static const struct leg_why why = {.status = 487};
-
-    (void)call;
     if (ev == EV_ANSWER) { /* CANCEL and 200 crossed (RFC 3261 9.1): take it and hang up */
         leg_confirm(e->leg, SV_NONE);
-        leg_end(e->leg, &why);
+        leg_end(e->leg, &(struct leg_why){.status = 487, .reason = reason});
     }
 }
 
@@ -369,7 +366,7 @@ static void on_active(struct fsm *f, int ev, void *data)
         break;
     case EV_ANSWER:
     case EV_REJECT:
-        late_answer(call, ev, e);
+        late_answer(ev, e, NULL);
         break;
     case EV_ACK:
         call_acked(call, e->leg, e->body);
@@ -439,9 +436,9 @@ static void on_dying(struct fsm *f, int ev, void *data)
         return;
     }
     if (ev == EV_ANSWER)
-        late_answer(call, ev, e);
-    if (ev == EV_NO_ACK || ev == EV_ACK)
-        end_legs(call, &why); /* the BYE that waited for the ACK */
+        late_answer(ev, e, why.reason);
+    if (ev == EV_NO_ACK || ev == EV_ACK || (ev == EV_REJECT && e->leg && e->leg->up))
+        end_legs(call, &why); /* the BYE that waited for the ACK, or for the end of a change */
     if (is_quiet(call))
         fsm_to(f, CALL_DEAD);
 }

@@ -304,6 +304,26 @@ static void bye(struct leg *leg, const char *reason)
         leg->bye_wait = false; /* its connection is gone: nobody is there to be told */
 }
 
+/* The cancelled re-INVITE has no final answer: the BYE goes first. */
+static void on_unanswered(void *arg)
+{
+    struct leg *leg = arg;
+    const char *reason = leg->call->end_text;
+
+    if (!leg->over && !leg->wait_ack)
+        bye(leg, reason[0] ? reason : NULL);
+}
+
+/* Our re-INVITE is under way: it is cancelled, and its final answer waited for a while, since a BYE that overtakes it leaves the
+ * peer with a change half made. false: nothing to wait for. */
+static bool ends_change(struct leg *leg, const struct leg_why *why)
+{
+    if (!leg->up || leg->over || !leg->out || leg->refreshing)
+        return false;
+    leg_cancel(leg, why->reason);
+    return alarm_set(&leg->again, &leg->call->calls->alg->loop, CALL_FINAL_MS, on_unanswered, leg) == 0;
+}
+
 void leg_end(struct leg *leg, const struct leg_why *why)
 {
     leg_timers_stop(leg);
@@ -313,7 +333,7 @@ void leg_end(struct leg *leg, const struct leg_why *why)
     if (leg->up)
         leg_confirm(leg, SV_NONE);
     /* RFC 3261 15: no BYE from the callee before its 2xx was acknowledged (or that was given up) */
-    if (leg->up && !leg->over && !leg->wait_ack)
+    if (leg->up && !leg->over && !leg->wait_ack && !ends_change(leg, why))
         bye(leg, why->reason);
 }
 

@@ -209,6 +209,65 @@ static void test_stop(void **state)
     assert_true(W.stopped);
 }
 
+static struct sip_out *bye_of(const struct sip_dlg *d)
+{
+    struct sip_out *o;
+
+    DL_FOREACH(W.outs, o)
+        if (o->dlg == d && !strcmp(o->method, "BYE"))
+            return o;
+    return NULL;
+}
+
+/* A page closes, or hangs up, before its re-INVITE has an answer: the core's is cancelled, BYE follows its end; the gateway is
+ * free at once. */
+static void test_page_closed_in_change(void **state)
+{
+    enum { REFUSED, TAKEN, SILENT, HUNG_UP, WAYS };
+    struct sip_in *in;
+    struct sip_dlg *core;
+    struct sip_out *o;
+
+    (void)state;
+    for (int i = 0; i < WAYS; i++) {
+        world_open(1);
+        establish(AUDIO_ONLY("sendrecv"), MW_HEAD MW_AUDIO("49170", "sendrecv"));
+        core = dlg_of(SIP_MW);
+        in = inside(dlg_of(SIP_W2), "INVITE", AUDIO_ONLY("sendonly"));
+        o = out_pending("INVITE");
+        assert_ptr_equal(o->dlg, core);
+        if (i == HUNG_UP)
+            inside(dlg_of(SIP_W2), "BYE", NULL);
+        else
+            calls_flow_closed(W.calls, WIC_FLOW);
+        assert_int_equal(in->status, i == HUNG_UP ? 487 : 480);
+        assert_true(W.ctxs->released);
+        assert_true(o->cancelled);
+        assert_int_equal(core->byes, 0);
+        assert_int_equal(inside(core, "INVITE", MW_HEAD MW_AUDIO("49170", "sendrecv"))->status, 491);
+        if (i == SILENT)
+            alarm_ring(&W.calls->list->br[0].leg.again);
+        else
+            respond(o, i == TAKEN ? 200 : 487, i == TAKEN ? MW_HEAD MW_AUDIO("49170", "recvonly") : NULL);
+        assert_int_equal(core->byes, 1);
+        assert_int_equal(core->acks, i == TAKEN ? 2 : 1);
+        if (i != HUNG_UP)
+            TEXT(bye_of(core)->headers, "Reason: SIP;cause=480;text=\"Flow lost\"");
+        world_drain(false, NULL);
+        world_close();
+    }
+    world_open(1); /* and the other way round: the core's re-INVITE has its answer before the BYE */
+    establish(AUDIO_ONLY("sendrecv"), MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    core = dlg_of(SIP_MW);
+    in = inside(core, "INVITE", MW_HEAD MW_AUDIO("49170", "sendonly"));
+    assert_int_equal(out_pending("INVITE")->dlg->side, SIP_W2);
+    calls_flow_closed(W.calls, WIC_FLOW);
+    assert_int_equal(in->status, 480);
+    assert_int_equal(core->byes, 1);
+    world_drain(false, NULL);
+    world_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_msrp_lost_and_changed),
         cmocka_unit_test(test_msrp_lost_while_the_wic_is_away),
         cmocka_unit_test(test_browser_ends_its_media),
+        cmocka_unit_test(test_page_closed_in_change),
         cmocka_unit_test(test_stop),
     };
 
