@@ -182,6 +182,7 @@ tell bob register
 is "that address may send" "$(asks $P1)" "SIP/2.0 200 OK"
 is "another one may not" "$(asks $P3)" silence
 until_true 3 seen "$TMP/bob.log" 'REGISTER 200'
+pair_ready || give_up "the gateway is back at alg"
 tell alice invite sip:bob@home.example.net
 says "a call in by it" alice 'INVITE 200'
 moves_to $P3

@@ -210,11 +210,10 @@ async function terminating(ue) {
 
 async function slow_ue(ue, bob) {
     const m = await up(ue), second = await up(bob), file = crypto.randomBytes(24 << 20);
-    m.send(file, 'application/octet-stream', 65536);
-    await sleep(200);
     m.s.pause();
-    await sleep(1500);
-    say(second.there && await second.echoes('not in the way') && !m.texts.length, 'while a UE does not read, another call goes on');
+    m.send(file, 'application/octet-stream', 65536);
+    await sleep(1700);
+    say(second.there && await second.echoes('not in the way') && !m.texts.length, 'while a UE does not read, another call goes on', [second.there, second.texts.map(String), m.texts.length]);
     m.s.resume();
     say(await m.heard(file, 60000), 'then it reads, and has all 24 MB octet for octet');
     say(await ue.hangup() === 200 && await bob.hangup() === 200, 'both hang up');
