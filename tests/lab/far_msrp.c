@@ -76,7 +76,8 @@ static int out_put(struct far_msrp *m, struct sv head, struct sv body, struct sv
     memcpy(o->p, head.p, head.n);
     if (body.n)
         memcpy(o->p + head.n, body.p, body.n);
-    memcpy(o->p + head.n + body.n, tail.p, tail.n);
+    if (tail.n)
+        memcpy(o->p + head.n + body.n, tail.p, tail.n);
     if (m->queue)
         m->queue_end->next = o;
     else

@@ -459,19 +459,81 @@ static void assert_fir(const struct rtcp *part, uint32_t ssrc)
     assert_int_equal(rtcp_u32(part, 12), ssrc);
 }
 
+/* Of audio, about both: SR, PLI for video, FIR for both, feedback of the transport. */
+static void about_both(struct buf *b)
+{
+    static const struct rtcp_block on_audio = {.ssrc = 0xa0}, on_video = {.ssrc = 0xb0};
+    size_t at;
+
+    at = rtcp_begin(b, RTCP_SR);
+    buf_u32(b, 1);
+    for (unsigned i = 0; i < 5; i++)
+        buf_u32(b, i);
+    rtcp_put_block(b, &on_audio);
+    rtcp_put_block(b, &on_video);
+    rtcp_end(b, at, 2);
+    at = rtcp_begin(b, RTCP_PSFB);
+    buf_u32(b, 1);
+    buf_u32(b, 0xb0);
+    rtcp_end(b, at, PSFB_PLI);
+    at = rtcp_begin(b, RTCP_PSFB);
+    buf_u32(b, 1);
+    buf_u32(b, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        buf_u32(b, i ? 0xb0 : 0xa0);
+        buf_u32(b, 7u << 24);
+    }
+    rtcp_end(b, at, PSFB_FIR);
+    at = rtcp_begin(b, RTCP_RTPFB);
+    for (unsigned i = 0; i < 4; i++)
+        buf_u32(b, 1);
+    rtcp_end(b, at, RTPFB_TCC);
+}
+
+static void assert_half_of_audio(const struct pkt *pkt)
+{
+    struct rtcp part;
+    size_t at = 0;
+
+    assert_true(rtcp_next(&part, pkt->p, pkt->n, &at));
+    assert_int_equal(part.type, RTCP_SR);
+    assert_int_equal(part.count, 1);
+    assert_int_equal(rtcp_u32(&part, 28), 0xa0);
+    assert_true(rtcp_next(&part, pkt->p, pkt->n, &at)); /* SDES */
+    assert_true(rtcp_next(&part, pkt->p, pkt->n, &at));
+    assert_fir(&part, 0xa0);
+    assert_false(rtcp_next(&part, pkt->p, pkt->n, &at)); /* the PLI is not about audio */
+}
+
+static void assert_half_of_video(const struct pkt *pkt)
+{
+    struct rtcp part;
+    size_t at = 0;
+
+    assert_true(rtcp_next(&part, pkt->p, pkt->n, &at));
+    assert_int_equal(part.type, RTCP_RR); /* it is no sender here */
+    assert_int_equal(part.count, 1);
+    assert_int_equal(rtcp_u32(&part, 8), 0xb0);
+    assert_true(rtcp_next(&part, pkt->p, pkt->n, &at));
+    assert_true(rtcp_next(&part, pkt->p, pkt->n, &at));
+    assert_int_equal(part.type, RTCP_PSFB);
+    assert_int_equal(part.count, PSFB_PLI);
+    assert_true(rtcp_next(&part, pkt->p, pkt->n, &at));
+    assert_fir(&part, 0xb0);
+    assert_false(rtcp_next(&part, pkt->p, pkt->n, &at));
+    assert_int_equal(rtcp_check(pkt->p, pkt->n, false), 0);
+}
+
 /* One compound about both streams: each one's core side gets its own half, and neither the transport's feedback. */
 static void bundle_rtcp(void **state)
 {
-    static const struct rtcp_block on_audio = {.ssrc = 0xa0}, on_video = {.ssrc = 0xb0};
     const struct relay_rtp audio = {.pt = 8, .ssrc = 0xa0, .payload = SV("x")}, video = {.pt = 8, .ssrc = 0xb0};
     struct relay *r = *state;
     struct bundle x = {0};
     struct flow *f = NULL;
     uint8_t p[256];
     struct buf b = buf_over(p, sizeof(p));
-    struct rtcp part;
     struct pkt pkt;
-    size_t at;
 
     r->a.spec.keep_ext = r->b.spec.keep_ext = true;
     bundle_open(&x, r);
@@ -486,59 +548,17 @@ static void bundle_rtcp(void **state)
     assert_int_equal(sep_media(x.sep_b, &pkt, &f, r->now), SEP_MEDIA);
     assert_int_equal(flow_relay(f, &pkt, r->now), 0);
 
-    at = rtcp_begin(&b, RTCP_SR); /* of audio, about both */
-    buf_u32(&b, 1);
-    for (unsigned i = 0; i < 5; i++)
-        buf_u32(&b, i);
-    rtcp_put_block(&b, &on_audio);
-    rtcp_put_block(&b, &on_video);
-    rtcp_end(&b, at, 2);
-    at = rtcp_begin(&b, RTCP_PSFB);
-    buf_u32(&b, 1);
-    buf_u32(&b, 0xb0);
-    rtcp_end(&b, at, PSFB_PLI);
-    at = rtcp_begin(&b, RTCP_PSFB);
-    buf_u32(&b, 1);
-    buf_u32(&b, 0);
-    for (unsigned i = 0; i < 2; i++) {
-        buf_u32(&b, i ? 0xb0 : 0xa0);
-        buf_u32(&b, 7u << 24);
-    }
-    rtcp_end(&b, at, PSFB_FIR);
-    at = rtcp_begin(&b, RTCP_RTPFB);
-    for (unsigned i = 0; i < 4; i++)
-        buf_u32(&b, 1);
-    rtcp_end(&b, at, RTPFB_TCC);
+    about_both(&b);
     assert_true(relay_send(r, &r->a, &r->a.far, p, b.len, true));
     assert_int_equal(addr_port(&r->pkt.to), 30001);
-    at = 0;
-    assert_true(rtcp_next(&part, r->pkt.p, r->pkt.n, &at));
-    assert_int_equal(part.type, RTCP_SR);
-    assert_int_equal(part.count, 1);
-    assert_int_equal(rtcp_u32(&part, 28), 0xa0);
-    assert_true(rtcp_next(&part, r->pkt.p, r->pkt.n, &at)); /* SDES */
-    assert_true(rtcp_next(&part, r->pkt.p, r->pkt.n, &at));
-    assert_fir(&part, 0xa0);
-    assert_false(rtcp_next(&part, r->pkt.p, r->pkt.n, &at)); /* the PLI is not about audio */
+    assert_half_of_audio(&r->pkt);
 
     relay_blank(r);
     assert_true(sep_more(r->a.sep, &r->pkt, &f));
     assert_ptr_equal(f, x.video);
     assert_int_equal(flow_relay(f, &r->pkt, r->now), 0);
     assert_int_equal(addr_port(&r->pkt.to), 32001);
-    at = 0;
-    assert_true(rtcp_next(&part, r->pkt.p, r->pkt.n, &at));
-    assert_int_equal(part.type, RTCP_RR); /* it is no sender here */
-    assert_int_equal(part.count, 1);
-    assert_int_equal(rtcp_u32(&part, 8), 0xb0);
-    assert_true(rtcp_next(&part, r->pkt.p, r->pkt.n, &at));
-    assert_true(rtcp_next(&part, r->pkt.p, r->pkt.n, &at));
-    assert_int_equal(part.type, RTCP_PSFB);
-    assert_int_equal(part.count, PSFB_PLI);
-    assert_true(rtcp_next(&part, r->pkt.p, r->pkt.n, &at));
-    assert_fir(&part, 0xb0);
-    assert_false(rtcp_next(&part, r->pkt.p, r->pkt.n, &at));
-    assert_int_equal(rtcp_check(r->pkt.p, r->pkt.n, false), 0);
+    assert_half_of_video(&r->pkt);
     relay_blank(r);
     assert_false(sep_more(r->a.sep, &r->pkt, &f));
     bundle_close(&x);

@@ -295,6 +295,14 @@ static void test_offerless_wic_faults(void **state)
     assert_int_equal(o->dlg->byes, 1);
     world_drain(false, NULL);
     world_close();
+}
+
+static void test_offerless_wic_without_answer(void **state)
+{
+    struct sip_in *in;
+    struct sip_out *o;
+
+    (void)state;
     world_open(1); /* nothing in the core's offer can be served */
     in = originate(NULL);
     respond(o = out_pending("INVITE"), 200, MW_HEAD "m=image 49170 udptl t38\r\n");
@@ -365,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_offerless_faults),
         cmocka_unit_test(test_offerless_wic),
         cmocka_unit_test(test_offerless_wic_faults),
+        cmocka_unit_test(test_offerless_wic_without_answer),
         cmocka_unit_test(test_offerless_inside),
     };
 
