@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "alg/sip/core_tls.h"
+#include "alg/sip/door.h"
 #include "alg/sip/screen.h"
 #include "common/log.h"
 #include "common/rnd.h"
@@ -78,19 +79,21 @@ void core_refused(struct core *c, unsigned hop, const struct addr *peer, const c
 {
     char text[ADDR_STRLEN];
 
-    log_warn("sip", "side=mw peer=%s msg=\"TLS refused\" why=\"%s\"", addr_str(peer, text), why);
+    if (hop || c->said++ < WS_SAY_MAX)
+        log_warn("sip", "side=mw peer=%s msg=\"TLS refused\" why=\"%s\"", addr_str(peer, text), why);
     core_no_tls(c, hop, peer, why);
 }
 
 static void on_late(void *arg, unsigned hop, const struct addr *peer)
 {
-    core_refused(arg, hop, peer, "no handshake");
+    core_refused(arg, hop, peer, hop ? "no handshake" : "no handshake, or too many at once");
 }
 
 void core_hops(struct core *c)
 {
     core_count(c);
     hop_peers_set(&c->peers, &c->hops, net_now_ms());
+    door_set(c->door, &c->peers);
     if (c->sip->tls)
         core_tls_share(&c->sip->agents[SIP_MW], !hops_share_tls(&c->hops));
 }
@@ -135,6 +138,7 @@ static void forget_peers(struct core *c, msec_t now)
             break;
         }
     hop_peers_forget(&c->peers, oldest, now);
+    door_set(c->door, &c->peers);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -144,6 +148,12 @@ static void on_tick(uv_timer_t *timer)
 
     if (c->closing)
         return;
+    if (now - c->said_at >= 1000) {
+        if (c->said > WS_SAY_MAX)
+            log_warn("sip", "side=mw msg=\"TLS refused\" more=%u", c->said - WS_SAY_MAX);
+        c->said = 0;
+        c->said_at = now;
+    }
     core_tls_tick(c->sip->tls, now, on_late, c);
     hop_dns_tick(c->dns, now);
     forget_peers(c, now);
@@ -168,7 +178,10 @@ int core_new(struct core **cp, struct sip *s, const struct sip_conf *conf)
     uv_timer_init(s->loop, &c->tick);
     c->tick.data = c;
     uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
-    err = hop_dns_new(&c->dns, c, conf);
+    err = door_new(&c->door, s, conf->peers);
+    door_set(c->door, &c->peers);
+    if (!err)
+        err = hop_dns_new(&c->dns, c, conf);
     core_count(c);
     return err;
 }
@@ -188,6 +201,7 @@ void core_free(struct core *c)
     screen_hops(c->sip->screen, NULL);
     hop_live_free(c);
     hop_dns_free(c->dns);
+    door_free(c->door);
     uv_close((uv_handle_t *)&c->tick, on_closed);
     for (int i = 0; i < 10 && !c->closed; i++)
         uv_run(c->sip->loop, UV_RUN_NOWAIT);

@@ -113,10 +113,16 @@ static bool ends_of(const SSL *ssl, struct addr *own, struct addr *peer)
     return !getsockname(SSL_get_fd(ssl), &own->u.sa, &n) && !getpeername(SSL_get_fd(ssl), &peer->u.sa, &m);
 }
 
-static void note_ends(struct conn *v)
+/* Once; only now it is known who connected to whom. */
+static void note_ends(const struct core_tls *t, struct conn *v)
 {
-    if (!v->peer.u.sa.sa_family && !ends_of(v->ssl, &v->own, &v->peer))
+    if (v->peer.u.sa.sa_family)
+        return;
+    if (!ends_of(v->ssl, &v->own, &v->peer))
         v->peer.u.sa.sa_family = AF_UNSPEC;
+    for (unsigned i = 0; i < t->sip->n_selfs; i++)
+        if (t->sip->selfs[i].tls && t->sip->selfs[i].port == addr_port(&v->own))
+            v->hop = 0;
 }
 
 /* With the first event on it, so before Sofia may have closed it. */
@@ -128,7 +134,7 @@ static void on_info(const SSL *ssl, int where, int ret)
     t->last = ssl;
     for (unsigned i = t->n; where == SSL_CB_HANDSHAKE_START && i-- > 0;)
         if (t->v[i].ssl == ssl) {
-            note_ends(&t->v[i]);
+            note_ends(t, &t->v[i]);
             look_at(t, i);
             return;
         }
@@ -183,7 +189,7 @@ static void reap(struct core_tls *t, bool all)
     for (unsigned i = t->n; i-- > 0;) {
         if (!all) {
             look_at(t, i);
-            note_ends(&t->v[i]);
+            note_ends(t, &t->v[i]);
         }
         if (t->v[i].watched && (all || t->v[i].done))
             SSL_free(t->v[i].ssl); /* on_free_ssl puts the last one here, which was looked at already */
@@ -192,12 +198,16 @@ static void reap(struct core_tls *t, bool all)
 
 /* Sofia waits for ever for a handshake that messages wait for, and 64 s for others. It is told by the socket, if that is still
  * this connection's: a number of Sofia's may be somebody else's by now. */
-static bool is_late(const struct core_tls *t, struct conn *v, msec_t now)
+static bool is_shaking(const struct conn *v)
+{
+    return !v->told && !v->done && !SSL_is_init_finished(v->ssl) && v->peer.u.sa.sa_family;
+}
+
+static bool end_it(const struct core_tls *t, struct conn *v)
 {
     struct addr own, peer;
 
-    if (v->told || v->done || now - v->since < CORE_TLS_HANDSHAKE_MS || SSL_is_init_finished(v->ssl) || !v->peer.u.sa.sa_family ||
-        !ends_of(v->ssl, &own, &peer) || !addr_eq(&own, &v->own) || !addr_eq(&peer, &v->peer))
+    if (!ends_of(v->ssl, &own, &peer) || !addr_eq(&own, &v->own) || !addr_eq(&peer, &v->peer))
         return false;
     for (unsigned i = 0; i < t->n; i++)
         if (&t->v[i] != v && !t->v[i].done && SSL_get_fd(t->v[i].ssl) == SSL_get_fd(v->ssl))
@@ -209,11 +219,24 @@ static bool is_late(const struct core_tls *t, struct conn *v, msec_t now)
 
 void core_tls_tick(struct core_tls *t, msec_t now, void (*late)(void *arg, unsigned hop, const struct addr *peer), void *arg)
 {
+    const msec_t late_since = now > CORE_TLS_HANDSHAKE_MS ? now - CORE_TLS_HANDSHAKE_MS : 0;
+    msec_t oldest = MSEC_NEVER, newest = 0, since = late_since;
+    unsigned n = 0;
+
     if (!t)
         return;
     reap(t, false);
     for (unsigned i = 0; i < t->n; i++)
-        if (is_late(t, &t->v[i], now))
+        if (is_shaking(&t->v[i]) && !t->v[i].hop) {
+            n++;
+            oldest = t->v[i].since < oldest ? t->v[i].since : oldest;
+            newest = t->v[i].since > newest ? t->v[i].since : newest;
+        }
+    /* Too many: the older part, as much of it as there are too many, if they came evenly. */
+    if (n > CORE_TLS_SHAKING_MAX && since < oldest + (newest - oldest) * (n - CORE_TLS_SHAKING_MAX) / n)
+        since = oldest + (newest - oldest) * (n - CORE_TLS_SHAKING_MAX) / n;
+    for (unsigned i = 0; i < t->n; i++)
+        if (is_shaking(&t->v[i]) && t->v[i].since < (t->v[i].hop ? late_since : since) && end_it(t, &t->v[i]))
             late(arg, t->v[i].hop, &t->v[i].peer);
 }
 

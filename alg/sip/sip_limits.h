@@ -8,6 +8,7 @@
 #define HOP_TRIES_MAX 6               /* next hops that get one request before it is given up */
 #define HOP_BAR_MAX_S 600             /* longest Retry-After of a next hop that is honoured, seconds */
 #define CORE_TLS_HANDSHAKE_MS 10000   /* from the connection to the whole handshake, whoever opened it */
+#define CORE_TLS_SHAKING_MAX 256      /* that have none yet and came to us; over it the oldest go */
 #define HOP_TTL_MIN_S 5               /* DNS: names are looked up again no sooner and no later than that, seconds */
 #define HOP_TTL_MAX_S 3600
 #define SIP_LINES_MAX 200             /* header lines of one message from a browser */

@@ -1,0 +1,14 @@
+/* The door of the core's TCP listeners: who may not send requests gets no connection either, not even an answer to its SYN, by a
+ * filter in the kernel. So nobody else can take alg's descriptors. Inside alg/sip only. Owner: struct core. Main thread. */
+#pragma once
+
+#include "alg/sip/hop_peers.h"
+#include "common/reach.h"
+
+struct sip;
+struct door;
+
+/* Once the listeners are there. *dp NULL: no rule (peers NULL), or one by kind of address, which the kernel is not told. */
+int door_new(struct door **dp, const struct sip *s, const struct reach *peers);
+void door_set(struct door *d, const struct hop_peers *hops); /* they changed; d NULL is fine */
+void door_free(struct door *d); /* NULL is fine; the listeners keep what was set last */
