@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/enc.h"
 
@@ -99,13 +100,31 @@ static int head_octet(struct ws_rx *rx, unsigned char c, struct ws_got *got)
     return rx->n_head == 2 + length_octets(rx) + sizeof rx->mask ? head_done(rx, got) : 0;
 }
 
+static void unmask(struct ws_rx *rx, char *to, const char *from, size_t n)
+{
+    unsigned char mask[8];
+    uint64_t word, key;
+    size_t i = 0;
+
+    for (unsigned k = 0; k < sizeof mask; k++)
+        mask[k] = rx->mask[(rx->at + k) & 3];
+    memcpy(&key, mask, sizeof key);
+    for (; i + sizeof word <= n; i += sizeof word) { /* eight are a whole number of masks */
+        memcpy(&word, from + i, sizeof word);
+        word ^= key;
+        memcpy(to + i, &word, sizeof word);
+    }
+    for (; i < n; i++)
+        to[i] = (char)(from[i] ^ mask[i & 7]);
+    rx->at += (unsigned)n;
+}
+
 static void take_payload(struct ws_rx *rx, struct sv *rest)
 {
     size_t n = rest->n < rx->left ? rest->n : (size_t)rx->left;
     char *to = is_control(rx->op) ? rx->control + rx->n_control : rx->p + rx->n;
 
-    for (size_t i = 0; i < n; i++)
-        to[i] = (char)(rest->p[i] ^ rx->mask[rx->at++ & 3]);
+    unmask(rx, to, rest->p, n);
     if (is_control(rx->op))
         rx->n_control += (unsigned)n;
     else
