@@ -207,12 +207,14 @@ static void on_response(void *arg, struct sip_out *out, int status, const struct
     if (status >= 300 && asked_again(leg, status, m))
         return;
     if (status < 300) {
+        if (e.body.n == 0 && !leg->up && !leg->call->late) /* RFC 3261 13.2.1: its reliable 18x had the answer, of a fork each its own */
+            e.body = leg_has_said(leg, m);
         leg->up = leg->owe_ack = true;
-        leg_forget_said(leg);
         session_answered(&leg->session, m);
         leg_renew(leg);
     }
     leg_event(leg, status < 300 ? EV_ANSWER : EV_REJECT, &e);
+    leg_forget_said(leg);
 }
 
 /* What every INVITE of ours says beside what the call wants: browsers are asked for nothing they lack (sip-sdp 1.8). */

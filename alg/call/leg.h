@@ -90,6 +90,7 @@ void leg_offer_ahead(struct leg *leg, struct sip_in *in, const struct sip_msg *m
 int leg_event(struct leg *leg, int ev, struct call_ev *e);
 void leg_keep_said(struct leg *leg, const struct sip_msg *m); /* a 18x, an UPDATE of an early dialog */
 void leg_drop_said(struct leg *leg, const struct sip_msg *m); /* a 199 of that dialog; m may be NULL */
+struct sv leg_has_said(const struct leg *leg, const struct sip_msg *m); /* SV_NONE: nothing; until leg_forget_said */
 void leg_forget_said(struct leg *leg);
 int leg_send_invite(struct leg *leg);     /* re-INVITE with leg->own, whatever became of the one before */
 /* leg_timer.c */

@@ -45,6 +45,14 @@ static struct leg_said *said_by(const struct leg *leg, const char *tag)
     return NULL;
 }
 
+struct sv leg_has_said(const struct leg *leg, const struct sip_msg *m)
+{
+    const char *tag = m ? sip_msg_peer_tag(m) : NULL;
+    const struct leg_said *d = tag ? said_by(leg, tag) : NULL;
+
+    return d ? sv_from(d->body) : SV_NONE;
+}
+
 void leg_drop_said(struct leg *leg, const struct sip_msg *m)
 {
     const char *tag = m ? sip_msg_peer_tag(m) : NULL;

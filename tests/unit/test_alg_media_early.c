@@ -127,6 +127,70 @@ static void test_early_fork(void **state)
     world_close();
 }
 
+static void say(const char *tag, int status, const char *body)
+{
+    struct sip_out *o = out_pending("INVITE");
+    struct sip_msg m = {.method = "INVITE", .status = status, .body = body, .side = SIP_MW, .peer_tag = tag};
+
+    o->done = status >= 200;
+    o->dlg->up = status == 200;
+    o->cb(o->arg, o, status, &m);
+}
+
+/* Each fork's description is its own: whose 200 is empty means what it said before, not what another one said since. */
+static void test_early_fork_first(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    in = originate(AUDIO_ONLY("sendrecv"));
+    op_ok(op_pending());
+    say("a", 183, MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    op_ok(op_pending());
+    op_ok(op_pending());
+    say("b", 183, MW_HEAD MW_AUDIO("50000", "sendrecv"));
+    OP("MOD ip/1/core/7\n S1 - R(v=0| c=IN IP4 10.20.0.99| m=audio 50000");
+    op_ok(op_pending());
+    say("a", 200, NULL);
+    OP("MOD ip/1/core/7\n S1 sr R(v=0| c=IN IP4 10.20.0.99| m=audio 49170");
+    op_ok(op_pending());
+    OP("MOD ip/1/access/8\n S1 sr", "! R(");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    assert_string_equal(in->body, in->early);
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+/* An answer that stood in a reliable 183 and nowhere else, where no 18x is passed on as early media. */
+static void test_answer_said_before(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    W.calls->conf.early_media_183 = false;
+    in = originate(AUDIO_ONLY("sendrecv"));
+    op_ok(op_pending());
+    say("a", 183, MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    assert_null(op_pending());
+    say("b", 200, NULL); /* it never said anything */
+    assert_int_equal(in->status, 500);
+    ended();
+    world_open(1);
+    W.calls->conf.early_media_183 = false;
+    in = originate(AUDIO_ONLY("sendrecv"));
+    op_ok(op_pending());
+    say("a", 183, MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    say("a", 200, NULL);
+    OP("MOD ip/1/core/7", "S1 sr R(", "m=audio 49170");
+    all_ok();
+    assert_int_equal(in->status, 200);
+    ack(in);
+    hang_up(SIP_MW);
+}
+
 static void test_early_useless(void **state)
 {
     struct sip_in *in;
@@ -368,6 +432,8 @@ int main(void)
         cmocka_unit_test(test_early_both_ways),
         cmocka_unit_test(test_early_shut),
         cmocka_unit_test(test_early_fork),
+        cmocka_unit_test(test_early_fork_first),
+        cmocka_unit_test(test_answer_said_before),
         cmocka_unit_test(test_early_useless),
         cmocka_unit_test(test_offerless),
         cmocka_unit_test(test_offerless_faults),
