@@ -41,7 +41,7 @@ static enum sep_verdict rtp_in(struct fixture *f, struct srtp *tx, uint8_t seq)
     p[3] = seq;
     if (tx)
         assert_int_equal(srtp_seal(tx, p, &pkt.n, sizeof(p)), 0);
-    v = sep_media(f->sep, &pkt, &flow, net_now_ms());
+    v = sep_media(f->sep, &pkt, &flow, clock_now());
     if (v == SEP_MEDIA)
         assert_memory_equal(p + 12, "voice", 5);
     return v;
@@ -69,7 +69,7 @@ static struct flow *add_flow(struct fixture *f)
     const struct bus_flow spec = {.id = 8, .sep = 7, .in = true, .out = true};
     struct flow *flow;
 
-    assert_int_equal(flow_new(&flow, f->sep, &spec, net_now_ms()), 0);
+    assert_int_equal(flow_new(&flow, f->sep, &spec, clock_now()), 0);
     return flow;
 }
 
@@ -124,7 +124,7 @@ static void srtp_waits_for_the_fingerprint(void **state)
         set_fp(f->spec.fp_hash, f->spec.fp, &f->spec.fp_len, f->theirs);
         f->spec.fp[0] ^= wrong;
         f->spec.role = BUS_DTLS_SERVER;
-        sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+        sep_remote(f->sep, &f->spec, &f->tx, clock_now());
         drain(f);
         assert_int_equal(rtp_in(f, k.tx, 2), wrong ? SEP_DROPPED : SEP_MEDIA);
         assert_int_equal(rtp_out(f, k.rx, 2), wrong ? -ENOTCONN : 0);
@@ -144,7 +144,7 @@ static void srtp_joins_data(void **state)
     assert_int_equal(rtp_in(f, NULL, 1), SEP_JUNK);
     want_rtp(f);
     f->log[0] = '\0';
-    sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+    sep_remote(f->sep, &f->spec, &f->tx, clock_now());
     drain(f);
     assert_string_equal(f->log, "");
     flow = add_flow(f);
@@ -167,11 +167,11 @@ static void srtp_changes_association(void **state)
     flow = add_flow(f);
     far_keys(f, &old);
     f->spec.fp[0] ^= 1;
-    sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+    sep_remote(f->sep, &f->spec, &f->tx, clock_now());
     drain(f);
     assert_int_equal(rtp_in(f, old.tx, 2), SEP_MEDIA);
     set_fp(f->spec.fp_hash, f->spec.fp, &f->spec.fp_len, f->theirs);
-    sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+    sep_remote(f->sep, &f->spec, &f->tx, clock_now());
     peer_begin(f, true);
     f->log[0] = '\0';
     run(f, both_done);
@@ -191,7 +191,7 @@ static void srtp_ends_with_its_association(void **state)
     struct fixture *f = *state;
     struct far_keys old;
     struct flow *flow;
-    msec_t now = net_now_ms();
+    msec_t now = clock_now();
 
     want_rtp(f);
     bring_up(f, false);
@@ -225,7 +225,7 @@ static void srtp_changes_role(void **state)
     assert_int_equal(rtp_in(f, old.tx, 1), SEP_MEDIA);
     f->spec.role = BUS_DTLS_SERVER;
     f->spec.establish = false;
-    sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+    sep_remote(f->sep, &f->spec, &f->tx, clock_now());
     drain(f);
     peer_begin(f, true);
     f->log[0] = '\0';
@@ -255,8 +255,8 @@ static void srtp_again(void **state)
         f->log[0] = '\0';
         f->spec.again = true;
         peer_begin(f, !client); /* the far end's is new before ours sends */
-        sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
-        sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+        sep_remote(f->sep, &f->spec, &f->tx, clock_now());
+        sep_remote(f->sep, &f->spec, &f->tx, clock_now());
         f->spec.again = false;
         run(f, both_done);
         assert_non_null(strstr(f->log, client ? "DTLS_UP client" : "DTLS_UP server"));
@@ -264,7 +264,7 @@ static void srtp_again(void **state)
         assert_int_equal(rtp_in(f, new.tx, 2), SEP_MEDIA);
         assert_int_equal(rtp_in(f, old.tx, 3), SEP_DROPPED);
         assert_int_equal(rtp_out(f, new.rx, 3), 0);
-        sep_remote(f->sep, &f->spec, &f->tx, net_now_ms()); /* unasked: it stays */
+        sep_remote(f->sep, &f->spec, &f->tx, clock_now()); /* unasked: it stays */
         assert_int_equal(rtp_in(f, new.tx, 4), SEP_MEDIA);
         assert_carries(f);
         far_keys_free(&old);
@@ -284,12 +284,12 @@ static void data_joins_srtp(void **state)
     for (int i = 0; i < 2; i++) {
         f->log[0] = '\0';
         f->spec.data = true;
-        sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
-        sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+        sep_remote(f->sep, &f->spec, &f->tx, clock_now());
+        sep_remote(f->sep, &f->spec, &f->tx, clock_now());
         drain(f);
         assert_string_equal(f->log, "up server;"); /* once */
         f->spec.data = false;
-        sep_remote(f->sep, &f->spec, &f->tx, net_now_ms());
+        sep_remote(f->sep, &f->spec, &f->tx, clock_now());
     }
 }
 
