@@ -2,6 +2,7 @@
 #pragma once
 
 #include <assert.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,30 @@
 #define BENCH_RUNS 5
 #define BENCH_ROUNDS_MAX 101
 #define BENCH_RUN_NS 200000000LL /* at least this long a run */
+
+#define BENCH_TEXT(number) BENCH_TEXT_(number)
+#define BENCH_TEXT_(number) #number
+
+/* A program's usage: on stdout with status 0 when `why` is NULL (--help), else after `why` on stderr with status 2. */
+static inline void bench_usage(const char *usage, const char *why)
+{
+    if (why)
+        fprintf(stderr, "%s: %s\n", program_invocation_short_name, why);
+    fputs(usage, why ? stderr : stdout);
+    exit(why ? 2 : 0);
+}
+
+/* The arguments of a program without options: --help, or `n` words. */
+static inline void bench_words(int argc, char **argv, const char *usage, int n)
+{
+    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")))
+        bench_usage(usage, NULL);
+    for (int i = 1; i < argc; i++)
+        if (argv[i][0] == '-')
+            bench_usage(usage, "no such option");
+    if (argc != n + 1)
+        bench_usage(usage, n ? "too few or too many arguments" : "it takes no arguments");
+}
 
 typedef void bench_once_h(void *arg);
 

@@ -1,6 +1,5 @@
 /* bench-forward: the least that a media gateway must do, as a measure. A socket a flow on either side, epoll, recvmmsg,
- * sendmmsg, and with a profile the same SRTP code as agw; no ICE, no control, no statistics, no checks of the source.
- * bench-forward INDEX FLOWS none|cm|gcm: "ready" on stdout, then it relays until it is killed. */
+ * sendmmsg, and with a profile the same SRTP code as agw; no ICE, no control, no statistics, no checks of the source. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "tests/bench/bench.h"
 #include "tests/bench/media_forward.h"
 
 #define BATCH 8
@@ -83,17 +83,25 @@ static void port_relay(struct box *b, struct port *p)
         sendmmsg(p->other->fd, b->msg, out, 0);
 }
 
+static const char usage[] =
+    "usage: bench-forward INDEX FLOWS PROFILE   relays UDP between the addresses of bench-media's load until it is killed\n"
+    "  INDEX     which device of bench-media it is: a number that gives the addresses\n"
+    "  FLOWS     how many: 1 to " BENCH_TEXT(LOAD_FLOWS_MAX) "\n"
+    "  PROFILE   SRTP on the access side: none, cm (AES_CM_128_HMAC_SHA1_80) or gcm (AEAD_AES_128_GCM)\n"
+    "Says \"ready\" on stdout. exit status: 1 a port cannot be opened, 2 usage\n";
+
 int main(int argc, char **argv)
 {
     struct box *b = calloc(1, sizeof *b);
-    unsigned index = argc == 4 ? (unsigned)atoi(argv[1]) : 0, flows = argc == 4 ? (unsigned)atoi(argv[2]) : 0;
     struct rlimit many = {65536, 65536};
+    unsigned index, flows;
     int err = 0;
 
-    if (!b || !flows || flows > LOAD_FLOWS_MAX) {
-        fprintf(stderr, "usage: bench-forward INDEX FLOWS none|cm|gcm\n");
-        return 2;
-    }
+    bench_words(argc, argv, usage, 3);
+    index = (unsigned)atoi(argv[1]);
+    flows = (unsigned)atoi(argv[2]);
+    if (!b || !flows || flows > LOAD_FLOWS_MAX)
+        bench_usage(usage, "FLOWS is out of range");
     setrlimit(RLIMIT_NOFILE, &many);
     b->ports = calloc(2 * flows, sizeof *b->ports);
     b->epoll = epoll_create1(0);

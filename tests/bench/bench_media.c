@@ -4,47 +4,23 @@
 #include <getopt.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/sv.h"
-#include "tests/bench/bench.h"
-#include "tests/bench/media_device.h"
+#include "tests/bench/media_bench.h"
 #include "tests/bench/media_handshake.h"
-#include "tests/bench/media_verdict.h"
 
-#define FLOWS 1000
-#define PER_FLOW 50.0     /* packets/s */
 #define TICK_US 1000      /* packets come in small bunches, as interrupt moderation and other people's timers make them */
 #define FEW 100           /* flows of the small points: measured while there are no others */
 #define MEMORY_CALLS 500
 #define HANDSHAKES 100    /* bare ones, a round */
-#define DEVICES 7
 #define EVERY_RUN 4       /* the first so many; the rest by -o */
-#define P99_LIMIT_US 5000
-#define BEHIND_LIMIT_US 5000 /* the load itself is at its end */
-#define MAX_START 100000.0
-#define OVERLOAD 600000.0
-#define MAX_HALVINGS 4
-#define ATTEMPTS 4
-
-struct bench {
-    const char *build, *dir, *only; /* only: names of devices, NULL: all */
-    const char *point;               /* part of a key, or ^ and its beginning: nothing but these points; NULL: all there is */
-    bool fast, verbose;
-    unsigned rounds, window_ms, tick_us, failures;
-    enum srtp_profile profile;
-    struct device devices[DEVICES];
-    unsigned n;
-    struct verdicts verdicts;
-};
 
 struct cost { /* of one device at one point, a value a round */
     double cpu_us[BENCH_ROUNDS_MAX], whole_us[BENCH_ROUNDS_MAX]; /* of the process; with the load's sendmmsg, which delivers on loopback */
@@ -57,45 +33,7 @@ static const char *profile_key(enum srtp_profile p)
     return p == SRTP_AES128_CM_SHA1_80 ? "cm" : "gcm";
 }
 
-/* --- figures --- */
-
-static void figure(const struct bench *b, const double *v, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-static void figure(const struct bench *b, const double *v, const char *fmt, ...)
-{
-    char key[128];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(key, sizeof key, fmt, ap);
-    va_end(ap);
-    bench_figure(key, v, b->rounds);
-}
-
-static double median(const struct bench *b, const double *v)
-{
-    double sorted[BENCH_ROUNDS_MAX];
-
-    memcpy(sorted, v, b->rounds * sizeof *v);
-    qsort(sorted, b->rounds, sizeof *sorted, bench_by_size);
-    return sorted[b->rounds / 2];
-}
-
 /* --- one point --- */
-
-static int point_once(struct device *d, const struct load_point *p, struct load_result *r, double *cpu_us)
-{
-    uint64_t cpu;
-    int err;
-
-    if (d->kind->refresh)
-        d->kind->refresh(d);
-    load_forget(d->load);
-    cpu = device_cpu_ns(d);
-    err = load_run(d->load, p, r);
-    *cpu_us = (double)(device_cpu_ns(d) - cpu) / 1000 / (double)(r->sent ? r->sent : 1);
-    return err;
-}
 
 /* of: agw's cost; to: that of `name`. The ratio to rtpengine has an aim where there are 1000 flows in bunches. */
 static void point_judge(struct bench *b, const char *key, bool aimed, const char *name, const struct cost *of, const struct cost *to,
@@ -106,18 +44,18 @@ static void point_judge(struct bench *b, const char *key, bool aimed, const char
     char text[128];
 
     if (strcmp(name, "forwarder") == 0)
-        verdict_worst(&v->forwarder, median(b, ratio), key);
+        verdict_worst(&v->forwarder, media_median(b, ratio), key);
     if (strcmp(name, "rtpengine") != 0)
         return;
     v->lost += of->lost > of->spilled ? of->lost - of->spilled : 0;
     v->beside_rtpengine = true;
-    verdict_add(v, BELOW, median(b, of->p99) / median(b, to->p99), 1, "%s_latency_p99_vs_rtpengine", key);
+    verdict_add(v, BELOW, media_median(b, of->p99) / media_median(b, to->p99), 1, "%s_latency_p99_vs_rtpengine", key);
     for (unsigned r = 0; r < b->rounds; r++)
         whole[r] = of->whole_us[r] / to->whole_us[r];
     snprintf(text, sizeof text, "%s_whole_vs_rtpengine", key);
-    verdict_note(v, median(b, whole), text);
+    verdict_note(v, media_median(b, whole), text);
     if (aimed)
-        verdict_add(v, AT_MOST, median(b, ratio), 0.4, "%s_cpu_vs_rtpengine", key);
+        verdict_add(v, AT_MOST, media_median(b, ratio), 0.4, "%s_cpu_vs_rtpengine", key);
 }
 
 static void point_print(struct bench *b, const char *key, bool aimed, const struct cost *costs)
@@ -128,11 +66,11 @@ static void point_print(struct bench *b, const char *key, bool aimed, const stru
         const struct cost *c = of[i] = &costs[i];
         const char *name = b->devices[i].kind->name;
 
-        figure(b, c->cpu_us, "%s_cpu_us_%s", key, name);
-        figure(b, c->whole_us, "%s_whole_us_%s", key, name);
-        figure(b, c->p50, "%s_latency_p50_us_%s", key, name);
-        figure(b, c->p99, "%s_latency_p99_us_%s", key, name);
-        figure(b, c->max, "%s_latency_max_us_%s", key, name);
+        media_figure(b, c->cpu_us, "%s_cpu_us_%s", key, name);
+        media_figure(b, c->whole_us, "%s_whole_us_%s", key, name);
+        media_figure(b, c->p50, "%s_latency_p50_us_%s", key, name);
+        media_figure(b, c->p99, "%s_latency_p99_us_%s", key, name);
+        media_figure(b, c->max, "%s_latency_max_us_%s", key, name);
         printf("%s_lost_%s=%llu\n", key, name, (unsigned long long)c->lost);
         if (c->spilled)
             printf("%s_spilled_by_load_%s=%llu\n", key, name, (unsigned long long)c->spilled);
@@ -147,15 +85,15 @@ static void point_print(struct bench *b, const char *key, bool aimed, const stru
             for (unsigned r = 0; r < b->rounds; r++)
                 ratio[r] = of[i]->whole_us[r] / of[k]->whole_us[r];
             if (strcmp(a, "agw") == 0)
-                figure(b, ratio, "%s_whole_vs_%s", key, to);
+                media_figure(b, ratio, "%s_whole_vs_%s", key, to);
             for (unsigned r = 0; r < b->rounds; r++)
                 ratio[r] = of[i]->cpu_us[r] / of[k]->cpu_us[r];
             if (strcmp(a, "agw") == 0)
-                figure(b, ratio, "%s_cpu_vs_%s", key, to);
+                media_figure(b, ratio, "%s_cpu_vs_%s", key, to);
             if (strcmp(a, "agw") == 0)
                 point_judge(b, key, aimed, to, of[i], of[k], ratio);
             else
-                figure(b, ratio, "%s_cpu_forwarder_vs_%s", key, to);
+                media_figure(b, ratio, "%s_cpu_forwarder_vs_%s", key, to);
         }
     }
 }
@@ -178,7 +116,7 @@ static void point(struct bench *b, enum load_dir dir, unsigned payload, unsigned
             struct cost *c = &costs[(i + round) % b->n];
             struct load_result r;
 
-            if (point_once(d, &p, &r, &c->cpu_us[round]))
+            if (media_point_once(d, &p, &r, &c->cpu_us[round]))
                 b->failures++;
             c->whole_us[round] = c->cpu_us[round] + (double)r.sending_ns / 1000 / (double)(r.sent ? r.sent : 1);
             c->p50[round] = r.p50;
@@ -202,149 +140,6 @@ static void point(struct bench *b, enum load_dir dir, unsigned payload, unsigned
     free(costs);
 }
 
-/* --- the most that one core carries --- */
-
-enum step { STEP_GOOD, STEP_BAD, STEP_LOAD_AT_END };
-
-static enum step max_step(const struct bench *b, struct device *d, double pps, unsigned ms)
-{
-    struct load_point p = {.flows = FLOWS, .pps = pps, .payload = 160, .dir = LOAD_UP, .ms = ms};
-
-    for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) { /* somebody else may have had the core for a moment */
-        struct load_result r;
-        double cpu;
-
-        if (point_once(d, &p, &r, &cpu))
-            return STEP_BAD;
-        if (b->verbose)
-            fprintf(stderr, "%s at %.0f/s: %llu of %llu lost, %llu in the load's buffers, p99 %.0f us, %llu us behind, %.2f us\n",
-                    d->kind->name, pps, (unsigned long long)(r.sent - r.received), (unsigned long long)r.sent,
-                    (unsigned long long)r.spilled, r.p99, (unsigned long long)r.behind_us, cpu);
-        if (r.received == r.sent && r.p99 < P99_LIMIT_US && r.behind_us < BEHIND_LIMIT_US)
-            return STEP_GOOD;
-        if (r.received != r.sent && device_renew(d))
-            return STEP_BAD;
-        if (r.behind_us >= BEHIND_LIMIT_US && attempt == ATTEMPTS - 1)
-            return STEP_LOAD_AT_END;
-    }
-    return STEP_BAD;
-}
-
-static double max_search(struct bench *b, struct device *d)
-{
-    unsigned ms = b->fast ? 500 : 1000;
-    double good = 0, bad = 0;
-    bool load_at_end = false;
-
-    for (double pps = MAX_START; pps < 2e6 && !bad; pps *= 2) {
-        enum step s = max_step(b, d, pps, ms);
-
-        load_at_end |= s == STEP_LOAD_AT_END;
-        *(s == STEP_GOOD ? &good : &bad) = pps;
-    }
-    for (unsigned i = 0; i < MAX_HALVINGS; i++) {
-        double pps = (good + bad) / 2;
-        enum step s = max_step(b, d, pps, ms);
-
-        load_at_end = s == STEP_GOOD ? load_at_end : s == STEP_LOAD_AT_END;
-        *(s == STEP_GOOD ? &good : &bad) = pps;
-    }
-    printf("max_pps_%s=%.0f\n", d->kind->name, good);
-    if (load_at_end)
-        printf("max_pps_%s_is_that_of_the_load=1\n", d->kind->name);
-    return good;
-}
-
-static void seventy(struct bench *b, struct device *d, double max)
-{
-    struct load_point p = {.flows = FLOWS, .pps = 0.7 * max, .payload = 160, .dir = LOAD_UP, .ms = b->fast ? 1000 : 3000};
-    struct load_result r;
-    double cpu;
-
-    if (point_once(d, &p, &r, &cpu))
-        b->failures++;
-    if (d->kind == &device_agw)
-        verdict_add(&b->verdicts, AT_MOST, (double)(r.sent - r.received), 0, "max70_lost");
-    printf("max70_lost_%s=%llu\nmax70_latency_p99_us_%s=%.0f\nmax70_cpu_us_%s=%.3f\n", d->kind->name,
-           (unsigned long long)(r.sent - r.received), d->kind->name, r.p99, d->kind->name, cpu);
-}
-
-/* Offered more than it can carry, a device takes full batches and never sleeps: what a packet costs then does not depend on
- * what else the machine does. */
-static double saturated(struct bench *b, struct device *d)
-{
-    struct load_point p = {.flows = FLOWS, .pps = OVERLOAD, .payload = 160, .dir = LOAD_UP, .ms = b->fast ? 400 : 1000};
-    double us[BENCH_ROUNDS_MAX];
-
-    for (unsigned round = 0; round < b->rounds; round++) {
-        struct load_result r;
-        double cpu;
-
-        if (point_once(d, &p, &r, &cpu))
-            b->failures++;
-        b->failures += r.received != r.sent && device_renew(d);
-        us[round] = cpu * (double)r.sent / (double)(r.received ? r.received : 1);
-    }
-    figure(b, us, "saturated_cpu_us_%s", d->kind->name);
-    qsort(us, b->rounds, sizeof *us, bench_by_size);
-    printf("saturated_pps_per_core_%s=%.0f\n", d->kind->name, 1e6 / us[b->rounds / 2]);
-    return 1e6 / us[b->rounds / 2];
-}
-
-static void most(struct bench *b)
-{
-    double max[DEVICES] = {0}, full[DEVICES] = {0}, theirs = 0, theirs_full = 0;
-
-    for (unsigned i = 0; i < b->n; i++) {
-        if (b->devices[i].kind == &device_plain)
-            continue;
-        full[i] = saturated(b, &b->devices[i]);
-        max[i] = max_search(b, &b->devices[i]);
-        if (b->devices[i].kind == &device_rtpengine) {
-            theirs = max[i];
-            theirs_full = full[i];
-        }
-        seventy(b, &b->devices[i], max[i]);
-    }
-    for (unsigned i = 0; i < b->n && theirs > 0; i++) {
-        if (b->devices[i].kind == &device_agw) {
-            printf("max_pps_vs_rtpengine=%.2f\nsaturated_pps_vs_rtpengine=%.2f\n", max[i] / theirs, full[i] / theirs_full);
-            verdict_add(&b->verdicts, AT_LEAST, max[i] / theirs, 2, "max_pps_vs_rtpengine");
-            verdict_add(&b->verdicts, AT_LEAST, full[i] / theirs_full, 2, "saturated_pps_vs_rtpengine");
-        } else if (b->devices[i].kind == &device_forwarder)
-            printf("max_pps_forwarder_vs_rtpengine=%.2f\n", max[i] / theirs);
-    }
-    fflush(stdout);
-}
-
-/* --- a device that was not scheduled for a while: its socket buffers ran over --- */
-
-static void overflow(struct bench *b, struct device *d)
-{
-    const char *name = d->kind->name;
-    struct load_point flood = {.flows = 100, .pps = 100 * 400.0, .payload = 160, .dir = LOAD_UP, .ms = 2000},
-                      after = {.flows = 100, .pps = 100 * PER_FLOW, .payload = 160, .dir = LOAD_UP, .ms = 2000};
-    struct load_result r;
-    unsigned alive = 0;
-    double cpu;
-
-    load_forget(d->load);
-    kill(d->pid, SIGSTOP);
-    if (load_run(d->load, &flood, &r))
-        b->failures++;
-    kill(d->pid, SIGCONT);
-    nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
-    if (point_once(d, &after, &r, &cpu))
-        b->failures++;
-    for (unsigned i = 0; i < after.flows; i++)
-        alive += load_flow(d->load, i)->got > 0;
-    if (d->kind == &device_agw)
-        verdict_add(&b->verdicts, AT_LEAST, alive, after.flows, "overflow_streams_of_100_alive");
-    printf("overflow_streams_of_100_alive_%s=%u\noverflow_lost_after_%s=%llu\n", name, alive, name,
-           (unsigned long long)(r.sent - r.received));
-    fflush(stdout);
-}
-
 /* --- memory --- */
 
 /* kB of resident memory for a call among 500, after a second of traffic; the first 100 pay what is paid once. 0: failed. */
@@ -356,7 +151,7 @@ static double memory_of(struct bench *b, struct device *d)
     double cpu, kb;
 
     p.pps = p.flows * PER_FLOW;
-    if (device_calls(d, FEW + MEMORY_CALLS) || point_once(d, &p, &r, &cpu) || !r.received) {
+    if (device_calls(d, FEW + MEMORY_CALLS) || media_point_once(d, &p, &r, &cpu) || !r.received) {
         b->failures++;
         return 0;
     }
@@ -415,11 +210,11 @@ static void handshakes_print(struct bench *b, const double *agw_us, const double
         bare[i] = 1e6 / bare_us[i];
         ratio[i] = agw[i] / bare[i];
     }
-    figure(b, agw, "dtls_hs_per_s_agw");
-    figure(b, bare, "dtls_hs_per_s_openssl");
-    figure(b, ratio, "dtls_hs_vs_openssl");
-    verdict_add(&b->verdicts, AT_LEAST, median(b, ratio), 0.8, "dtls_hs_vs_openssl");
-    figure(b, control_us, "add_cpu_us_agw");
+    media_figure(b, agw, "dtls_hs_per_s_agw");
+    media_figure(b, bare, "dtls_hs_per_s_openssl");
+    media_figure(b, ratio, "dtls_hs_vs_openssl");
+    verdict_add(&b->verdicts, AT_LEAST, media_median(b, ratio), 0.8, "dtls_hs_vs_openssl");
+    media_figure(b, control_us, "add_cpu_us_agw");
 }
 
 static int calls_to(struct bench *b, unsigned to)
@@ -525,10 +320,10 @@ static int profile_run(struct bench *b, enum srtp_profile profile)
     for (unsigned i = 0; i < 2 && !err && first && !b->fast; i++)
         point(b, LOAD_UP, 160, FLOWS, i ? 200 : 0); /* what the bunches do */
     if (!err && first && (!b->point || strstr(b->point, "max")))
-        most(b);
+        media_most(b);
     if (!err && first && !b->point) {
         for (unsigned i = 0; i < b->n; i++)
-            overflow(b, &b->devices[i]);
+            media_overflow(b, &b->devices[i]);
     }
     devices_stop(b);
     return err;
@@ -556,13 +351,27 @@ static void scheduling(void)
     }
 }
 
-int main(int argc, char **argv)
-{
-    struct bench *b = calloc(1, sizeof *b);
-    int opt, err;
+static const char usage[] =
+    "usage: bench-media [options]   what a packet, a call and a handshake cost in agw, rtpengine and trivial forwarders\n"
+    "  -o NAME,...   devices: rtpengine forwarder agw plain, and when named agw-ice agw-sdes agw-other (the first four)\n"
+    "  -p KEY        only the points with this in their key, srtp_cm_160_1000; ^KEY: that begin with it (all)\n"
+    "  -r N          rounds, an odd number up to " BENCH_TEXT(BENCH_ROUNDS_MAX) " (" BENCH_TEXT(BENCH_RUNS) ")\n"
+    "  -w MS         how long one device is measured in a round, ms (800)\n"
+    "  -k US         packets come in bunches, each so many us; 0: one by one (" BENCH_TEXT(TICK_US) ")\n"
+    "  -f            a subset in a minute: 3 rounds of 400 ms\n"
+    "  -b DIR        where agw and bench-forward are (build)\n"
+    "  -t DIR        temporary files (/tmp)\n"
+    "  -v            each step of the search for the most that a core carries, on stderr\n"
+    "  -h, --help\n"
+    "Opens ports all over loopback: scripts/bench-media runs it in a network namespace of its own. key=value lines, medians with\n"
+    "_min and _max. exit status: 0, 1 something failed, 2 usage\n";
 
-    *b = (struct bench){.build = "build", .dir = "/tmp", .rounds = BENCH_RUNS, .window_ms = 800, .tick_us = TICK_US};
-    while ((opt = getopt(argc, argv, "b:t:o:p:k:w:r:fv")) != -1) {
+static void options(struct bench *b, int argc, char **argv)
+{
+    static const struct option longs[] = {{"help", 0, NULL, 'h'}, {0}};
+    int opt;
+
+    while ((opt = getopt_long(argc, argv, "b:t:o:p:k:w:r:fvh", longs, NULL)) != -1) {
         if (opt == 'f')
             b->fast = true;
         else if (opt == 'v')
@@ -574,12 +383,23 @@ int main(int argc, char **argv)
         else if (opt == 'b' || opt == 't' || opt == 'o' || opt == 'p')
             *(opt == 'b' ? &b->build : opt == 't' ? &b->dir : opt == 'o' ? &b->only : &b->point) = optarg;
         else
-            return 2;
+            bench_usage(usage, opt == 'h' ? NULL : "no such option");
     }
+    if (optind != argc)
+        bench_usage(usage, "options only");
     if (b->fast) {
         b->rounds = 3;
         b->window_ms = 400;
     }
+}
+
+int main(int argc, char **argv)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    int err;
+
+    *b = (struct bench){.build = "build", .dir = "/tmp", .rounds = BENCH_RUNS, .window_ms = 800, .tick_us = TICK_US};
+    options(b, argc, argv);
     scheduling();
     err = profile_run(b, SRTP_AES128_CM_SHA1_80);
     if (!err)

@@ -1,5 +1,5 @@
-/* bench-srtp: what SRTP costs a packet, ns of processor time, by engine, profile and payload. Every packet has a sequence number of its own and
- * is copied into its buffer, as a datagram would be written there; opened ones were sealed before in batches. */
+/* bench-srtp: what SRTP costs a packet, ns of processor time, by engine, profile and payload. Every packet has a sequence number
+ * of its own and is copied into its buffer, as a datagram would be written there; opened ones were sealed before in batches. */
 #include <string.h>
 
 #include "agw/media/srtp.h"
@@ -98,10 +98,16 @@ static void measure(enum srtp_engine engine, enum srtp_profile profile, const ch
     free(p);
 }
 
-int main(void)
+static const char usage[] =
+    "usage: bench-srtp   seals and opens SRTP packets in memory, with each engine, profile and payload\n"
+    "Prints srtp_ENGINE_PROFILE_seal|open_OCTETS_ns, ns of processor time a packet: key=value, medians of 5 runs with _min and\n"
+    "_max; ten seconds.\n";
+
+int main(int argc, char **argv)
 {
     static const size_t payloads[] = {160, 1200};
 
+    bench_words(argc, argv, usage, 0);
     for (int engine = SRTP_OPENSSL; engine <= SRTP_LIBSRTP; engine++)
         for (unsigned i = 0; i < 2; i++) {
             measure(engine, SRTP_AES128_CM_SHA1_80, "cm80", payloads[i]);

@@ -410,16 +410,26 @@ static void open_all(struct bench *b)
     }
 }
 
-int main(int argc, char **argv)
+static const char usage[] =
+    "usage: bench-tcp [options]   what ICE-TCP connections on one port cost, at rest and with media\n"
+    "  -l N          connections, up to " BENCH_TEXT(TCP_LEGS_MAX) " (10000)\n"
+    "  -a N          of these with media, up to " BENCH_TEXT(TCP_ACTIVE_MAX) " (2000)\n"
+    "  -s SECONDS    how long each is measured in a round (5)\n"
+    "  -r N          rounds, up to " BENCH_TEXT(BENCH_ROUNDS_MAX) " (" BENCH_TEXT(BENCH_RUNS) ")\n"
+    "  -h, --help\n"
+    "Wants two cores and descriptors for every connection. key=value lines, medians with _min and _max.\n"
+    "exit status: 0, 1 it could not run, 2 usage\n";
+
+static void options(struct bench *b, int argc, char **argv)
 {
-    struct bench *b = calloc(1, sizeof *b);
+    static const struct option longs[] = {{"help", 0, NULL, 'h'}, {0}};
     int c;
 
     b->legs = 10000;
     b->active = 2000;
     b->seconds = 5;
     b->rounds = BENCH_RUNS;
-    while ((c = getopt(argc, argv, "l:a:s:r:")) != -1) {
+    while ((c = getopt_long(argc, argv, "l:a:s:r:h", longs, NULL)) != -1) {
         if (c == 'l')
             b->legs = (unsigned)atoi(optarg);
         else if (c == 'a')
@@ -429,10 +439,21 @@ int main(int argc, char **argv)
         else if (c == 'r')
             b->rounds = (unsigned)atoi(optarg);
         else
-            return 2;
+            bench_usage(usage, c == 'h' ? NULL : "no such option");
     }
-    if (b->legs > TCP_LEGS_MAX || b->active > TCP_ACTIVE_MAX || b->active > b->legs || !b->seconds || !b->rounds || b->rounds > BENCH_ROUNDS_MAX)
-        return 2;
+    if (optind != argc)
+        bench_usage(usage, "options only");
+    if (b->legs > TCP_LEGS_MAX || b->active > TCP_ACTIVE_MAX || b->active > b->legs)
+        bench_usage(usage, "-l or -a is out of range");
+    if (!b->seconds || !b->rounds || b->rounds > BENCH_ROUNDS_MAX)
+        bench_usage(usage, "-s or -r is out of range");
+}
+
+int main(int argc, char **argv)
+{
+    struct bench *b = calloc(1, sizeof *b);
+
+    options(b, argc, argv);
     b->sh = mmap(NULL, sizeof *b->sh, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     open_all(b);
     b->pid = fork();

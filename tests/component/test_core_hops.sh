@@ -4,7 +4,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/component/lib.sh
 . tests/component/core.inc
-need kamailio dnsmasq node curl
+need kamailio dnsmasq node curl pgrep
 inside_own_net "tests/component/${0##*/}" "$@"
 lab 24400
 P1=127.0.0.11 P2=127.0.0.12 P3=127.0.0.13

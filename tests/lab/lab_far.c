@@ -32,7 +32,7 @@ static const struct option options[] = {
     {"host", 1, NULL, 'h'},  {"media", 1, NULL, 'm'},  {"sip", 1, NULL, 's'},  {"web", 1, NULL, 'w'}, {"domain", 1, NULL, 'd'},
     {"page", 1, NULL, 'p'},  {"jssip", 1, NULL, 'j'}, {"ws", 1, NULL, 'u'},  {"ring", 1, NULL, 'r'},
     {"config", 1, NULL, 'f'}, {"chunk", 1, NULL, 'c'}, {"route", 1, NULL, 'o'}, {"tls", 1, NULL, 't'}, {"tls-port", 1, NULL, 'T'},
-    {"help", 0, NULL, '?'}, {"version", 0, NULL, 'V'}, {0}};
+    {"help", 0, NULL, 'H'}, {"version", 0, NULL, 'V'}, {0}};
 
 static int parse(struct far_conf *c, int argc, char **argv)
 {
@@ -55,10 +55,14 @@ static int parse(struct far_conf *c, int argc, char **argv)
         case 'T': c->tls_port = (uint16_t)atoi(optarg); break;
         case 'c': c->chunk = strtoul(optarg, NULL, 10); break;
         case 'V': printf("lab-far %s\n", OPENIQ_VERSION); exit(0);
-        default: fputs(usage, optopt ? stderr : stdout); return optopt ? 2 : 1;
+        case 'H': fputs(usage, stdout); exit(0);
+        default: fputs(usage, stderr); return 2;
         }
     }
-    return 0;
+    if (optind == argc)
+        return 0;
+    fprintf(stderr, "lab-far: '%s' is no option\n%s", argv[optind], usage);
+    return 2;
 }
 
 static void on_signal(uv_signal_t *s, int num)
@@ -102,7 +106,7 @@ int main(int argc, char **argv)
     int err = parse(&f.conf, argc, argv);
 
     if (err)
-        return err == 1 ? 0 : err;
+        return err;
     if (!f.conf.media)
         f.conf.media = f.conf.host;
     signal(SIGPIPE, SIG_IGN);

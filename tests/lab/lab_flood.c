@@ -197,40 +197,51 @@ static int run(struct flood *f)
     return 0;
 }
 
-static void usage(void)
+/* why: on stderr, NULL: none was wrong */
+static int usage(const char *why)
 {
-    printf("usage: lab-flood KIND [options]   clients that waste the server's places\n");
+    FILE *to = why ? stderr : stdout;
+
+    if (why)
+        fprintf(to, "lab-flood: %s\n", why);
+    fputs("usage: lab-flood KIND [options]   clients that waste the server's places\n", to);
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        printf("  %-10s %s\n", kinds[i].name, kinds[i].help);
-    printf("  --to ADDRESS:PORT (127.0.0.1:8080)  --n N connections (1000)  --rate R a second (connect: 2000)\n"
-           "  --sources N addresses, 127.100.0.1 and on (1)  --seconds S (10)\n");
+        fprintf(to, "  %-18s %s\n", kinds[i].name, kinds[i].help);
+    fputs("  --to ADDRESS:PORT  the server, TCP (127.0.0.1:8080)\n"
+          "  --n N              connections at once (1000)\n"
+          "  --rate R           connect: connections a second (2000)\n"
+          "  --sources N        addresses they come from, 127.100.0.1 and on (1)\n"
+          "  --seconds S        how long (10)\n"
+          "  --help\n"
+          "exit status: 0 it ran, 2 usage\n", to);
+    return why ? 2 : 0;
 }
 
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"to", 1, NULL, 't'}, {"n", 1, NULL, 'n'}, {"rate", 1, NULL, 'r'}, {"sources", 1, NULL, 's'}, {"seconds", 1, NULL, 'S'}, {0}};
+        {"to", 1, NULL, 't'}, {"n", 1, NULL, 'n'}, {"rate", 1, NULL, 'r'}, {"sources", 1, NULL, 's'},
+        {"seconds", 1, NULL, 'S'}, {"help", 0, NULL, 'H'}, {0}};
     struct flood f = {.n = 1000, .rate = 2000, .sources = 1, .seconds = 10};
     int c;
 
     addr_parse_hostport(&f.to, SV("127.0.0.1:8080"), 0);
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (c) {
-        case 't': if (addr_parse_hostport(&f.to, sv_from(optarg), 0)) return 2; break;
+        case 't': if (addr_parse_hostport(&f.to, sv_from(optarg), 0)) return usage("--to is no address and port"); break;
         case 'n': f.n = (unsigned)atoi(optarg); break;
         case 'r': f.rate = (unsigned)atoi(optarg); break;
         case 's': f.sources = (unsigned)atoi(optarg); break;
         case 'S': f.seconds = (unsigned)atoi(optarg); break;
-        default: usage(); return 2;
+        case 'H': return usage(NULL);
+        default: return usage("no such option");
         }
     }
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (optind < argc && !strcmp(argv[optind], kinds[i].name))
             f.kind = &kinds[i];
-    if (!f.kind || !f.n || !f.sources) {
-        usage();
-        return 2;
-    }
+    if (!f.kind || optind + 1 != argc || !f.n || !f.sources)
+        return usage("one KIND, and at least one connection and source are required");
     if (strcmp(f.kind->name, "connect") != 0)
         f.rate = 0;
     signal(SIGTERM, on_signal);

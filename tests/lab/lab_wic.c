@@ -66,7 +66,7 @@ static const struct option options[] = {{"url", 1, NULL, 'u'},     {"origin", 1,
                                         {"timeout", 1, NULL, 's'}, {"keep", 0, NULL, 'k'},
                                         {"orders", 0, NULL, 'O'},  {"audio", 1, NULL, 'A'},
                                         {"tcp", 0, NULL, 'T'},
-                                        {"help", 0, NULL, '?'},    {"version", 0, NULL, 'V'},
+                                        {"help", 0, NULL, 'H'},    {"version", 0, NULL, 'V'},
                                         {0}};
 
 static int parse(struct lab *l, int argc, char **argv)
@@ -90,10 +90,14 @@ static int parse(struct lab *l, int argc, char **argv)
         case 'A': l->audio = (unsigned)atoi(optarg); break;
         case 'T': l->tcp = true; break;
         case 'V': printf("lab-wic %s\n", OPENIQ_VERSION); exit(0);
-        default: fputs(usage, optopt ? stderr : stdout); return optopt ? 2 : 1;
+        case 'H': fputs(usage, stdout); exit(0);
+        default: fputs(usage, stderr); return 2;
         }
     }
-    return l->n_agents && l->n_agents <= WICS_MAX && l->calls ? 0 : 2;
+    if (optind == argc && l->n_agents && l->n_agents <= WICS_MAX && l->calls)
+        return 0;
+    fprintf(stderr, "lab-wic: options only, --agents of 1 to %d and --calls of at least 1\n%s", WICS_MAX, usage);
+    return 2;
 }
 
 static void on_next(uv_timer_t *t)
@@ -357,7 +361,7 @@ int main(int argc, char **argv)
     int err = parse(&l, argc, argv);
 
     if (err)
-        return err == 1 ? 0 : err;
+        return err;
     signal(SIGPIPE, SIG_IGN);
     l.quiet = l.calls > 1;
     uv_loop_init(&l.loop);
