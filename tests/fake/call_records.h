@@ -34,7 +34,7 @@ struct sip_in {
 };
 
 struct sip_out {
-    char method[12], body[4096], headers[512];
+    char method[12], body[4096], headers[512], from[128], route[128];
     bool done, cancelled;
     struct sip_dlg *dlg;
     sip_response_h *cb;
@@ -75,6 +75,7 @@ static struct world {
     struct calls *calls;
     const char *lacks; /* a package that no gateway has */
     const char *access_info;
+    char wished[128]; /* the identity last asked for */
     struct sip_in *ins;
     struct sip_out *outs;
     struct sip_dlg *dlgs;

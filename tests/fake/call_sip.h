@@ -116,6 +116,8 @@ int sip_invite(struct sip_dlg **dp, struct sip_out **op, struct sip *s, const st
     (void)s;
     *dp = dlg_new(to->side, to->flow, h);
     *op = out_new(*dp, "INVITE", hdrs, sdp, cb, arg);
+    snprintf((*op)->from, sizeof (*op)->from, "%s", to->from);
+    snprintf((*op)->route, sizeof (*op)->route, "%s", to->route ? to->route : "");
     return 0;
 }
 
@@ -216,6 +218,6 @@ const char *reg_access_info(const struct reg *r)
 
 const char *reg_identity(const struct reg_binding *b, const char *preferred)
 {
-    (void)preferred;
+    snprintf(W.wished, sizeof W.wished, "%s", preferred ? preferred : "");
     return b->impu;
 }

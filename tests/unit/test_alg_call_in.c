@@ -250,6 +250,67 @@ static void test_access(void **state)
     }
 }
 
+/* Towards the core: by the Service-Route, in the name that the WIC prefers of those it has; what it asserts counts for nothing. */
+static void test_identity_of_wic(void **state)
+{
+    static const struct {
+        const char *from, *name, *value, *wished, *shown;
+    } rows[] = {
+        {"sip:alice@home.net", NULL, NULL, "sip:alice@home.net", "<sip:alice@home.net>"},
+        {"sip:a@office.net", NULL, NULL, "sip:a@office.net", "<sip:alice@home.net>"},
+        {"sip:alice@home.net", "P-Preferred-Identity", "\"A\" <tel:+15550100>", "tel:+15550100", "<sip:alice@home.net>"},
+        {"sip:alice@home.net", "P-Preferred-Identity", "tel:+15550100;x=y", "tel:+15550100", "<sip:alice@home.net>"},
+        {"sip:anonymous@anonymous.invalid", NULL, NULL, "sip:anonymous@anonymous.invalid", "<sip:anonymous@anonymous.invalid>"},
+        {"sip:alice@home.net", "P-Asserted-Identity", "<sip:boss@home.net>", "sip:alice@home.net", "<sip:alice@home.net>"},
+        {"sip:alice@home.net", "P-Charging-Vector", "icid-value=mine", "sip:alice@home.net", "<sip:alice@home.net>"},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sip_out *out;
+        struct sip_in *in;
+
+        world_open(1);
+        in = request((struct sip_msg){.method = "INVITE", .uri = "sip:bob@home.net", .from = rows[i].from, .body = wic_offer,
+                                      .side = SIP_W2, .flow = WIC_FLOW, .header = {{rows[i].name, rows[i].value}}});
+        assert_string_equal(W.wished, rows[i].wished);
+        op_ok(op_pending());
+        out = out_pending("INVITE");
+        TEXT(out->headers, "P-Asserted-Identity: <sip:alice@home.net>\n", "!Preferred", "!boss", "!mine", "icid-generated-at=home.net",
+             "orig-ioi=\"Type 1home.net\"");
+        assert_string_equal(out->route, "<sip:s.home.net;lr>");
+        assert_string_equal(out->from, rows[i].shown);
+        in->cancelled(in->cancelled_arg, NULL);
+        world_drain(true, NULL);
+        world_close();
+    }
+}
+
+/* Towards the WIC: who calls, unless it wants to stay unnamed (RFC 3325 7); nothing of charging, no route. */
+static void test_identity_of_caller(void **state)
+{
+    static const char *const privacy[] = {NULL, "none", "user;header", "id", "header;ID"};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(privacy); i++) {
+        struct sip_out *out;
+        struct sip_in *in;
+
+        world_open(1);
+        in = request((struct sip_msg){.method = "INVITE", .uri = "sip:alice@home.net", .body = core_offer, .side = SIP_MW,
+                                      .header = {{"P-Asserted-Identity", "<sip:bob@home.net>"}, {"P-Charging-Vector", "icid-value=core"},
+                                                 {"P-Called-Party-ID", "<tel:+15550100>"}, {privacy[i] ? "Privacy" : NULL, privacy[i]}}});
+        assert_string_equal(W.wished, "<tel:+15550100>");
+        op_ok(op_pending());
+        out = out_pending("INVITE");
+        TEXT(out->headers, i < 3 ? "P-Asserted-Identity: <sip:bob@home.net>\n" : "!P-Asserted", "!P-Charging", "!P-Called", "!P-Access");
+        assert_string_equal(out->route, "");
+        in->cancelled(in->cancelled_arg, NULL);
+        world_drain(true, NULL);
+        world_close();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +322,8 @@ int main(void)
         cmocka_unit_test(test_fork_refused),
         cmocka_unit_test(test_emergency),
         cmocka_unit_test(test_access),
+        cmocka_unit_test(test_identity_of_wic),
+        cmocka_unit_test(test_identity_of_caller),
     };
 
     log_init(LOG_ERROR);
