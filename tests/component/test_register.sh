@@ -59,7 +59,8 @@ is "alg-users: five are in the store" "$(users list | wc -l)" 5
 is "the store is its owner's alone" "$(stat -c %a "$TMP/state/users.db")" 600
 is "no password is in the store" "$(cat "$TMP"/state/users.db* | grep -acE 'wic-|ims-')" 0
 
-CONF="home_domain: $HOME_NET
+CONF="log: debug
+home_domain: $HOME_NET
 flow_recovery: 20
 access_info: IEEE-802.11
 token_keys: [{kid: k1, alg: ES256, file: $TMP/web.pub}]
