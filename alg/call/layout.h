@@ -49,6 +49,7 @@ struct rline {
     struct tport tp;
     enum rtp_sec sec[2];
     struct sv key[2], their_key[2]; /* SDES: whole values of a=crypto, ours and theirs */
+    bool rekeyed[2];               /* ours is another than the gateway was told, or has another tag */
     enum sdp_dir dir[2];           /* as that side last said */
     struct codec_list codecs[2];   /* agreed, with the payload types of that side; before the answer: offered */
     struct sv addrtype[2], addr[2]; /* where that side receives: Remote (of the WIC only without ICE); port 0: not known yet */

@@ -139,7 +139,7 @@ static int configure_core(struct make *mk, struct media *m, const struct exch *x
     const struct codec_list *codecs = &r->codecs[x->from];
     struct sdp *remote = core_remote(mk, x, r);
     uint64_t sum = remote ? sum_of(remote) : 0;
-    bool local = p && (!p->port || !is_marked(p->pts, codecs));
+    bool local = p && (!p->port || !is_marked(p->pts, codecs) || r->rekeyed[SIP_MW]);
     struct iq_stream *s;
 
     if (!p || !remote)
@@ -348,7 +348,7 @@ static int configure_access(struct make *mk, struct media *m, const struct exch 
 
     if (!e)
         return -ENOMEM;
-    local = !e->arena || !is_marked(e->pts, codecs) || (r->tp.restart && !is_member(x, r));
+    local = !e->arena || !is_marked(e->pts, codecs) || r->rekeyed[SIP_W2] || (r->tp.restart && !is_member(x, r));
     if (x->web_rtp[i]) { /* else the WIC was not asked: what it said holds */
         remote = access_remote(mk, x, r, i, &sum);
         if (!remote)

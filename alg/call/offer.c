@@ -48,7 +48,7 @@ int exch_new(struct exch **xp, enum sip_side from, const struct layout *cur, con
     x->lay.dc.restart = x->lay.dc.renew = x->lay.dc.release = false;
     for (unsigned i = 0; i < x->lay.n_rtp; i++) {
         x->lay.rtp[i].state = CHAN_OPEN;
-        x->lay.rtp[i].fresh = false;
+        x->lay.rtp[i].fresh = x->lay.rtp[i].rekeyed[SIP_W2] = x->lay.rtp[i].rekeyed[SIP_MW] = false;
         x->lay.rtp[i].tp.restart = x->lay.rtp[i].tp.renew = x->lay.rtp[i].tp.release = false;
     }
     *xp = x;

@@ -42,13 +42,22 @@ static void take_side(struct exch *x, struct rline *r, enum sip_side side, const
     r->rtcp_port[side] = said->rtcp_port;
 }
 
-/* A new key of ours, in the suite that the peer named; as the offerer the one that all have (RFC 4568 6.2). */
+/* A key of ours, in the suite and under the tag that the peer named; as the offerer in the suite that all have (RFC 4568 5.1.2,
+ * 6.2). Offered again it stays, whatever they do with theirs, as long as the suite does. */
 static int make_key(struct exch *x, struct rline *r, enum sip_side side, const struct rtp_line *said)
 {
-    if (r->sec[side] != RTP_SDES || r->key[side].n > 0)
+    struct sv rest = r->key[side], tag = sv_word(&rest), suite = sv_word(&rest);
+    char *text;
+
+    if (r->sec[side] != RTP_SDES || (tag.n > 0 && (!said || (sv_eq(tag, said->crypto_tag) && sv_ieq(suite, said->crypto_suite)))))
         return 0;
-    return rtp_crypto_new(x->a, said ? said->crypto_tag : SV("1"), said ? said->crypto_suite : SV("AES_CM_128_HMAC_SHA1_80"),
-                          &r->key[side]);
+    r->rekeyed[side] = tag.n > 0;
+    if (tag.n == 0 || !sv_ieq(suite, said->crypto_suite))
+        return rtp_crypto_new(x->a, said ? said->crypto_tag : SV("1"), said ? said->crypto_suite : SV("AES_CM_128_HMAC_SHA1_80"),
+                              &r->key[side]);
+    text = arena_printf(x->a, "%.*s %.*s %.*s", SV_ARG(said->crypto_tag), SV_ARG(suite), SV_ARG(sv_trim(rest)));
+    r->key[side] = sv_from(text);
+    return text ? 0 : -ENOMEM;
 }
 
 /* Offered again: does the other side have to hear of it? How a line is secured it keeps, as its terminations do. */
@@ -246,6 +255,8 @@ int exch_rtp_offer_ims(struct exch *x)
             x->ims_rtp[i] = said;
             err = compare(x, &l->rtp[i], SIP_MW, said);
             take_side(x, &l->rtp[i], SIP_MW, said);
+            if (!err)
+                err = make_key(x, &l->rtp[i], SIP_MW, said);
         } else if (said) {
             err = add_from_ims(x, k, said);
         }

@@ -219,6 +219,8 @@ static int again_rtp(struct exch *x, struct sdp_media *md, const struct rline *r
     DL_FOREACH(md->attrs, at) {
         if (is_direction(at->name))
             at->name = sv_from(rtp_dir_name(dir));
+        else if (sv_is(at->name, "crypto"))
+            at->value = r->key[to];
     }
     if (!sv_eq(md->fmts, fmts)) {
         md->fmts = fmts;

@@ -232,6 +232,54 @@ static void test_sdes(void **state)
     hang_up(SIP_W2);
 }
 
+#define SDES_CORE(lines) MW_HEAD "m=audio 49170 RTP/SAVP 0 126\r\na=rtpmap:126 telephone-event/8000\r\n" lines
+#define SDES_WIC(lines) \
+    W2_HEAD "m=audio 5000 RTP/SAVP 0 126\r\nc=IN IP4 203.0.113.7\r\na=rtpmap:126 telephone-event/8000\r\n" lines
+#define CM_80(tag, key) "a=crypto:" tag " AES_CM_128_HMAC_SHA1_80 inline:" key "\r\n"
+#define KEY_1 "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
+#define KEY_2 "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj"
+#define GCM(tag) "a=crypto:" tag " AEAD_AES_128_GCM inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJQ==\r\n"
+
+/* Offered again by a side, which the other one need not hear of: the gateway is told as_told, our answer has the lines. */
+static char *rekey(enum sip_side side, const char *offer, const char *as_told, const char *local, const char *in_answer)
+{
+    struct sip_in *in = inside(dlg_of(side), "INVITE", offer);
+    char *line;
+
+    assert_null(out_pending("INVITE"));
+    OP(side == SIP_MW ? "MOD ip/1/core/7" : "MOD ip/1/access/8", as_told, local);
+    op_ok(op_pending());
+    assert_null(op_pending());
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, in_answer);
+    line = strstr(in->body, "inline:");
+    ack(in);
+    return line;
+}
+
+/* RFC 4568 7.1: new keys of theirs, other tags, another suite, on either side. */
+static void test_sdes_again(void **state)
+{
+    char *first, *next;
+
+    (void)state;
+    world_open(1);
+    W.calls->conf.policy.core_proto[RTP_AUDIO] = "RTP/SAVP";
+    establish(SDES_WIC(CM_80("2", KEY_2)), SDES_CORE(CM_80("1", KEY_1)));
+    first = rekey(SIP_MW, SDES_CORE(CM_80("1", KEY_2)), "R(v=0| c=IN IP4 10.20.0.99| m=audio 49170", "! L(", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 ");
+    next = rekey(SIP_MW, SDES_CORE(CM_80("3", KEY_1)), "a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:WVNf", " L(", "a=crypto:3 AES_CM_128_HMAC_SHA1_80 ");
+    assert_memory_equal(next, first, 47); /* ours is the same */
+    next = rekey(SIP_MW, SDES_CORE(GCM("1") CM_80("2", KEY_1)), "a=crypto:1 AEAD_AES_128_GCM inline:d0Rm", " L(v=0| c=IN IP4 10.20.0.5| m=audio 30000 ",
+                 "a=crypto:1 AEAD_AES_128_GCM ");
+    assert_memory_not_equal(next, first, 40);
+    rekey(SIP_W2, SDES_WIC(CM_80("2", KEY_1)), "inline:WVNf", "! L(", "a=crypto:2 AES_CM_128_HMAC_SHA1_80 ");
+    rekey(SIP_W2, SDES_WIC(GCM("7")), "a=crypto:7 AEAD_AES_128_GCM inline:d0Rm", " L(", "a=crypto:7 AEAD_AES_128_GCM ");
+    inside(dlg_of(SIP_MW), "INVITE", SDES_CORE(GCM("1") "a=sendonly\r\n")); /* hold: the client is offered what it has */
+    TEXT(out_pending("INVITE")->body, "a=crypto:7 AEAD_AES_128_GCM inline:", "!d0Rm", "!CM_128_HMAC");
+    world_drain(true, NULL);
+    world_close();
+}
+
 static void test_refused_offers(void **state)
 {
     static const struct {
@@ -333,7 +381,7 @@ int main(void)
         cmocka_unit_test(test_bundle_dc_first),
         cmocka_unit_test(test_bundle_dc_left),
         cmocka_unit_test(test_bundle_offered),
-        cmocka_unit_test(test_sdes),
+        cmocka_unit_test(test_sdes), cmocka_unit_test(test_sdes_again),
         cmocka_unit_test(test_refused_offers),
         cmocka_unit_test(test_bad_answers),
         cmocka_unit_test(test_bad_answers_of_wic),
