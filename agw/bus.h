@@ -334,7 +334,8 @@ void bus_drop(struct inbox_item *it); /* for inbox_free */
 /* Build and post in one call; -ENOMEM, or -ENOBUFS for bytes to a full inbox (dropped and counted by the caller). */
 int bus_post_id(struct inbox *to, enum bus_kind kind, bus_id id);
 int bus_post_conn(struct inbox *to, enum bus_kind kind, bus_id id, uint32_t conn, size_t n);
-int bus_post_pipe(struct inbox *to, enum bus_kind kind, bus_id id, uint32_t conn, const void *p, size_t n); /* the inbox takes it, full or not */
+/* The inbox takes it, full or not. */
+int bus_post_pipe(struct inbox *to, enum bus_kind kind, bus_id id, uint32_t conn, const void *p, size_t n);
 int bus_post_event(struct inbox *to, bus_id id, enum bus_what what, const char *text);
 int bus_post_bytes(struct inbox *to, enum bus_kind kind, bus_id id, const void *p, size_t n);
 const char *bus_what_name(enum bus_what w);

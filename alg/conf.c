@@ -250,8 +250,8 @@ static const struct conf_key keys[] = {
     LIST1("sip_listen", sip_listen, "[\"127.0.0.1:5060\"]", conf_check_hostport,
           "SIP towards the core, UDP and TCP: an address, or one of each family"),
     LIST("sip_peers", sip_peers, "[]", check_network,
-         "networks that may send requests by UDP and TCP, besides the next hops and what their names resolve to; \"*\" = any. [] = those of "
-         "sip_listen's kind (loopback, private); none if that is public"),
+         "networks that may send requests by UDP and TCP, besides the next hops and what their names resolve to; \"*\" = any. "
+         "[] = those of sip_listen's kind (loopback, private); none if that is public"),
     TEXT("sip_host", sip_host, "", check_host_or_none, "host in Via, Contact and Path towards the core; \"\" = that of sip_listen"),
     LIST1("sip_tls_listen", sip_tls_listen, "[]", conf_check_hostport,
           "SIP over TLS 1.2 or 1.3 towards the core: an address, or one of each family"),
@@ -307,7 +307,8 @@ static const struct conf_key keys[] = {
     TEXT("ice", ice, "lite", check_ice, "lite: gateways answer browsers' checks; full: they check, too, where they can (ostuncc)"),
     YES_NO("ice_tcp", ice_tcp, true, "ask gateways for TCP candidates (agw: ice_tcp of a realm), after UDP, for browsers behind firewalls"),
     YES_NO("plain_rtp", plain_rtp, false, "take RTP without encryption, with ICE, from clients that are no browsers (TS 33.203 annex W)"),
-    YES_NO("msrp_tcp", msrp_tcp, false, "take m=message over ICE-TCP from such clients, and offer it to those that register +sip.message"),
+    YES_NO("msrp_tcp", msrp_tcp, false,
+           "take m=message over ICE-TCP from such clients, and offer it to those that register +sip.message"),
     LIST("audio_codecs", audio_codecs, "[opus, G722, PCMU, PCMA, AMR, AMR-WB]", check_name, "audio that passes between browser and core"),
     LIST("video_codecs", video_codecs, "[H264, VP8, VP9]", check_name, "video that does"),
     TEXT("core_audio", core_audio, "RTP/AVP", check_rtp, "how audio is offered to the core"),

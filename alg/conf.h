@@ -33,7 +33,8 @@ struct alg_conf {
     struct conf_rows gateways; /* struct alg_gateway_row */
     struct conf_rows web_domains, token_keys; /* struct alg_domain_row, alg_token_row */
     char *users_db;
-    bool reg_event, origin_missing, resolve_routes, dtls_active, ice_tcp, plain_rtp, msrp_tcp, early_media, preconditions, access_ipv6, core_ipv6;
+    bool reg_event, origin_missing, resolve_routes, dtls_active, ice_tcp, plain_rtp, msrp_tcp, early_media, preconditions;
+    bool access_ipv6, core_ipv6;
     char *access_interface, *access_realm, *core_interface, *core_realm;
     char *web_profile, *ice, *core_audio, *core_video;
     struct conf_strs audio_codecs, video_codecs, emergency_numbers;

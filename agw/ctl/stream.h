@@ -1,7 +1,7 @@
 /* Streams: struct iq_stream to the orders for worker and data thread. Five kinds on the wire: SCTP
  * over DTLS over UDP (the de-aggregation stream, TS 23.334 6.2.10.6.2 S1), a data channel in it
- * (component stream S2), MSRP over TCP (S2 of T2), MSRP over ICE-TCP (TS 33.203 W.3.4), and RTP over UDP, plain or secured (6.2.10.2,
- * 6.2.10.5). Owner: struct term. Thread: control. */
+ * (component stream S2), MSRP over TCP (S2 of T2), MSRP over ICE-TCP (TS 33.203 W.3.4), and RTP
+ * over UDP, plain or secured (6.2.10.2, 6.2.10.5). Owner: struct term. Thread: control. */
 #pragma once
 
 #include "agw/ctl/local.h"

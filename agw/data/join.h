@@ -1,5 +1,5 @@
-/* Who is connected with whom: a channel or the byte stream of an ICE-TCP connection on the access side, a TCP endpoint on the core's.
- * Everything that moves, moves here. Owner: the two ends, whichever goes first frees it. Thread: data. */
+/* Who is connected with whom: a channel or the byte stream of an ICE-TCP connection on the access side, a TCP endpoint on the
+ * core's. Everything that moves, moves here. Owner: the two ends, whichever goes first frees it. Thread: data. */
 #pragma once
 
 #include "agw/data/env.h"

@@ -1,7 +1,7 @@
 /* One direction of an MSRP session between two byte streams (ICE-TCP and TCP): chunks pass as they come, addresses and paths
- * untouched (CEMA, RFC 6714), whatever their length. Nothing passes that is no MSRP framing, and what one side loses in the middle of a
- * chunk never reaches the other as the middle of another: a chunk whose end will not come is ended with '+', one whose
- * beginning is lost is swallowed. Sans-IO. Owner: the join in the data thread. */
+ * untouched (CEMA, RFC 6714), whatever their length. Nothing passes that is no MSRP framing, and what one side loses in the
+ * middle of a chunk never reaches the other as the middle of another: a chunk whose end will not come is ended with '+', one
+ * whose beginning is lost is swallowed. Sans-IO. Owner: the join in the data thread. */
 #pragma once
 
 #include "common/buf.h"
@@ -22,7 +22,8 @@ void pass_got(struct pass *p, size_t n);
 /* Octets for the destination. 1: *v is some; 0: none yet; -EPROTO: the source sends no MSRP, nothing more is taken of it. */
 int pass_next(struct pass *p, struct sv *v);
 bool pass_wrote(struct pass *p, size_t n); /* of pass_next's; true: a chunk is complete by it */
-/* The source is another from here on: what it has begun is ended with '+' (RFC 4975 5.1: more may follow, under the same Message-ID). */
+/* The source is another from here on: what it has begun is ended with '+' (RFC 4975 5.1: more may follow, under the same
+ * Message-ID). */
 void pass_source_lost(struct pass *p);
 /* The destination is another from here on: the rest of the chunk that it had a part of is swallowed. */
 void pass_target_lost(struct pass *p);

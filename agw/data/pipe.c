@@ -131,7 +131,8 @@ void pipe_credit(struct pipe *p, uint32_t conn, size_t n)
 
 /* --- connections --- */
 
-/* Of two that were lost before the first was read to its end the later one's octets go: they are as lost as what was in the network. */
+/* Of two that were lost before the first was read to its end the later one's octets go: they are as lost as what was in the
+ * network. */
 static void forget_conn(struct pipe *p)
 {
     if (p->border)

@@ -1,5 +1,5 @@
-/* The byte stream of an MSRP session on ICE-TCP (TS 33.203 W.3.4): its connection is a worker's, its octets come and go on the bus, on
- * credit both ways (agw/bus.h). Reads and writes when its join asks; touches the join when something can be done.
+/* The byte stream of an MSRP session on ICE-TCP (TS 33.203 W.3.4): its connection is a worker's, its octets come and go on the bus,
+ * on credit both ways (agw/bus.h). Reads and writes when its join asks; touches the join when something can be done.
  * Owner: data.c. Thread: data. */
 #pragma once
 
@@ -37,6 +37,7 @@ size_t pipe_write(struct pipe *p, const void *bytes, size_t n);
 /* Once after each loss: all that came before it is read; the connection that was written to is gone. */
 bool pipe_at_border(struct pipe *p);
 bool pipe_was_lost(struct pipe *p);
-/* What was read last is no MSRP: what its connection brought is forgotten, and when that is the one of now, the worker closes it. */
+/* What was read last is no MSRP: what its connection brought is forgotten, and when that is the one of now, the worker
+ * closes it. */
 void pipe_drop(struct pipe *p);
 void pipe_cut(struct pipe *p); /* what all of its connections brought is forgotten; the worker closes the one of now */

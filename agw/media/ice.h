@@ -42,8 +42,8 @@ const struct addr *ice_selected(const struct ice *ice); /* NULL: none yet, or lo
 void ice_expect(struct ice *ice, msec_t now);
 msec_t ice_deadline(const struct ice *ice);
 int ice_tick(struct ice *ice, struct tx *tx, msec_t now); /* bits */
-/* Something came on the selected connection of TCP: nobody else can send there, so its peer lives, with or without checks (RFC 8445
- * 11 has it send indications). Lite without consent; who was lost comes back by a check alone. */
+/* Something came on the selected connection of TCP: nobody else can send there, so its peer lives, with or without checks
+ * (RFC 8445 11 has it send indications). Lite without consent; who was lost comes back by a check alone. */
 void ice_heard(struct ice *ice, msec_t now);
 /* What comes is not read for a while (on): silence says nothing then. Off: as if a check had just come. */
 void ice_rest(struct ice *ice, bool on, msec_t now);

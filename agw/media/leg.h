@@ -41,7 +41,8 @@ int leg_next(struct leg_rx *rx, const uint8_t **p, size_t *n);
 /* The same on a connection of a byte stream (bus_sep.pipe), of up to `max` octets, and for what it may carry: */
 int leg_receive_some(struct leg *l, struct leg_rx *rx, size_t max);
 enum leg_got { LEG_NOTHING, LEG_STUN, LEG_OCTETS };
-int leg_next_of_pipe(struct leg *l, struct leg_rx *rx, const uint8_t **p, size_t *n); /* enum leg_got; -EMSGSIZE: STUN that is too long */
+/* enum leg_got; -EMSGSIZE: STUN that is too long */
+int leg_next_of_pipe(struct leg *l, struct leg_rx *rx, const uint8_t **p, size_t *n);
 int leg_keep(struct leg *l, const struct leg_rx *rx); /* what leg_next has left. 0, -ENOMEM */
 /* One packet to send. rtp: it may be dropped when the peer is slow. 0: sent or waits; -ENOBUFS: it was dropped; -EPIPE: the
  * connection is broken; -ENOSPC: the peer is too slow, nothing may be dropped; -ENOMEM. */

@@ -1,6 +1,6 @@
-/* One thread: epoll over the streams' sockets and the inbox, batches in and out, deadlines of endpoints from a heap, of flows from a queue. The clock is read
- * once per wake-up. Everything a wake-up does is bounded: MEDIA_EPOLL_BATCH sockets, one batch of each (MEDIA_RX_ROUNDS of a
- * shared one), what the inbox held. */
+/* One thread: epoll over the streams' sockets and the inbox, batches in and out, deadlines of endpoints from a heap, of flows
+ * from a queue. The clock is read once per wake-up. Everything a wake-up does is bounded: MEDIA_EPOLL_BATCH sockets, one batch
+ * of each (MEDIA_RX_ROUNDS of a shared one), what the inbox held. */
 #include "agw/media/worker.h"
 
 #include <assert.h>
@@ -40,7 +40,8 @@ const struct count_def worker_counters[WORKER_C_N] = {
                             false},
     [WORKER_C_LEG_DROPPED] = {"agw_ice_tcp_rtp_dropped", "RTP that a slow reader on TCP did not get", false},
     [WORKER_C_LEG_CLOSED] = {"agw_ice_tcp_closed", "ICE-TCP connections that ended in good order", false},
-    [WORKER_C_LEG_BAD] = {"agw_ice_tcp_refused", "ICE-TCP connections closed: no check that passes in time, too many, no MSRP", false},
+    [WORKER_C_LEG_BAD] = {"agw_ice_tcp_refused",
+                          "ICE-TCP connections closed: no check that passes in time, too many, no MSRP", false},
     [WORKER_C_LEG_OVERSIZED] = {"agw_ice_tcp_oversized", "ICE-TCP connections closed: a frame too long", false},
     [WORKER_C_LEG_SLOW] = {"agw_ice_tcp_slow", "ICE-TCP connections closed: the peer did not read", false},
     [WORKER_C_PIPE_STOPPED] = {"agw_ice_tcp_rested", "Times that MSRP on ICE-TCP was not read because the core was slow", false},

@@ -14,8 +14,8 @@ void worker_legs_close(struct worker *w, struct port *port);
 void worker_legs_bury(struct worker *w); /* frees what ended; no event of the batch is left */
 
 /* For worker_pipe.c. */
-enum leg_end { LEG_BROKEN, LEG_LOSER, LEG_ENDED, LEG_MANY, LEG_NOBODY, LEG_MEMORY, LEG_UNCHECKED, LEG_REFUSED, LEG_EARLY, LEG_NO_MSRP,
-               LEG_OVERSIZED, LEG_SLOW };
+enum leg_end { LEG_BROKEN, LEG_LOSER, LEG_ENDED, LEG_MANY, LEG_NOBODY, LEG_MEMORY, LEG_UNCHECKED, LEG_REFUSED, LEG_EARLY,
+               LEG_NO_MSRP, LEG_OVERSIZED, LEG_SLOW };
 void worker_leg_end(struct worker *w, struct leg *l, enum leg_end why); /* its memory stays until worker_legs_bury */
 struct leg *worker_leg_find(const struct port *port, uint32_t conn);
 void worker_leg_arm(struct worker *w, struct leg *l); /* what epoll is to wait for, as things are */

@@ -1,5 +1,6 @@
-/* Inside of a worker: the connection that carries MSRP (bus_sep.pipe). It stays a connection of ICE like any other (worker_leg.c); what
- * is no STUN on it goes to the data thread and comes from there, on credit both ways: who has none left waits, nothing is dropped. */
+/* Inside of a worker: the connection that carries MSRP (bus_sep.pipe). It stays a connection of ICE like any other (worker_leg.c);
+ * what is no STUN on it goes to the data thread and comes from there, on credit both ways: who has none left waits, nothing is
+ * dropped. */
 #pragma once
 
 #include "agw/media/worker_priv.h"

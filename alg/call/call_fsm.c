@@ -312,7 +312,8 @@ static void on_notify(void *arg, struct sv termid, const struct iq_observed *ev)
 
     switch (media_event_of(ev, &reason)) {
     case MEDIA_EV_FAILED:
-        if (exch_drops(br->call->x, ev->stream) || is_off(br->call, ev->stream) || is_of_old(br->call, ev->event) || is_left(br->call, ev))
+        if (exch_drops(br->call->x, ev->stream) || is_off(br->call, ev->stream) || is_of_old(br->call, ev->event) ||
+            is_left(br->call, ev))
             break;
         log_info("call", "%s term=%.*s stream=%u msg=\"media failed\" reason=\"%s\"", br->call->fsm.tag,
                  SV_ARG(termid), ev->stream, reason);

@@ -207,7 +207,8 @@ static void on_response(void *arg, struct sip_out *out, int status, const struct
     if (status >= 300 && asked_again(leg, status, m))
         return;
     if (status < 300) {
-        if (e.body.n == 0 && !leg->up && !leg->call->late) /* RFC 3261 13.2.1: its reliable 18x had the answer, of a fork each its own */
+        /* RFC 3261 13.2.1: its reliable 18x had the answer, of a fork each its own */
+        if (e.body.n == 0 && !leg->up && !leg->call->late)
             e.body = leg_has_said(leg, m);
         leg->up = leg->owe_ack = true;
         session_answered(&leg->session, m);

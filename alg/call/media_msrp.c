@@ -19,8 +19,9 @@ static int put_credentials(struct make *mk, struct sdp_attr **list, struct sv uf
 static struct sdp *open_local(struct make *mk, const struct media *m, const struct exch *x, const struct chan *c)
 {
     const struct web_msrp *said = x->web && c->web_line < x->web->n_lines ? x->web->msrp[c->web_line] : NULL;
+    const struct sv family = make_family(m->conf->access_v6, said ? said->t.addrtype : SV_NONE);
     struct sdp_media *md;
-    struct sdp *s = line_sdp(mk, make_family(m->conf->access_v6, said ? said->t.addrtype : SV_NONE), SV("$"), SDP_PORT_CHOOSE, &md);
+    struct sdp *s = line_sdp(mk, family, SV("$"), SDP_PORT_CHOOSE, &md);
     int err = s ? put_credentials(mk, &md->attrs, SV("$"), SV("$")) : -ENOMEM;
 
     if (!err)

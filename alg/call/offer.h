@@ -96,7 +96,8 @@ void exch_chan_gone(struct exch *x, unsigned i);
 /* offer_msrp.c: m=message lines of W2 */
 void exch_msrp_offer_web(struct exch *x);
 const struct dc_chan *exch_msrp_answer_web(struct exch *x, struct chan *c); /* what it says of c; NULL: refused */
-enum sdp_setup exch_msrp_role(const struct chan *c, enum sdp_setup offered); /* our role to the core that offered: ACTIVE connects */
+/* Our role to the core that offered: ACTIVE connects. */
+enum sdp_setup exch_msrp_role(const struct chan *c, enum sdp_setup offered);
 bool exch_msrp_add_from_ims(struct exch *x, unsigned slot); /* false: there is no room */
 int exch_msrp_out(struct exch *x, const struct media *m, unsigned i, bool offer, struct web_out *w); /* of channel i. 0, -ENOMEM */
 const struct chan *exch_msrp_line(const struct layout *l, unsigned web_line); /* NULL: that line is none */

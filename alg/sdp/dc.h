@@ -22,7 +22,8 @@ int dc_read(struct arena *a, const struct sdp_media *m, struct dc_chan out[DC_CH
 int dc_write(struct arena *a, struct sdp_attr **list, const struct dc_chan *ch);
 /* Takes setup and path out of a list read; the rest stays. SDP_SETUP_BAD is returned in ch->setup. */
 void dc_take(struct dc_chan *ch, struct sdp_attr *attrs);
-int dc_take_line(struct arena *a, struct dc_chan *ch, const struct sdp_attr *attrs); /* the same of a copy: a m=message line. 0, -ENOMEM */
+/* The same of a copy: a m=message line. 0, -ENOMEM */
+int dc_take_line(struct arena *a, struct dc_chan *ch, const struct sdp_attr *attrs);
 /* The answerer's role from what its SDP says and what was offered, by RFC 4145 4.1 and its defaults. NONE: contradiction. */
 enum sdp_setup dc_answer_setup(enum sdp_setup offered, enum sdp_setup answered);
 bool dc_map_equal(const struct sdp_dcmap *a, const struct sdp_dcmap *b);

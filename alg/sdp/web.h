@@ -45,7 +45,8 @@ struct web_desc {
     struct sdp_fault why;      /* the best reason to give when nothing is left */
 };
 
-/* 0; -EPROTO: refuse the whole, see out->why; -ENOMEM. A body whose lines are all unusable is no error: dc is -1, n_rtp and n_msrp 0. */
+/* 0; -EPROTO: refuse the whole, see out->why; -ENOMEM. A body whose lines are all unusable is no error: dc is -1, n_rtp and
+ * n_msrp 0. */
 int web_read(struct arena *a, const struct sdp *s, const struct sdp_policy *p, struct web_desc *out);
 
 bool web_msrp_is_line(const struct sdp_media *m, const struct sdp_policy *p);

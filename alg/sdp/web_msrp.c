@@ -8,7 +8,8 @@ bool web_msrp_is_line(const struct sdp_media *m, const struct sdp_policy *p)
     return p->msrp_tcp && sv_is(m->media, "message") && sv_iis(m->proto, "TCP/MSRP");
 }
 
-/* The gateway dials nobody, so the WIC has to. TS 33.203 W.3.3 writes "tcp-active" and "tcp-so" where RFC 6544 has "active" and "so". */
+/* The gateway dials nobody, so the WIC has to. TS 33.203 W.3.3 writes "tcp-active" and "tcp-so" where RFC 6544 has "active"
+ * and "so". */
 static bool connects(const struct sdp_media *m)
 {
     static const char *const types[] = {"active", "so", "tcp-active", "tcp-so"};

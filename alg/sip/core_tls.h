@@ -9,7 +9,8 @@ const char *core_tls_failure(const char *line);
 /* Sofia 1.12.11 shuts each connection's SSL object down and forgets it. They are known here by OpenSSL's own notice of every
  * new one, and freed when their socket is closed, which is the last thing that Sofia does. */
 struct core_tls;
-int core_tls_new(struct core_tls **tp, struct sip *s, const struct sip_tls_conf *conf); /* s->core is there before anybody connects */
+/* s->core is there before anybody connects. */
+int core_tls_new(struct core_tls **tp, struct sip *s, const struct sip_tls_conf *conf);
 /* Now and then. A connection that has no handshake after CORE_TLS_HANDSHAKE_MS is shut down, and told: hop 0 = it came to us.
  * t NULL is fine. */
 void core_tls_tick(struct core_tls *t, msec_t now, void (*late)(void *arg, unsigned hop, const struct addr *peer), void *arg);

@@ -82,7 +82,8 @@ char *enrol_gone(const struct binding *b, su_home_t *home)
 
     if (!reg_id)
         return su_sprintf(home, "<%s>;expires=0", b->contact);
-    return su_sprintf(home, "<%s>;+sip.instance=%.*s;reg-id=%s;expires=0", b->contact, (int)(reg_id - instance), instance, reg_id + 1);
+    return su_sprintf(home, "<%s>;+sip.instance=%.*s;reg-id=%s;expires=0", b->contact, (int)(reg_id - instance), instance,
+                      reg_id + 1);
 }
 
 bool enrol_is_bound(const struct enrol *p)

@@ -81,8 +81,8 @@ static void ask(struct core *c, struct hop *hop, msec_t now)
     snprintf(uri, sizeof uri, "sip:%s", addr_str(&hop->addr, text));
     snprintf(to, sizeof to, "<%s>", uri);
     snprintf(from, sizeof from, "<%s>", self_uri(own, s, "alg", how));
-    p->orq = nta_outgoing_tcreate(s->agents[SIP_MW].leg, on_answer, p, hop_url(&t, s, hop), SIP_METHOD_OPTIONS, (url_string_t *)uri,
-                                  SIPTAG_FROM_STR(from), SIPTAG_TO_STR(to), SIPTAG_CONTACT_STR(from),
+    p->orq = nta_outgoing_tcreate(s->agents[SIP_MW].leg, on_answer, p, hop_url(&t, s, hop), SIP_METHOD_OPTIONS,
+                                  (url_string_t *)uri, SIPTAG_FROM_STR(from), SIPTAG_TO_STR(to), SIPTAG_CONTACT_STR(from),
                                   SIPTAG_ACCEPT_STR("application/sdp"), SIPTAG_USER_AGENT_STR(s->agent_name), TAG_END());
     if (!p->orq) {
         over(p, NULL, "cannot be reached");

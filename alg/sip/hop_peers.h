@@ -1,5 +1,5 @@
-/* Addresses that next hops have or had: they may send requests. Who has another name record than before still speaks in the dialogs
- * that it set up. Pure: time comes with the call. Inside alg/sip only. Owner: struct core. Main thread. */
+/* Addresses that next hops have or had: they may send requests. Who has another name record than before still speaks in the
+ * dialogs that it set up. Pure: time comes with the call. Inside alg/sip only. Owner: struct core. Main thread. */
 #pragma once
 
 #include "alg/sip/hops.h"

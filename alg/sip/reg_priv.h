@@ -67,7 +67,8 @@ void enrol_free(struct enrol *p);
 char *enrol_ok(struct enrol *p, const struct grant *g);
 /* Path of this WIC's flow: "<sip:TOKEN@host:port;lr;ob>" */
 char *enrol_path(const struct enrol *p, su_home_t *home);
-/* The Contact that takes a binding back: with instance and reg-id, by which a registrar of RFC 5626 knows it. They are the end of our key. */
+/* The Contact that takes a binding back: with instance and reg-id, by which a registrar of RFC 5626 knows it. They are the end of
+ * our key. */
 char *enrol_gone(const struct binding *b, su_home_t *home);
 char *enrol_key(struct enrol *p); /* of its first contact: what the binding is known by */
 bool enrol_is_bound(const struct enrol *p); /* on this very connection */

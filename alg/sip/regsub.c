@@ -130,7 +130,8 @@ static void notified(struct regsub *u, const sip_t *sip)
         u->version = info->version;
         u->versioned = true;
     }
-    for (unsigned whole = 0; !err && whole < 2; whole++) /* a contact says why (deactivated: come again), its registration does not */
+    /* a contact says why (deactivated: come again), its registration does not */
+    for (unsigned whole = 0; !err && whole < 2; whole++)
         for (unsigned i = 0; i < info->n; i++)
             if ((info->contacts[i].uri[0] ? 0 : 1) == whole)
                 apply(u, &info->contacts[i]);

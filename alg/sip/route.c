@@ -13,11 +13,13 @@ static const char *const from_wic[] = { /* TS 24.229 4.4; security agreement end
     "History-Info", "P-Associated-URI",
 };
 static const char *const to_wic[] = {
-    "Service-Route", "Path", "P-Charging-Vector", "P-Charging-Function-Addresses", "P-Served-User", "P-Profile-Key",
-    "P-Visited-Network-ID", "P-Access-Network-Info", "Feature-Caps", "Accept-Contact", "Reject-Contact", "P-Called-Party-ID",
-    "P-User-Database", "Server", "History-Info", "Turn-Key", "Turn-Service", "User-Agent", "Warning", "Call-Info", "Error-Info",
-    "Alert-Info", "P-Profile-Key", "P-Private-Network-Indication", "P-Refused-URI-List", "Cellular-Network-Info", "Response-Source",
-    "Restoration-Info", "Proxy-Require", "Relayed-Charge", "Service-Interact-Info", "Resource-Share", "Security-Server", "Resource-Priority",
+    "Service-Route", "Path", "P-Charging-Vector", "P-Charging-Function-Addresses", "P-Served-User",
+    "P-Profile-Key", "P-Visited-Network-ID", "P-Access-Network-Info", "Feature-Caps", "Accept-Contact",
+    "Reject-Contact", "P-Called-Party-ID", "P-User-Database", "Server", "History-Info", "Turn-Key",
+    "Turn-Service", "User-Agent", "Warning", "Call-Info", "Error-Info", "Alert-Info",
+    "P-Private-Network-Indication", "P-Refused-URI-List", "Cellular-Network-Info", "Response-Source",
+    "Restoration-Info", "Proxy-Require", "Relayed-Charge", "Service-Interact-Info", "Resource-Share",
+    "Security-Server", "Resource-Priority",
 };
 
 static void strip(msg_t *msg, sip_t *sip, const char *const *names, unsigned n)
