@@ -112,6 +112,10 @@ static void test_filters(void **state)
     assert_int_equal(error_of(run(r, CORE("tman/pol = ON, tman/pdr = 100000, tman/dvt = 1000000",
                                           "m=audio $ RTP/AVP 0\n"))), 0);
     assert_int_equal(worker_got(r, BUS_SEP_OPEN)->u.sep.rtp.burst, 10000);
+    assert_int_equal(error_of(run(r, CORE("tman/pol = ON, tman/sdr = 9000, tman/mbs = 3000", PCMU))), 0);
+    assert_int_equal(worker_got(r, BUS_SEP_OPEN)->u.sep.rtp.burst, 3000);
+    assert_int_equal(error_of(run(r, CORE("tman/pol = ON, tman/sdr = 9000, tman/mbs = 100", PCMU))), 0);
+    assert_int_equal(worker_got(r, BUS_SEP_OPEN)->u.sep.rtp.burst, 1600); /* one packet has to pass */
     assert_int_equal(error_of(run(r, CORE("tman/pol = ON", "m=audio $ RTP/AVP 0\nb=AS:80\n"))), 0);
     assert_int_equal(worker_got(r, BUS_SEP_OPEN)->u.sep.rtp.rate, 10000);
     assert_int_equal(error_of(run(r, CORE("gm/esas = ON, gm/lsa = \"127.0.0.1\"", PCMU))), 0);

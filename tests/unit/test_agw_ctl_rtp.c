@@ -291,6 +291,17 @@ static void test_sdes(void **state)
     rtp = &worker_got(r, BUS_SEP_OPEN)->u.sep.rtp;
     assert_int_equal(rtp->send.profile, SRTP_AEAD_AES_128_GCM);
     assert_int_equal(rtp->recv.profile, SRTP_PROFILE_NONE);
+    /* RFC 4568 5.1.3, 6.1, 6.3: what does not fit, what this gateway cannot do */
+    assert_int_equal(error_of(run(r, SDES("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY_A "\n",
+                                          SDES_REMOTE("a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:" KEY_B "\n")))), 473);
+    assert_int_equal(error_of(run(r, SDES("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY_A "\n",
+                                          SDES_REMOTE("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY_B "|2^20|1:4\n")))), 449);
+    assert_int_equal(error_of(run(r, SDES("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY_A "\n",
+                                          SDES_REMOTE("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY_B " UNENCRYPTED_SRTCP\n")))), 449);
+    /* another suite of theirs alone */
+    assert_int_equal(error_of(run(r, MODIFY("ip/1/core/1", "Media { Stream = 1 { Remote {\nv=0\nc=IN IP4 192.0.2.9\n"
+                                            "m=audio 5000 RTP/SAVP 0\na=crypto:2 AEAD_AES_128_GCM inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGw==\n"
+                                            "} } }"))), 473);
     /* TS 23.334 6.2.10A: no keys at all, it passes as it is */
     assert_int_equal(error_of(run(r, SDES("", SDES_REMOTE("")))), 0);
     assert_int_equal(worker_got(r, BUS_SEP_OPEN)->u.sep.rtp.sec, BUS_SEC_NONE);

@@ -205,6 +205,7 @@ static void jitter_of_events(void **state)
 
 static void inactivity(void **state)
 {
+    static const uint8_t rr[] = {0x80, 201, 0, 1, 0, 0, 0, 1};
     struct relay *r = *state;
     enum bus_what what = 0;
 
@@ -217,6 +218,8 @@ static void inactivity(void **state)
     say(r, &r->a, 1);
     r->now += 699;
     assert_false(flow_tick(r->a.flow, r->now, &what, &r->pkt));
+    relay_send(r, &r->a, &r->a.far_rtcp, rr, sizeof(rr), true); /* is no media */
+    assert_int_equal(count_get(&r->a.counts.rtcp_rx), 1);
     r->now++;
     assert_true(flow_tick(r->a.flow, r->now, &what, &r->pkt));
     assert_int_equal(what, BUS_EV_INACTIVE);
@@ -249,6 +252,28 @@ static void quality(void **state)
     assert_in_range(count_get(&r->b.counts.mos), 435, 445); /* clean G.711 */
     assert_in_range(count_get(&r->a.counts.r_factor), 63, 68); /* 10 %: 93 - 27 */
     assert_in_range(count_get(&r->a.counts.mos), 320, 350);
+    atomic_store(&r->b.counts.rtt, 600000); /* 300 ms, and 20 of the buffer: 23 of R */
+    for (unsigned i = 500; i < 1000; i++, r->now += 20)
+        say(r, &r->b, (uint16_t)i);
+    flow_tick(r->b.flow, r->now, &what, &r->pkt);
+    assert_in_range(count_get(&r->b.counts.r_factor), 68, 71);
+    assert_in_range(count_get(&r->b.counts.mos), 345, 365);
+}
+
+/* G.107 is about speech. */
+static void quality_of_video(void **state)
+{
+    struct relay *r = *state;
+    enum bus_what what;
+
+    r->a.spec.video = r->b.spec.video = true;
+    relay_open(r);
+    for (unsigned i = 0; i < 500; i++, r->now += 20)
+        say(r, &r->a, (uint16_t)i);
+    relay_blank(r);
+    flow_tick(r->a.flow, r->now, &what, &r->pkt);
+    assert_int_equal(count_get(&r->a.counts.mos), 0);
+    assert_int_equal(count_get(&r->a.counts.r_factor), 0);
 }
 
 /* One packet, one counter: whatever happens to it. */
@@ -348,7 +373,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(same_payload), T(gates),      T(payload_types), T(loss),         T(many_ssrcs), T(jitter), T(jitter_of_events),
-        T(inactivity),   T(quality),    T(counted_once),  T(partners),  T(tells_mid),
+        T(inactivity),   T(quality),    T(quality_of_video), T(counted_once), T(partners), T(tells_mid),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

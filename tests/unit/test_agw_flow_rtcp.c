@@ -156,7 +156,7 @@ static void names_and_rubbish(void **state)
 /* Blocks are true as they are; an SR no longer counts what we did not pass on. */
 static void true_reports(void **state)
 {
-    const struct rtcp_block block = {.ssrc = B_SSRC, .fraction = 9, .lost = 3, .seq = 70000, .jitter = 80};
+    const struct rtcp_block block = {.ssrc = B_SSRC, .fraction = 9, .lost = 3, .seq = 70000, .jitter = 80, .lsr = 0x12345678, .dlsr = 98304};
     struct rtcp_block out;
     struct relay *r = *state;
     struct part c;
@@ -320,6 +320,7 @@ static void our_own(void **state)
 {
     struct relay *r = *state;
     const msec_t begin = r->now;
+    msec_t sr_at = begin;
     struct rtcp_block block;
     unsigned to_a = 0, to_b = 0;
     enum bus_what what;
@@ -328,10 +329,11 @@ static void our_own(void **state)
     char text[256];
 
     relay_open(r);
-    for (uint16_t i = 0; r->now < begin + 90000; i++, r->now += 20) {
+    for (uint16_t i = 0; r->now < begin + 90000; r->now += i++ % 2 ? 10 : 30) {
         if (i % 4 != 3 || i < 8)
             say(r, &r->a, i);
         if (i % 250 == 0) { /* a reports, so b has all it needs */
+            sr_at = r->now;
             put_sr(fresh(&c), A_SSRC, 0x12340000 + i, i, i, NULL);
             assert_true(report(r, &r->a, &c));
         }
@@ -353,7 +355,9 @@ static void our_own(void **state)
         assert_in_range(block.seq, i - 1, i);
         assert_true(block.lost > 0);
         assert_in_range(block.lsr, 0x12340000, 0x12340000 + i);
-        assert_true(block.dlsr <= 5 * 65536);
+        assert_in_range(block.dlsr, (r->now - sr_at) * 65536 / 1000 - 1, (r->now - sr_at) * 65536 / 1000 + 1);
+        if (to_a > 1)
+            assert_in_range(block.jitter, 40, 70); /* 80 of 8000 Hz twice, then none */
         if (to_a > 1)
             assert_in_range(block.fraction, 62, 66); /* a quarter */
     }

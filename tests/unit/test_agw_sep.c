@@ -112,6 +112,44 @@ static void early_hello_is_held(void **state)
     }
 }
 
+/* The same hello in two records of a datagram each, `second` first (RFC 6347 4.2.3); at: octets of the body in the first. */
+static size_t fragment(const struct tx_slot *hello, size_t at, bool second, uint8_t *out)
+{
+    const size_t body = hello->n - 25, off = second ? at : 0, n = second ? body - at : at;
+
+    memcpy(out, hello->p, 25);
+    out[10] = (uint8_t)(40 + second);                  /* number of the record: none that its others have */
+    out[11] = (uint8_t)((n + 12) >> 8), out[12] = (uint8_t)(n + 12);
+    out[19] = 0, out[20] = (uint8_t)(off >> 8), out[21] = (uint8_t)off;
+    out[22] = 0, out[23] = (uint8_t)(n >> 8), out[24] = (uint8_t)n;
+    memcpy(out + 25, hello->p + 25 + off, n);
+    return n + 25;
+}
+
+/* Chromium's hello has two datagrams, and may be here before its answer is: whichever comes first. */
+static void early_hello_in_fragments(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t part[2048];
+
+    for (int swapped = 0; swapped < 2; swapped++) {
+        struct tx_slot hello;
+
+        open_sep(f, BUS_DTLS_NONE);
+        peer_begin(f, true);
+        check(f, &f->a, true);
+        hello = f->peer_tx.slot[0];
+        f->tx.n = f->peer_tx.n = 0;
+        assert_int_equal(feed(f, &f->a, part, fragment(&hello, 50, swapped, part)), SEP_DTLS);
+        assert_int_equal(f->tx.n, 0);
+        assert_int_equal(feed(f, &f->a, part, fragment(&hello, 50, !swapped, part)), SEP_DTLS);
+        assert_true(f->tx.n > 0);
+        assert_int_equal(f->tx.slot[0].p[13], 2); /* ServerHello */
+        run(f, peer_done);
+        assert_int_equal(dtls_state(f->peer), DTLS_UP);
+    }
+}
+
 static void mismatch_passes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -276,6 +314,7 @@ int main(void)
         TEST(every_datagram_lost_once),
         TEST(client_waits_for_establish),
         TEST(early_hello_is_held),
+        TEST(early_hello_in_fragments),
         TEST(mismatch_passes_nothing),
         TEST(without_ice_one_address_counts),
         TEST(without_ice_nothing_is_amplified),

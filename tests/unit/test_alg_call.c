@@ -232,6 +232,26 @@ static void test_change_refused_is_undone(void **state)
     hang_up(SIP_W2);
 }
 
+/* RFC 3261 12.2.1.2: who knows nothing of the dialog any more, or does not answer, has no call; the offerer hears of it. */
+static void test_change_finds_nobody(void **state)
+{
+    static const int status[] = {481, 408};
+    struct sip_in *in;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(status); i++) {
+        world_open(1);
+        establish(wic_offer, core_answer);
+        in = inside(dlg_of(SIP_W2), "INVITE", WIC_HEAD("actpass") WIC_CHAN("0", "actpass") WIC_CHAN("2", "actpass"));
+        op_ok(op_pending());
+        respond(out_pending("INVITE"), status[i], NULL);
+        assert_int_equal(in->status, status[i]);
+        assert_int_equal(dlg_of(SIP_W2)->byes, 1);
+        world_drain(false, NULL);
+        world_close();
+    }
+}
+
 static void test_same_again(void **state)
 {
     struct sip_in *in;
@@ -351,7 +371,7 @@ int main(void)
         cmocka_unit_test(test_add_from_core),
         cmocka_unit_test(test_add_from_core_refused),
         cmocka_unit_test(test_change_refused_is_undone),
-        cmocka_unit_test(test_same_again),
+        cmocka_unit_test(test_change_finds_nobody), cmocka_unit_test(test_same_again),
         cmocka_unit_test(test_session_timer),
         cmocka_unit_test(test_ice_restart),
         cmocka_unit_test(test_glare),

@@ -174,6 +174,7 @@ static void test_they_refresh(void **state)
     has(in->headers, "Session-Expires: 100;refresher=uac\n");
     assert_int_equal(core_leg()->session.interval, 100);
     assert_int_equal(session_expiry_ms(&core_leg()->session), 68000); /* the lesser of 32 s and a third earlier */
+    assert_in_range(uv_timer_get_due_in(core_leg()->due.t), 60000, 68000);
     m.header[0][1] = "89";
     in = in_new("UPDATE");
     core_leg()->dlg->h.request(core_leg()->dlg->h.arg, core_leg()->dlg, in, &m);

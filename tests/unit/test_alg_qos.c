@@ -68,6 +68,7 @@ static void test_preconditions_wait(void **state)
         up = inside(dlg_of(SIP_MW), "UPDATE", waits[i]); /* not yet */
         assert_int_equal(up->status, 200);
         has(up->headers, "Require: precondition\n");
+        assert_null(op_pending()); /* nobody is about to be rung */
         assert_null(out_pending("INVITE"));
         up = inside(dlg_of(SIP_MW), "UPDATE", MW_HEAD MW_AUDIO("49180", "sendrecv") QOS("sendrecv", "sendrecv"));
         assert_int_equal(up->status, 200);
