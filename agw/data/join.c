@@ -175,6 +175,13 @@ void join_free(struct env *env, struct join *j)
     free(j);
 }
 
+static void join_ends(struct env *env, struct join *j, struct tcp *t)
+{
+    j->tcp = t;
+    t->join = j;
+    join_touch(env, j);
+}
+
 int join_chan(struct env *env, struct chan *c, struct tcp *t)
 {
     const struct relay_conf conf = {
@@ -190,9 +197,8 @@ int join_chan(struct env *env, struct chan *c, struct tcp *t)
         return -ENOMEM;
     }
     j->chan = c;
-    j->tcp = t;
-    c->join = t->join = j;
-    join_touch(env, j);
+    c->join = j;
+    join_ends(env, j, t);
     return 0;
 }
 
@@ -207,8 +213,7 @@ int join_pipe(struct env *env, struct pipe *p, struct tcp *t)
         return -ENOMEM;
     }
     j->pipe = p;
-    j->tcp = t;
-    p->join = t->join = j;
-    join_touch(env, j);
+    p->join = j;
+    join_ends(env, j, t);
     return 0;
 }

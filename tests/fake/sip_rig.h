@@ -90,6 +90,13 @@ static void turn(struct rig *r)
     sip_turn(r->sip, 10);
 }
 
+/* Until *n is not 0 any more, three seconds at most. */
+static inline void turn_until(struct rig *r, const unsigned *n)
+{
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !*n;)
+        turn(r);
+}
+
 static struct addr loopback(uint16_t port)
 {
     struct addr a;
@@ -153,32 +160,6 @@ static void rig_stop(struct rig *r)
 
 /* --- the core --- */
 
-static bool core_has(struct rig *r)
-{
-    ssize_t n = recv(r->core, r->last, sizeof r->last - 1, MSG_DONTWAIT);
-
-    if (n <= 0)
-        return false;
-    r->last[n] = 0;
-    return true;
-}
-
-static void core_wait(struct rig *r, const char *start)
-{
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end;) {
-        turn(r);
-        while (core_has(r))
-            if (!strncmp(r->last, start, strlen(start)))
-                return;
-    }
-    fail_msg("the core did not get %s; last: %s", start, r->last);
-}
-
-static void core_send(struct rig *r, const char *text)
-{
-    assert_true(sendto(r->core, text, strlen(text), 0, &r->alg_addr.u.sa, addr_len(&r->alg_addr)) > 0);
-}
-
 /* The value of the first header field of that name in text. */
 static const char *header(const char *text, const char *name)
 {
@@ -195,6 +176,36 @@ static const char *header(const char *text, const char *name)
     n = strcspn(at, "\r\n");
     snprintf(out, sizeof out, "%.*s", (int)n, at);
     return out;
+}
+
+static bool core_has(struct rig *r)
+{
+    ssize_t n = recv(r->core, r->last, sizeof r->last - 1, MSG_DONTWAIT);
+
+    if (n <= 0)
+        return false;
+    r->last[n] = 0;
+    return true;
+}
+
+/* A REGISTER that it has not heard before: on a machine that is busy, the last one may come again. */
+static void core_wait(struct rig *r, const char *start)
+{
+    char had[256];
+
+    snprintf(had, sizeof had, "%s", strncmp(r->last, "REGISTER ", 9) ? "" : header(r->last, "Via"));
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end;) {
+        turn(r);
+        while (core_has(r))
+            if (!strncmp(r->last, start, strlen(start)) && (!*had || strcmp(header(r->last, "Via"), had)))
+                return;
+    }
+    fail_msg("the core did not get %s; last: %s", start, r->last);
+}
+
+static void core_send(struct rig *r, const char *text)
+{
+    assert_true(sendto(r->core, text, strlen(text), 0, &r->alg_addr.u.sa, addr_len(&r->alg_addr)) > 0);
 }
 
 static void core_answer(struct rig *r, const char *start, const char *more, const char *body)

@@ -159,6 +159,14 @@ bool media_fill(struct play *p, struct sv text, char *out, size_t size, char *wh
     return false;
 }
 
+bool media_args(struct play *p, const struct chart_step *s, const struct media_arg *args, char *why, size_t size)
+{
+    for (; args->key; args++)
+        if (!media_fill(p, chart_arg(s, args->key), args->out, args->size, why, size))
+            return false;
+    return true;
+}
+
 struct play_wic *media_trans(struct play *p, const struct chart_step *s, const char *key)
 {
     struct sv arg = chart_arg(s, key);
@@ -174,15 +182,12 @@ struct play_wic *media_trans(struct play *p, const struct chart_step *s, const c
 static bool start_ice(struct play *p, struct play_wic *w, const struct chart_step *s, char *why, size_t size)
 {
     char addr[128], ufrag[300], pwd[300], fp[256], sctp[64], full[300];
+    const struct media_arg args[] = {MEDIA_ARG(addr), MEDIA_ARG(ufrag), MEDIA_ARG(pwd), MEDIA_ARG(fp), MEDIA_ARG(sctp), {0}};
     struct sv ports;
     struct addr remote;
     uint32_t local = 0, far = 0;
 
-    if (!media_fill(p, chart_arg(s, "addr"), addr, sizeof addr, why, size) ||
-        !media_fill(p, chart_arg(s, "ufrag"), ufrag, sizeof ufrag, why, size) ||
-        !media_fill(p, chart_arg(s, "pwd"), pwd, sizeof pwd, why, size) ||
-        !media_fill(p, chart_arg(s, "fp"), fp, sizeof fp, why, size) ||
-        !media_fill(p, chart_arg(s, "sctp"), sctp, sizeof sctp, why, size))
+    if (!media_args(p, s, args, why, size))
         return false;
     ports = sv_from(sctp);
     sv_u32(sv_cut(&ports, ','), 65535, &local);
@@ -218,12 +223,11 @@ static bool wait_flag(struct play *p, const bool *flag, const struct chart_step 
 static bool msrp_wic(struct play *p, const struct chart_step *s, struct sv text, char *why, size_t size)
 {
     char sid[16], to[512], from[512], out[8192], tid[13];
+    const struct media_arg args[] = {MEDIA_ARG(sid), MEDIA_ARG(to), MEDIA_ARG(from), {0}};
     uint32_t id = 0;
     int n;
 
-    if (!media_fill(p, chart_arg(s, "sid"), sid, sizeof sid, why, size) ||
-        !media_fill(p, chart_arg(s, "to"), to, sizeof to, why, size) ||
-        !media_fill(p, chart_arg(s, "from"), from, sizeof from, why, size))
+    if (!media_args(p, s, args, why, size))
         return false;
     sv_u32(sv_from(sid), 65535, &id);
     rnd_text(tid, 12);

@@ -122,6 +122,13 @@ const char *media_value(struct play *p, struct sv what, char out[VAR_VALUE]); /*
 bool media_event(struct play *p, const struct chart_step *s, char *why, size_t size);
 bool media_judges(const struct chart_step *s); /* its outcome is a verdict, not only something that we did */
 bool media_fill(struct play *p, struct sv text, char *out, size_t size, char *why, size_t why_size);
+#define MEDIA_ARG(name) {#name, name, sizeof name}
+struct media_arg { /* an argument KEY=TEXT of a step, filled into `out` */
+    const char *key;
+    char *out;
+    size_t size;
+};
+bool media_args(struct play *p, const struct chart_step *s, const struct media_arg *args, char *why, size_t size); /* {0} ends them */
 struct play_wic *media_trans(struct play *p, const struct chart_step *s, const char *key); /* line=2, via=2; NULL: none */
 /* rtp.c: audio and video of the WIC and of the core's phone */
 int rtp_open(struct play *p);

@@ -118,11 +118,11 @@ static bool peer_of(struct play *p, const struct chart_step *s, struct addr *pee
 static bool allocate(struct play *p, const struct chart_step *s, int *code, char *why, size_t size)
 {
     char name[256], password[256], text[8], var[VAR_NAME];
+    const struct media_arg args[] = {MEDIA_ARG(name), MEDIA_ARG(password), {0}};
     struct sv x = chart_arg(s, "relayed");
     struct addr relayed;
 
-    if (!media_fill(p, chart_arg(s, "name"), name, sizeof name, why, size) ||
-        !media_fill(p, chart_arg(s, "password"), password, sizeof password, why, size))
+    if (!media_args(p, s, args, why, size))
         return false;
     *code = reconnect(p);
     if (*code)

@@ -321,13 +321,12 @@ static bool sdes_key(struct sv suite, const char *text, struct srtp_key *k)
 bool rtp_sdes(struct play *p, const struct chart_step *s, char *why, size_t size)
 {
     char addr[64], ours[128], theirs[128];
+    const struct media_arg args[] = {MEDIA_ARG(addr), MEDIA_ARG(ours), MEDIA_ARG(theirs), {0}};
     struct play_wic *w = media_trans(p, s, "line");
     struct srtp_key send = {0}, recv = {0};
     struct addr to;
 
-    if (!media_fill(p, chart_arg(s, "addr"), addr, sizeof addr, why, size) ||
-        !media_fill(p, chart_arg(s, "ours"), ours, sizeof ours, why, size) ||
-        !media_fill(p, chart_arg(s, "theirs"), theirs, sizeof theirs, why, size))
+    if (!media_args(p, s, args, why, size))
         return false;
     if (w && sdes_key(chart_arg(s, "suite"), ours, &send) && sdes_key(chart_arg(s, "suite"), theirs, &recv) &&
         !addr_parse_hostport(&to, sv_from(addr), 0) && !browser_start_sdes(w->b, &to, &send, &recv))

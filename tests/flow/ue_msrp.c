@@ -39,13 +39,10 @@ void ue_msrp_close(struct play *p)
 bool ue_msrp_ice(struct play *p, const struct chart_step *s, char *why, size_t size)
 {
     char addr[128], ufrag[ICE_TCP_TEXT], pwd[ICE_TCP_TEXT], mine[ICE_TCP_TEXT], path[512];
+    const struct media_arg args[] = {MEDIA_ARG(addr), MEDIA_ARG(ufrag), MEDIA_ARG(pwd), MEDIA_ARG(mine), MEDIA_ARG(path), {0}};
     struct addr remote, local;
 
-    if (!media_fill(p, chart_arg(s, "addr"), addr, sizeof addr, why, size) ||
-        !media_fill(p, chart_arg(s, "ufrag"), ufrag, sizeof ufrag, why, size) ||
-        !media_fill(p, chart_arg(s, "pwd"), pwd, sizeof pwd, why, size) ||
-        !media_fill(p, chart_arg(s, "mine"), mine, sizeof mine, why, size) ||
-        !media_fill(p, chart_arg(s, "path"), path, sizeof path, why, size))
+    if (!media_args(p, s, args, why, size))
         return false;
     if (addr_parse_hostport(&remote, sv_from(addr), 0)) {
         snprintf(why, size, "addr=%s is none", addr);

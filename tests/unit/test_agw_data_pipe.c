@@ -173,6 +173,14 @@ static void test_one_is_forgotten(void **state)
     one_after_the_other(*state, PIPE, false, true);
 }
 
+/* Its connection 1 has ended, it says `p` on 2. */
+static void ue_comes_again(struct rig *r, const char *p, size_t n)
+{
+    conn_post(r, BUS_PIPE_DOWN, 1, 0);
+    conn_post(r, BUS_PIPE_UP, 2, 0);
+    ue_says(r, 2, p, n);
+}
+
 static void test_not_msrp(void **state)
 {
     struct rig *r = *state;
@@ -184,9 +192,7 @@ static void test_not_msrp(void **state)
     ue_says(r, 1, "GET / HTTP/1.1\r\n\r\n", 18);
     UNTIL(r, r->ev[BUS_EV_MSRP_BAD] == 1 && r->drops == 1);
     ue_says(r, 1, p, n); /* what was under way */
-    conn_post(r, BUS_PIPE_DOWN, 1, 0);
-    conn_post(r, BUS_PIPE_UP, 2, 0);
-    ue_says(r, 2, p, n);
+    ue_comes_again(r, p, n);
     UNTIL(r, r->core[0].n == 2 * n);
     assert_int_equal(r->ev[BUS_EV_TCP_CLOSED], 0); /* MSRP_BAD has said it */
     assert_int_equal(r->drops, 1);
@@ -202,9 +208,7 @@ static void test_not_msrp_before(void **state)
     all_up(r);
     gate_post(r, PIPE, false, true);
     ue_says(r, 1, "junk", 4);
-    conn_post(r, BUS_PIPE_DOWN, 1, 0);
-    conn_post(r, BUS_PIPE_UP, 2, 0);
-    ue_says(r, 2, p, n);
+    ue_comes_again(r, p, n);
     gate_post(r, PIPE, true, true);
     UNTIL(r, r->core[0].n == n);
     assert_side(&r->core[0], p, n);

@@ -79,8 +79,7 @@ static void test_register(void **state)
     assert_string_equal(reg_identity(b, "sip:mallory@home.example.net"), "sip:alice@home.example.net");
     close(r->browser);
     r->browser = -1;
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->closed;)
-        turn(r);
+    turn_until(r, &r->closed);
     assert_int_equal(r->closed, 1);
     assert_null(reg_by_flow(r->reg, 1));
     rig_stop(r);
@@ -99,8 +98,7 @@ static void test_register_too_late(void **state)
     core_wait(r, "REGISTER ");
     close(r->browser);
     r->browser = -1;
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->closed;)
-        turn(r);
+    turn_until(r, &r->closed);
     assert_int_equal(r->closed, 1);
     core_answer(r, "200 OK",
                 "Contact: <sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws>;+sip.instance=\"<urn:uuid:1111>\";reg-id=1;expires=300\r\n", "");

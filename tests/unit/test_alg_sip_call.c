@@ -6,6 +6,14 @@
     "To: <sip:bob@home.example.net>\r\nFrom: <sip:alice@home.example.net>;tag=w9\r\nCall-ID: inv1\r\nCSeq: 5 INVITE\r\n" \
     "Contact: <sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws;ob>\r\nContent-Type: application/sdp\r\nContent-Length: 5\r\n\r\nv=0\r\n"
 
+static void start_invited(struct rig *r)
+{
+    rig_start(r, 65536);
+    enroll(r);
+    say(r, INVITE_WIC);
+    turn_until(r, &r->requests);
+}
+
 static void on_cancel(void *arg, const char *reason)
 {
     struct rig *r = arg;
@@ -21,11 +29,7 @@ static void test_invite_from_wic(void **state)
     char to[256], text[1024];
 
     (void)state;
-    rig_start(r, 65536);
-    enroll(r);
-    say(r, INVITE_WIC);
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->requests;)
-        turn(r);
+    start_invited(r);
     assert_int_equal(r->requests, 1);
     assert_string_equal(r->method, "INVITE");
     assert_string_equal(r->body, "v=0\r\n");
@@ -43,8 +47,7 @@ static void test_invite_from_wic(void **state)
              "ACK sip:x@alg1.example.net;transport=ws SIP/2.0\r\nVia: SIP/2.0/WS abcdefghijkl.invalid;branch=z9hG4bK78\r\nMax-Forwards: 69\r\n"
              "To: %s\r\nFrom: <sip:alice@home.example.net>;tag=w9\r\nCall-ID: inv1\r\nCSeq: 5 ACK\r\n\r\n", to);
     say(r, text);
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->acked;)
-        turn(r);
+    turn_until(r, &r->acked);
     assert_int_equal(r->acked, 1);
     snprintf(text, sizeof text,
              "BYE sip:x@alg1.example.net;transport=ws SIP/2.0\r\nVia: SIP/2.0/WS abcdefghijkl.invalid;branch=z9hG4bK79\r\nMax-Forwards: 69\r\n"
@@ -61,11 +64,7 @@ static void test_cancel_from_wic(void **state)
     struct rig *r = calloc(1, sizeof *r);
 
     (void)state;
-    rig_start(r, 65536);
-    enroll(r);
-    say(r, INVITE_WIC);
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->requests;)
-        turn(r);
+    start_invited(r);
     sip_in_on_cancel(r->pending, on_cancel, r);
     say(r, "CANCEL sip:bob@home.example.net SIP/2.0\r\nVia: SIP/2.0/WS abcdefghijkl.invalid;branch=z9hG4bK77\r\nMax-Forwards: 69\r\n"
            "To: <sip:bob@home.example.net>\r\nFrom: <sip:alice@home.example.net>;tag=w9\r\nCall-ID: inv1\r\nCSeq: 5 CANCEL\r\n\r\n");
@@ -108,8 +107,7 @@ static void test_invite_to_wic(void **state)
              "SIP/2.0 200 OK\r\nVia: %s\r\nTo: <sip:alice@home.example.net>;tag=wic\r\nFrom: %s\r\nCall-ID: %s\r\nCSeq: %s\r\n"
              "Contact: <sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws>\r\nContent-Length: 0\r\n\r\n", via, from, id, header(r->text, "CSeq"));
     say(r, text);
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->responses;)
-        turn(r);
+    turn_until(r, &r->responses);
     assert_int_equal(r->status, 200);
     assert_int_equal(sip_ack(r->dlg, NULL, SV_NONE), 0);
     hear_sip(r, "ACK sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws");
@@ -137,8 +135,7 @@ static void test_core_side(void **state)
     assert_int_equal(sip_invite(&r->dlg, &r->out, r->sip, &to, NULL, SV("v=0\r\n"), &r->dh, on_response, r), 0);
     core_wait(r, "INVITE sip:bob@home.example.net SIP/2.0");
     core_answer(r, "200 OK", "Contact: <sip:bob@127.0.0.1:1>\r\nRecord-Route: <sip:name.example.net;lr>\r\n", "v=2\r\n");
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->responses;)
-        turn(r);
+    turn_until(r, &r->responses);
     assert_int_equal(r->status, 200);
     assert_int_equal(sip_ack(r->dlg, NULL, SV_NONE), 0);
     core_wait(r, "ACK sip:bob@127.0.0.1:1 SIP/2.0");
@@ -191,8 +188,7 @@ static void test_invite_from_core(void **state)
              "Route: %s\r\nTo: <sip:alice@home.example.net>\r\nFrom: <sip:bob@home.example.net>;tag=b\r\nCall-ID: c1\r\nCSeq: 1 INVITE\r\n"
              "Contact: <sip:bob@127.0.0.1:%u>\r\nContent-Length: 0\r\n\r\n", addr_port(&r->core_addr), path, addr_port(&r->core_addr));
     core_send(r, text);
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->requests;)
-        turn(r);
+    turn_until(r, &r->requests);
     assert_int_equal(r->requests, 1);
     assert_int_equal(sip_reply(r->pending, 486, NULL, NULL, SV_NONE, NULL), 0);
     core_wait(r, "SIP/2.0 486 Busy Here");
@@ -288,17 +284,12 @@ static void test_foreign_flow(void **state)
     char to[256], text[1024];
 
     (void)state;
-    rig_start(r, 65536);
-    enroll(r);
-    say(r, INVITE_WIC);
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->requests;)
-        turn(r);
+    start_invited(r);
     assert_int_equal(sip_reply(r->pending, 200, NULL, NULL, SV("v=1\r\n"), NULL), 0);
     hear_sip(r, "SIP/2.0 200 OK");
     snprintf(to, sizeof to, "%s", header(r->text, "To"));
     close(r->browser);
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->closed;)
-        turn(r);
+    turn_until(r, &r->closed);
     r->n_in = 0;
     memset(r->in, 0, 8);
     upgrade(r);
@@ -365,8 +356,7 @@ static void test_recovery(void **state)
     assert_int_equal(sip_invite(&r->dlg, &r->out, r->sip, &to, NULL, SV_NONE, &r->dh, on_response, r), 0);
     hear_sip(r, "INVITE ");
     close(r->browser);
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->closed;)
-        turn(r);
+    turn_until(r, &r->closed);
     assert_int_equal(r->closed, 1);
     assert_int_equal(sip_dlg_request(r->dlg, NULL, "BYE", NULL, SV_NONE, NULL, NULL, NULL), -ENOTCONN);
     r->n_in = 0;

@@ -282,8 +282,7 @@ static void core_calls(struct rig *r, const char *more)
              "Call-ID: c1\r\nCSeq: 1 INVITE\r\nContact: <sip:bob@127.0.0.1:%u>\r\n%sContent-Length: 0\r\n\r\n",
              addr_port(&r->core_addr), path, addr_port(&r->core_addr), more);
     core_send(r, text);
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !r->requests;)
-        turn(r);
+    turn_until(r, &r->requests);
     assert_int_equal(r->requests, 1);
     r->dh = (struct sip_dlg_h){on_inside, r};
     sip_dlg_set_handler(r->dlg, &r->dh);
