@@ -57,6 +57,13 @@ users add dave@web.example.net --no-password --impu "sip:dave@$HOME_NET" --impi 
 users add frank@trust.example.net --no-password --impu "sip:frank@$HOME_NET" --impi "frank@$HOME_NET"
 is "alg-users: five are in the store" "$(users list | wc -l)" 5
 is "the store is its owner's alone" "$(stat -c %a "$TMP/state/users.db")" 600
+{ printf '{"user": "gina@web.example.net", "password": "wic-gina-0b5e"}\n'; echo '{"user": "wic-gina-0b5e"}'; } >"$TMP/half.jsonl"
+check "alg-users: an import with a bad line fails" bash -c '! "$@" 2>"$0"' "$TMP/half.log" "$B/alg-users" --db "$TMP/state/users.db" import "$TMP/half.jsonl"
+has "and names the line" "$TMP/half.log" 'line 2'
+is "and says no word of it" "$(grep -c gina "$TMP/half.log")" 0
+is "and nothing of it is in the store" "$(users list | grep -c gina)" 0
+check "alg-users: who is not there cannot be removed" bash -c '! "$@" 2>/dev/null' - "$B/alg-users" --db "$TMP/state/users.db" remove nobody@web.example.net
+is "alg-users: list tells no digest" "$(users list | grep -cE '[0-9a-f]{32}')" 0
 is "no password is in the store" "$(cat "$TMP"/state/users.db* | grep -acE 'wic-|ims-')" 0
 
 CONF="log: debug
@@ -336,6 +343,17 @@ is "unknown user: the very same answer" "$(grep -m1 'REGISTER 401' "$TMP/nobody.
 for _ in 1 2 3 4; do tell mallory register; sleep 0.1; done
 says "wrong passwords are slowed down" mallory 'REGISTER 503 .*retry=[1-9]'
 check "and counted" test "$(metric "$ALG_OPS" alg_login_slowed_total)" -gt 0
+wic_start near USER=stranger DOMAIN=office.example.net PASSWORD=wrong-guess-3 INSTANCE=13
+wic_start far USER=stranger2 DOMAIN=office.example.net PASSWORD=wrong-guess-4 INSTANCE=14 LOCAL=127.0.0.2
+wic_start away USER=bob DOMAIN=office.example.net PASSWORD=wic-bob-31aa INSTANCE=15 LOCAL=127.0.0.2
+waits_long() { tell mallory register; sleep 0.3; tail -n 1 "$TMP/mallory.log" | grep -qE 'retry=([3-9]|[1-9][0-9])'; }
+until_true 20 waits_long || give_up "the wait grows"
+tell near register
+tell far register
+tell away register
+says "per address: another name from there waits, too" near 'REGISTER 503 .*retry=[1-9]'
+says "per address: from elsewhere it is looked at" far 'REGISTER 401'
+says "per user: with the right password, but from where it never was, it waits" away 'REGISTER 503 .*retry=[1-9]'
 
 stop_pid "$ALG"
 is "nothing of a credential in logs" "$(grep -acE 'wic-(bob|eve|carol)|ims-(alice|carol|dave)|pbx-pass|wrong-guess|response="|eyJ' "$TMP/alg.log")" 0
