@@ -33,7 +33,7 @@ class Sip { // a registered UE with one dialog
         const u = new Sip();
         Object.assign(u, { user, aor: `sip:${user}@home.example.net`, waiting: new Map(), requests: [], cseq: 1, dialog: null });
         u.contact = `<sip:${user}@${id()}.invalid;transport=ws>`;
-        u.ws = await wsOpen(Number(env.WS), (text) => u.input(text));
+        u.ws = await wsOpen({ port: Number(env.WS) }, (text) => u.input(text));
         const at = { user, call: id(), from: `<${u.aor}>;tag=${id()}`, to: `<${u.aor}>` };
         const reg = (more) => u.request('REGISTER', 'sip:home.example.net', at, [`Contact: ${u.contact}${feature};+sip.instance="<urn:uuid:${id()}>";reg-id=1;expires=600`,
             'Supported: path, outbound', ...more]);

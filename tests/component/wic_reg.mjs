@@ -3,30 +3,23 @@
 // LOCAL: its address; DUMP: a file for all that it receives. RINGS=1: a call is answered when it is told to.
 import crypto from 'node:crypto';
 import fs from 'node:fs';
-import net from 'node:net';
 import readline from 'node:readline';
-import tls from 'node:tls';
+import { wsOpen } from './ws.mjs';
 
 const env = process.env, id = () => crypto.randomBytes(6).toString('hex');
 const { USER = 'alice', DOMAIN = 'home.example.net', PASSWORD = '', NAME = env.USER, ALGORITHM = 'MD5', INSTANCE = '1', LOCAL = '127.0.0.1' } = env;
 const aor = `sip:${USER}@${DOMAIN}`, contact = `sip:${USER}-${INSTANCE}@abc.invalid;transport=ws`;
 const state = { token: env.TOKEN ?? '', password: PASSWORD, cseq: 1, call: id(), nc: 0, tries: 0, expires: 600, replay: false };
-let s, buf, open;
+let ws;
 
 const say = (text) => console.log(text);
 const hash = (text) => crypto.createHash(ALGORITHM === 'SHA-256' ? 'sha256' : 'md5').update(text).digest('hex');
 const value = (text, name) => text.match(new RegExp(`^${name}: (.*)$`, 'mi'))?.[1].trim() ?? '';
 const values = (text, name) => [...text.matchAll(new RegExp(`^${name}: (.*)$`, 'gmi'))].map((m) => m[1].trim());
 
-function send(text, op = 1) { // one masked frame
-    const data = Buffer.from(text), head = data.length < 126 ? Buffer.from([0x80 | op, 0x80 | data.length])
-        : Buffer.from([0x80 | op, 0x80 | 126, data.length >> 8, data.length & 255]);
-    s.write(Buffer.concat([head, Buffer.alloc(4), data]));
-}
-
 function message(first, headers, body = '', type = 'application/sdp') {
     const extra = body ? `Content-Type: ${type}\r\n` : '';
-    send(`${first}\r\n${headers.filter(Boolean).join('\r\n')}\r\n${extra}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+    ws.send(`${first}\r\n${headers.filter(Boolean).join('\r\n')}\r\n${extra}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
 const bearer = () => state.token && `Authorization: Bearer ${env.TOKEN_FORM === 'param' ? `access_token="${state.token}"` : state.token}`;
@@ -105,47 +98,17 @@ function inside(method, body = '') { // a request in the dialog
         bearer()], body);
 }
 
-function connect() {
-    buf = Buffer.alloc(0);
-    open = false;
-    const at = { port: Number(env.WS), host: env.WSHOST ?? '127.0.0.1', localAddress: env.LOCAL, rejectUnauthorized: false };
-    s = env.TLS ? tls.connect(at) : net.connect(at);
-    s.on(env.TLS ? 'secureConnect' : 'connect', () => s.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: http://127.0.0.1:8000\r\n' +
-        'Sec-WebSocket-Protocol: sip\r\n\r\n'));
-    s.on('error', () => {});
-    s.on('close', () => say('closed'));
-    s.on('data', onData);
+async function connect() {
+    const at = { port: Number(env.WS), host: env.WSHOST, localAddress: env.LOCAL, secure: Boolean(env.TLS) };
+    ws = await wsOpen(at, onText, { onClose: () => say('closed'), onCode: (code) => say(`close ${code}`) });
+    say('open');
 }
 
-function onData(more) {
-    buf = Buffer.concat([buf, more]);
-    if (!open) {
-        const end = buf.indexOf('\r\n\r\n');
-        if (end < 0) return;
-        buf = buf.subarray(end + 4);
-        open = true;
-        say('open');
-    }
-    for (;;) {
-        if (buf.length < 2) return;
-        let n = buf[1] & 127, at = 2;
-        if (n === 126) {
-            if (buf.length < 4) return;
-            n = buf.readUInt16BE(2);
-            at = 4;
-        }
-        if (buf.length < at + n) return;
-        const op = buf[0] & 15, text = buf.subarray(at, at + n).toString();
-        if (op === 8) say(`close ${buf.readUInt16BE(at)}`);
-        buf = buf.subarray(at + n);
-        if (op === 9) send(text, 10);
-        if (op !== 1 && op !== 2) continue;
-        if (env.DUMP) fs.appendFileSync(env.DUMP, `${text}\n`);
-        const [head, body] = text.split('\r\n\r\n'), first = head.split(' ');
-        if (first[0] === 'SIP/2.0') onAnswer(Number(first[1]), head);
-        else onRequest(first, head, body);
-    }
+function onText(text) {
+    if (env.DUMP) fs.appendFileSync(env.DUMP, `${text}\n`);
+    const [head, body] = text.split('\r\n\r\n'), first = head.split(' ');
+    if (first[0] === 'SIP/2.0') onAnswer(Number(first[1]), head);
+    else onRequest(first, head, body);
 }
 
 const orders = {
@@ -161,7 +124,7 @@ const orders = {
         state.inside = 1;
         request('INVITE', uri, sdp('actpass'));
     },
-    drop: () => s.destroy(),
+    drop: () => ws.close(),
     quit: () => process.exit(0),
 };
 readline.createInterface({ input: process.stdin }).on('line', (line) => {

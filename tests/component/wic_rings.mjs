@@ -81,7 +81,7 @@ function onMessage(text) {
     else if (method === 'INVITE' && first[1] === '200') request('ACK', cseq);
 }
 
-const ws = await wsOpen(Number(process.env.WS), onMessage, () => process.exit(0));
+const ws = await wsOpen({ port: Number(process.env.WS) }, onMessage, { onClose: () => process.exit(0) });
 message('REGISTER sip:home.example.net SIP/2.0', [`Via: SIP/2.0/WS abc.invalid;branch=z9hG4bK${id()}`, 'Max-Forwards: 70',
     `From: <sip:alice@home.example.net>;tag=${id()}`, 'To: <sip:alice@home.example.net>', `Call-ID: ${id()}`, 'CSeq: 1 REGISTER',
     `Contact: ${contact};+sip.instance="<urn:uuid:2222>";reg-id=1;expires=600`, 'Supported: path,gruu,outbound', 'Expires: 600']);
