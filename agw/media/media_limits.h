@@ -27,6 +27,7 @@
                                   passes one from there: browsers repeat theirs every 2.5 to 6 s (RFC 7675 5.1) */
 #define MEDIA_FLOW_LOOK_MS 500 /* so often a flow is asked what is due */
 #define MEDIA_LOOK_TICK_MS 20  /* ... with the others that are due by then */
+#define MEDIA_CHORES 4         /* endpoints or flows whose time has come, then packets that wait */
 #define MEDIA_BUNCH_PPS 4000   /* datagrams/s from which on a worker lets some gather before it takes them */
 #define MEDIA_BUNCH 32         /* so many at most: at a high rate it waits shorter */
 #define MEDIA_FLOW_NEWS 8      /* answers taken of one asking */

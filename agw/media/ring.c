@@ -257,7 +257,7 @@ bool ring_next(struct ring *r, struct ring_in *in)
     return false;
 }
 
-static bool all_read(const struct ring *r)
+bool ring_is_empty(const struct ring *r)
 {
     return r->at == atomic_load(r->made);
 }
@@ -265,14 +265,14 @@ static bool all_read(const struct ring *r)
 bool ring_may_wait(struct ring *r)
 {
     give_back(r);
-    if (!all_read(r))
+    if (!ring_is_empty(r))
         return false;
     if (r->at != r->turn_at)
         next_turn(r);
     r->waits = true;
     atomic_store(&r->shares->bell, RING_ASLEEP);
     atomic_thread_fence(memory_order_seq_cst); /* first tell, then look: so do both */
-    if (all_read(r))
+    if (ring_is_empty(r))
         return true;
     (void)ring_woken(r);
     return false;

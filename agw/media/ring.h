@@ -36,6 +36,7 @@ int ring_join(struct ring *r, int fd, struct ring_member *m, uint32_t share);
 void ring_leave(struct ring *r, struct ring_member *m); /* the socket is about to be closed */
 /* The next datagram of a member, in the order of arrival over all of them; false: none, or first the sockets must be read. */
 bool ring_next(struct ring *r, struct ring_in *in);
+bool ring_is_empty(const struct ring *r); /* false: something came, perhaps not yet to be had */
 /* To be asked before each wait, and only then: gives the memory back. true: the ring is empty, and the next datagram goes to its
  * socket's queue. false: no wait now; as after it, the sockets may have to be read (ring_woken). */
 bool ring_may_wait(struct ring *r);

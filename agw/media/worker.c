@@ -158,11 +158,18 @@ void worker_settle(struct worker *w, struct port *port)
 
 /* --- the loop --- */
 
+/* What is due can wait, packets cannot: after some of it they have their turn, and it goes on behind them. Before the worker
+ * sleeps the ring is empty, so all has been done. */
+static bool has_done_enough(const struct worker *w, unsigned n)
+{
+    return n >= MEDIA_CHORES && w->ring && !ring_is_empty(w->ring);
+}
+
 static void run_ports(struct worker *w)
 {
     struct due_entry *e;
 
-    while ((e = due_first(&w->port_due)) && e->at <= w->now) {
+    for (unsigned n = 0; (e = due_first(&w->port_due)) && e->at <= w->now && !has_done_enough(w, n); n++) {
         struct port *port = (struct port *)((char *)e - offsetof(struct port, due));
 
         sep_tick(port->sep, &w->tx, w->now);
@@ -180,9 +187,12 @@ static void run_streams(struct worker *w)
 {
     if (w->now < w->look_at)
         return;
-    w->look_at = w->now + MEDIA_LOOK_TICK_MS;
-    while (w->looks && w->looks->look_at <= w->now)
+    for (unsigned n = 0; w->looks && w->looks->look_at <= w->now; n++) {
+        if (has_done_enough(w, n))
+            return;
         worker_look(w, w->looks);
+    }
+    w->look_at = w->now + MEDIA_LOOK_TICK_MS;
 }
 
 /* A wait with a limit sets a timer of the hardware and takes it back, each time: in a virtual machine that is two exits, more
@@ -235,6 +245,7 @@ static int sleep_events(struct worker *w, struct epoll_event ev[MEDIA_EPOLL_BATC
     const struct timespec gather = {0, gather_us(w) * 1000L};
     int n;
 
+    (void)timer_arm(w);
     if (!gather.tv_nsec)
         return epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, -1);
     n = epoll_wait(w->epoll, ev, MEDIA_EPOLL_BATCH, 0);
@@ -278,7 +289,6 @@ static int wait_ring(struct worker *w, struct epoll_event ev[MEDIA_EPOLL_BATCH])
 
 static int wait_events(struct worker *w, struct epoll_event ev[MEDIA_EPOLL_BATCH])
 {
-    (void)timer_arm(w);
     return w->ring ? wait_ring(w, ev) : sleep_events(w, ev);
 }
 
@@ -337,9 +347,10 @@ static void *run(void *arg)
         }
         if (w->ring && ring_go_on(w->ring))
             worker_ring(w);
+        worker_flush_out(w);
         run_ports(w);
         run_streams(w);
-        worker_flush_out(w);
+        worker_flush_out(w); /* what they had to say */
         worker_legs_bury(w);
         publish(w);
         if (jobs) /* last: a job may free a port that this batch still names */

@@ -46,10 +46,14 @@ static void in_order(void **state)
     struct ring_in in;
 
     needs_ring(f);
+    assert_true(ring_is_empty(f->ring));
     for (uint32_t i = 0; i < 3000; i++)
         say(f, i * i % SOCKS, &i, sizeof(i));
-    for (uint32_t i = 0; i < 3000; i++)
+    for (uint32_t i = 0; i < 3000; i++) {
+        assert_false(ring_is_empty(f->ring));
         expect(f, i * i % SOCKS, &i, sizeof(i));
+    }
+    assert_true(ring_is_empty(f->ring));
     assert_false(ring_next(f->ring, &in));
 }
 

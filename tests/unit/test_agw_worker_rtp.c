@@ -1,5 +1,5 @@
 /* A worker thread that relays RTP on loopback: its own sockets and RTCP's, one socket shared by two browsers, strangers,
- * a socket that cannot send, and the end of things. Each wait ends when what is waited for came, or after LIMIT_MS. */
+ * a socket that cannot send, what is due while packets never end, and the end of things. Each wait ends when what is waited for came, or after LIMIT_MS. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -163,12 +165,12 @@ static void open_sep(struct fixture *f, enum bus_kind kind, const struct bus_sep
     inbox_post(worker_inbox(f->rig.worker), &m->item);
 }
 
-static void open_flow_of(struct fixture *f, bus_id id, bus_id sep, bool opaque)
+static void open_flow_of(struct fixture *f, bus_id id, bus_id sep, bool opaque, msec_t inactivity_ms)
 {
     struct bus_msg *m = bus_new(BUS_FLOW_OPEN);
 
     m->u.flow = (struct bus_flow){.id = id, .sep = sep, .in = true, .out = true, .keep_ext = true, .has_rtcp = true,
-                                  .feedback = true, .counts = &f->counts[f->n_counts++]};
+                                  .feedback = true, .inactivity_ms = inactivity_ms, .counts = &f->counts[f->n_counts++]};
     if (opaque) {
         m->u.flow.opaque = true;
         m->u.flow.has_rtcp = false;
@@ -178,7 +180,7 @@ static void open_flow_of(struct fixture *f, bus_id id, bus_id sep, bool opaque)
 
 static void open_flow(struct fixture *f, bus_id id, bus_id sep)
 {
-    open_flow_of(f, id, sep, false);
+    open_flow_of(f, id, sep, false, 0);
 }
 
 static void join(struct fixture *f, bus_id a, bus_id b)
@@ -409,8 +411,8 @@ static void transparent(void **state)
     sa.rtp.opaque = sb.rtp.opaque = true;
     open_sep(f, BUS_SEP_OPEN, &sa);
     open_sep(f, BUS_SEP_OPEN, &sb);
-    open_flow_of(f, 11, 1, true);
-    open_flow_of(f, 12, 2, true);
+    open_flow_of(f, 11, 1, true, 0);
+    open_flow_of(f, 12, 2, true, 0);
     join(f, 11, 12);
     settled(f);
     for (unsigned i = 0; i < 256; i++) {
@@ -476,6 +478,56 @@ static void goes_on(void **state)
     assert_int_equal(counted(f, WORKER_C_MEDIA_LOST), 20);
 }
 
+struct flood {
+    struct addr to;
+    int fd;
+    atomic_bool stop;
+};
+
+static void *flood(void *arg)
+{
+    struct flood *x = arg;
+
+    for (uint16_t i = 0; !atomic_load(&x->stop); i++)
+        rtp(x->fd, &x->to, i, 'x');
+    return NULL;
+}
+
+/* Packets go before what is due, but not for ever: seven streams are silent beside one that is as loud as a sender can be. */
+static void due_in_a_flood(void **state)
+{
+    struct fixture *f = *state;
+    struct addr loud_at, quiet_at;
+    struct flood x = {.fd = peer(f, &loud_at)};
+    struct bus_sep loud = own(1, &loud_at, true);
+    unsigned seen = 0;
+    pthread_t thread;
+
+    (void)peer(f, &quiet_at);
+    x.to = loud.local;
+    open_sep(f, BUS_SEP_OPEN, &loud);
+    open_flow(f, 101, 1);
+    for (bus_id i = 2; i <= 8; i++) {
+        struct bus_sep s = own(i, &quiet_at, true);
+
+        open_sep(f, BUS_SEP_OPEN, &s);
+        open_flow_of(f, 100 + i, i, false, 300);
+    }
+    join(f, 101, 102);
+    settled(f);
+    assert_int_equal(pthread_create(&thread, NULL, flood, &x), 0);
+    while (seen != 0x1fc) {
+        char text[BUS_TEXT];
+        bus_id id;
+
+        assert_int_equal(told(f, &id, text), BUS_EVENT);
+        assert_in_range(id, 102, 108);
+        seen |= 1u << (id - 100);
+    }
+    atomic_store(&x.stop, true);
+    pthread_join(thread, NULL);
+}
+
 /* A process without any right: AUTO does without, ON says so. */
 static int setup_bare(void **state)
 {
@@ -510,7 +562,7 @@ int main(void)
         TEST(between_two_ports), TEST(rtcp_on_its_port), TEST(on_one_port), TEST(an_address_stays),
         TEST(refused), TEST(goes_on), TEST(transparent), RAW(transparent), RAW(between_two_ports), RAW(rtcp_on_its_port), RAW(on_one_port), RAW(goes_on),
         RING(between_two_ports), RING(rtcp_on_its_port), RING(on_one_port), RING(an_address_stays), RING(refused),
-        RING(goes_on), RING(transparent), BARE(between_two_ports), BARE(on_one_port),
+        RING(goes_on), RING(transparent), TEST(due_in_a_flood), RING(due_in_a_flood), BARE(between_two_ports), BARE(on_one_port),
     };
 
     return cmocka_run_group_tests_name("agw/media/worker: RTP", tests, NULL, NULL);
