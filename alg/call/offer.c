@@ -193,7 +193,7 @@ static bool takes_all_away(const struct exch *x, const struct sdp *s)
 
     while (m && m->port == 0)
         m = m->next;
-    return x->from == SIP_W2 && !x->initial && !m;
+    return !x->initial && !m && (x->from == SIP_W2 || exch_open(x) == 0);
 }
 
 static int parse_web(struct exch *x, struct sv body)

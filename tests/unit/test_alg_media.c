@@ -305,6 +305,41 @@ static void test_video_by_core(void **state)
     hang_up(SIP_MW);
 }
 
+/* RFC 3264 8.2: the core takes the last line away, and brings it back. The call stands meanwhile. */
+static void test_all_taken_by_core(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    establish(AUDIO_ONLY("sendrecv"), MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    in = inside(dlg_of(SIP_MW), "INVITE", MW_HEAD "m=audio 0 RTP/AVP 0\r\n");
+    TEXT(out_pending("INVITE")->body, "m=audio 0 UDP/TLS/RTP/SAVPF ");
+    respond(out_pending("INVITE"), 200, W2_HEAD "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n");
+    OP("MOD ip/1/access/8\n S1 in"); /* a termination needs a stream */
+    op_ok(op_pending());
+    OP("MOD ip/1/core/7\n S1 in");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 0 RTP/AVP 0\r\n");
+    ack(in);
+    in = inside(dlg_of(SIP_MW), "INVITE", MW_HEAD MW_AUDIO("49174", "sendrecv"));
+    OP("MOD ip/1/access/8", "S2 in L(v=0| c=IN IP4 $| m=audio $ ");
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, W2_ANSWER("0 126", "sendrecv"));
+    OP("MOD ip/1/access/8", "S2 sr R(");
+    op_ok(op_pending());
+    OP("MOD ip/1/core/7", "S2 sr L(v=0| c=IN IP4 $| m=audio $ ", "m=audio 49174 ");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    ack(in);
+    /* but a WIC that refuses all of what is there ends the call */
+    in = inside(dlg_of(SIP_MW), "INVITE", MW_HEAD MW_AUDIO("49174", "sendonly"));
+    respond(out_pending("INVITE"), 200, W2_HEAD "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n");
+    assert_int_equal(in->status, 500);
+    ended();
+}
+
 /* F20: audio, video and channels in one call, a transport each. */
 static void test_all_kinds(void **state)
 {
@@ -374,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_ice_restart),
         cmocka_unit_test(test_video_by_wic),
         cmocka_unit_test(test_video_by_core),
+        cmocka_unit_test(test_all_taken_by_core),
         cmocka_unit_test(test_all_kinds),
         cmocka_unit_test(test_partly_refused),
     };
