@@ -25,6 +25,9 @@ const struct count_def ctl_counters[CTL_C_N] = {
     [CTL_C_NOTIFY_LOST] = {"agw_notifies_lost_total", "NOTIFY requests not sent or not answered",
                            false},
     [CTL_C_DTLS_FAILED] = {"agw_dtls_failed_streams_total", "streams whose DTLS failed", false},
+    [CTL_C_ICE_FAILED] = {"agw_ice_failed_total", "streams whose full ICE found no pair", false},
+    [CTL_C_ICE_LOST] = {"agw_ice_lost_total", "times that a peer stopped checking, or that consent expired", false},
+    [CTL_C_INACTIVE] = {"agw_inactive_total", "times that media stopped where adid/ipstop watches", false},
     [CTL_C_ORPHANED] = {"agw_orphans_released_total",
                         "terminations released without the controller's word", false},
 };

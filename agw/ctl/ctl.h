@@ -34,6 +34,9 @@ enum ctl_counter {
     CTL_C_NOTIFIED,
     CTL_C_NOTIFY_LOST,
     CTL_C_DTLS_FAILED,
+    CTL_C_ICE_FAILED,
+    CTL_C_ICE_LOST,
+    CTL_C_INACTIVE,
     CTL_C_ORPHANED,
     CTL_C_N
 };

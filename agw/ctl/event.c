@@ -181,22 +181,23 @@ static const struct what {
     enum iq_event event;
     const char *cause; /* g/cause when the event itself is not armed; NULL: nothing */
     bool warn; /* not what the data thread has warned of already */
+    int count; /* of ctl_counters; 0: none */
 } whats[] = {
-    {BUS_EV_ICE_LOST, IQ_EV_CONSENT_LOST, "FT", true},
-    {BUS_EV_ICE_UP, IQ_EV_ICE_UP, NULL, false},
-    {BUS_EV_ICE_FAILED, IQ_EV_ICE_FAILED, "FT", true},
-    {BUS_EV_ICE_PEER, IQ_EV_ICE_PEER, NULL, false},
-    {BUS_EV_DTLS_FAILED, IQ_EV_DTLS_FAILED, "FT", true},
-    {BUS_EV_DTLS_CLOSED, IQ_EV_DTLS_RELEASED, "NR", false},
-    {BUS_EV_SCTP_FAILED, IQ_EV_SCTP_FAILED, "FT", false},
-    {BUS_EV_SCTP_CLOSED, IQ_EV_SCTP_RELEASED, "NR", false},
-    {BUS_EV_CHAN_RESET_DONE, IQ_EV_SCTP_RESET, NULL, false},
-    {BUS_EV_CHAN_CLOSED, IQ_EV_SCTP_RESET, NULL, false},
-    {BUS_EV_TCP_FAILED, IQ_EV_TCP_FAILED, "FT", false},
-    {BUS_EV_TCP_CLOSED, IQ_EV_TCP_RELEASED, "NR", false},
-    {BUS_EV_TCP_UP, IQ_EV_TCP_ESTABLISHED, NULL, false},
-    {BUS_EV_INACTIVE, IQ_EV_INACTIVE, NULL, false},
-    {BUS_EV_MSRP_BAD, IQ_EV_TCP_FAILED, "FT", false},
+    {BUS_EV_ICE_LOST, IQ_EV_CONSENT_LOST, "FT", true, CTL_C_ICE_LOST},
+    {BUS_EV_ICE_UP, IQ_EV_ICE_UP, NULL, false, 0},
+    {BUS_EV_ICE_FAILED, IQ_EV_ICE_FAILED, "FT", true, CTL_C_ICE_FAILED},
+    {BUS_EV_ICE_PEER, IQ_EV_ICE_PEER, NULL, false, 0},
+    {BUS_EV_DTLS_FAILED, IQ_EV_DTLS_FAILED, "FT", true, CTL_C_DTLS_FAILED},
+    {BUS_EV_DTLS_CLOSED, IQ_EV_DTLS_RELEASED, "NR", false, 0},
+    {BUS_EV_SCTP_FAILED, IQ_EV_SCTP_FAILED, "FT", false, 0},
+    {BUS_EV_SCTP_CLOSED, IQ_EV_SCTP_RELEASED, "NR", false, 0},
+    {BUS_EV_CHAN_RESET_DONE, IQ_EV_SCTP_RESET, NULL, false, 0},
+    {BUS_EV_CHAN_CLOSED, IQ_EV_SCTP_RESET, NULL, false, 0},
+    {BUS_EV_TCP_FAILED, IQ_EV_TCP_FAILED, "FT", false, 0},
+    {BUS_EV_TCP_CLOSED, IQ_EV_TCP_RELEASED, "NR", false, 0},
+    {BUS_EV_TCP_UP, IQ_EV_TCP_ESTABLISHED, NULL, false, 0},
+    {BUS_EV_INACTIVE, IQ_EV_INACTIVE, NULL, false, CTL_C_INACTIVE},
+    {BUS_EV_MSRP_BAD, IQ_EV_TCP_FAILED, "FT", false, 0},
 };
 
 static bool is_armed(const struct stream *s, enum iq_event ev)
@@ -312,8 +313,8 @@ void event_bus(struct ctl *c, const struct bus_event *ev)
     s = !ep ? NULL : ep->tp ? rider(ep->tp, w) : ep->stream;
     if (!s)
         return; /* late news of something that is gone */
-    if (ev->what == BUS_EV_DTLS_FAILED)
-        count_add(&c->counts[CTL_C_DTLS_FAILED], 1);
+    if (w && w->count)
+        count_add(&c->counts[w->count], 1);
     log_write(w && w->warn ? LOG_WARN : LOG_INFO, "ctl",
               "ctx=%u term=%s s=%u msg=\"%s\" why=\"%s\"", s->term->ctx->id, s->term->id,
               s->spec.id, bus_what_name(ev->what), ev->text);

@@ -20,6 +20,7 @@ const struct count_def call_counters[CALL_C_N] = {
     [CALL_C_MT] = {"alg_calls_terminating_total", "Calls that the core began", false},
     [CALL_C_ESTABLISHED] = {"alg_calls_established_total", "Calls that were answered", false},
     [CALL_C_FAILED] = {"alg_calls_failed_total", "Calls that ended before they were answered", false},
+    [CALL_C_DROPPED] = {"alg_calls_dropped_total", "Calls that ended after they were answered, though nobody hung up", false},
     [CALL_C_IQ_FAILED] = {"alg_calls_iq_failed_total", "H.248 procedures of calls that were refused or lost", false},
 };
 

@@ -137,8 +137,8 @@ static void end_legs(struct call *call, const struct leg_why *why)
 
 void call_end(struct call *call, const struct leg_why *why)
 {
-    if (!call->established)
-        count_add(&call->calls->counts[CALL_C_FAILED], 1);
+    if (!call->established || !call->hung_up)
+        count_add(&call->calls->counts[call->established ? CALL_C_DROPPED : CALL_C_FAILED], 1);
     log_info("call", "%s msg=\"ends\" state=%s status=%d reason=\"%s\"", call->fsm.tag,
              fsm_state_name(&call->fsm), call->established ? 0 : why->status, why->text ? why->text : why->reason ? why->reason : "");
     snprintf(call->end_text, sizeof call->end_text, "%s", why->reason ? why->reason : "");
@@ -162,6 +162,7 @@ void call_end_event(struct call *call, int ev, const struct call_ev *e)
 {
     bool w2 = call->origin == SIP_W2;
 
+    call->hung_up = ev == EV_BYE || ev == EV_STOP;
     switch (ev) {
     case EV_CANCEL:
         call_end_status(call, 487, 0, e->reason);

@@ -112,6 +112,7 @@ struct call {
     char tls_id[48]; /* ours: 120 bits or more (RFC 8842 4) */
     char end_text[80];
     bool established, rtp;   /* rtp: it had audio or video */
+    bool hung_up;            /* by one of the sides, or by calls_stop: it was not dropped */
     uint64_t renewed;        /* ms of the loop: a DTLS association took another's place; 0: never */
     bool lock;               /* the core is asked again once the call settles */
     bool asked;              /* a 200 of ours inside the call made an offer to the core, whose answer the ACK brings */

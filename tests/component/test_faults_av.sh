@@ -64,6 +64,7 @@ start_agw "$AGW_MORE"
 check "agw killed: it registers again" registered
 check "agw killed: its calls are released by alg" until_true 40 metric_is "$ALG_OPS" alg_calls 0
 is "agw killed: alg holds no context of the gateway that was" "$(metric "$ALG_OPS" alg_iq_contexts)" 0
+is "agw killed: alg counted the calls that it took along" "$(metric "$ALG_OPS" alg_calls_dropped_total)" $N
 after "agw killed"
 
 # --- alg dies ---
@@ -82,6 +83,8 @@ stop_pid "$FAR" KILL
 all_told() { grew "$ALG_OPS" alg_iq_notify_total $((told + N - 1)); }
 check "core killed: agw tells of every stream without media (adid/ipstop)" until_true 15 all_told
 check "core killed: every context goes although nobody answers a BYE" until_true 15 metric_is "$AGW_OPS" agw_contexts 0
+is "core killed: agw counted the streams that fell silent" "$(metric "$AGW_OPS" agw_inactive_total)" $N
+is "core killed: alg counted the calls" "$(metric "$ALG_OPS" alg_calls_dropped_total)" $N
 start_far
 far_ready
 after "core killed"
@@ -144,6 +147,7 @@ clock_steps() {
     stop_pid "$ALG"
     CORE_PORTS=29000-31999
     agw_conf "$AGW_MORE" >"$TMP/agw.yaml"
+    sed -i 's/^media_inactivity: .*/media_inactivity: 60/' "$TMP/alg.yaml" # the core stands still for a while
     stepped alg "$B/alg" -c "$TMP/alg.yaml"; ALG=$PID
     stepped agw "$B/agw" -c "$TMP/agw.yaml"; AGW=$PID
     check "clock: the pair is up" registered

@@ -208,6 +208,7 @@ static void test_inactivity(void **state)
     event(r, id, BUS_EV_INACTIVE);
     assert_int_equal(r->n_sent, 1);
     assert_non_null(strstr(r->sent, "adid/ipstop"));
+    assert_int_equal(count_get(&r->ctl->counts[CTL_C_INACTIVE]), 1);
     assert_non_null(strstr(r->sent, "OE=4{"));
     r->cb(r->cb_arg, TRANS_CLOSED, NULL);
     assert_int_equal(error_of(run(r, MODIFY("ip/1/core/1", "Events = 5 { g/cause }"))), 0);

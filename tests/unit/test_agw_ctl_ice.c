@@ -141,6 +141,8 @@ static void test_events(void **state)
     assert_non_null(strstr(r->sent, "result=Success"));
     told(r, id, BUS_EV_ICE_FAILED, "no candidate pair passed its check", "result=Failed");
     told(r, id, BUS_EV_ICE_LOST, "consent expired", "stnconfres/lost");
+    assert_int_equal(count_get(&r->ctl->counts[CTL_C_ICE_FAILED]), 1);
+    assert_int_equal(count_get(&r->ctl->counts[CTL_C_ICE_LOST]), 1);
     run(r, MODIFY("Events = 2011 { g/cause }"));
     told(r, id, BUS_EV_ICE_UP, "a b", NULL);
     told(r, id, BUS_EV_ICE_PEER, "a", NULL);

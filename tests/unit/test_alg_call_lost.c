@@ -9,6 +9,11 @@
 #include "common/log.h"
 #include "tests/fake/call_steps.h"
 
+static int64_t dropped(void)
+{
+    return count_get(&calls_counts(W.calls)[CALL_C_DROPPED]);
+}
+
 static void test_orphan(void **state)
 {
     struct sip_msg m = {.method = "OPTIONS", .side = SIP_W2, .flow = WIC_FLOW + 9, .to_tag = "t"};
@@ -29,7 +34,18 @@ static void test_orphan(void **state)
     assert_int_equal(d->flow, WIC_FLOW + 9);
     calls_flow_closed(W.calls, WIC_FLOW + 9);
     fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
+    assert_int_equal(dropped(), 1);
     world_drain(false, NULL);
+    world_close();
+    world_open(1); /* who hangs up, or was never answered, was not dropped */
+    establish(wic_offer, core_answer);
+    inside(dlg_of(SIP_MW), "BYE", NULL);
+    world_drain(false, NULL);
+    originate(wic_offer);
+    calls_flow_closed(W.calls, WIC_FLOW);
+    world_drain(false, NULL);
+    assert_int_equal(dropped(), 0);
+    assert_int_equal(count_get(&calls_counts(W.calls)[CALL_C_FAILED]), 1);
     world_close();
 }
 
