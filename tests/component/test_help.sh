@@ -17,10 +17,10 @@ helps() { # helps COMMAND: asks it both
     has "$name --no-such-option: its name and why" "$TMP/err" "$name: "
 }
 for program in "$B"/{alg,agw,alg-users,h248-tool,iq-replay,lab-far,lab-flood,lab-wic} "${BENCH[@]/#/$B/}"; do helps "$program"; done
-for script in scripts/* packaging/coturn/turn-secrets; do
+for script in scripts/* packaging/coturn/turn-secrets tests/e2e/netns.sh; do
     [ -x "$script" ] || continue
     # without these lines it would do its work here, and scripts/test empties the folder this speaks into
-    awk '/^(\. .*usage\.sh"|case .*--help)/ { ok = 1; exit } /^(cd|rm|make) / { exit } END { exit !ok }' "$script" ||
+    awk '/^\. .*usage\.sh"|--help\) sed/ { ok = 1; exit } /^(cd|rm|make) / { exit } END { exit !ok }' "$script" ||
         { nok "${script##*/} knows --help before it begins"; continue; }
     helps "$script"
 done

@@ -1,8 +1,14 @@
 #!/usr/bin/env bash
-# netns.sh COMMAND...: runs it in network, mount and process namespaces of its own, so that it can have the default ports, a
-# default route (browsers gather no candidates without one) and further namespaces beside it. Everything it started, every
-# namespace it made and its temporary files end with it, however it ends. Where the machine allows none, it runs on the host's network.
+# usage: netns.sh COMMAND...
+#
+# Runs it in network, mount and process namespaces of its own, so that it can have the default ports, a default route (browsers
+# gather no candidates without one) and further namespaces beside it. Everything it started, every namespace it made and its
+# temporary files end with it, however it ends. Where the machine allows none, it runs on the host's network.
 set -u
+case ${1:-} in
+-h | --help) sed -n '2,${/^#/!q;s/^# \{0,1\}//p;}' "$0"; exit 0 ;;
+'' | -*) echo "netns.sh: a command is required; see --help" >&2; exit 2 ;;
+esac
 if [ "${OPENIQ_NETNS:-}" = enter ]; then
     export OPENIQ_NETNS=yes
     mount -t tmpfs none /run && mkdir /run/netns /run/tmp || exit 1 # `ip netns` of this mount namespace alone
