@@ -41,7 +41,7 @@ struct sdp *rtp_line_sdp(struct make *mk, const struct rline *r, const struct co
                          struct sv addrtype, struct sv addr, int port, struct sdp_media **md)
 {
     struct sv fmts = codec_fmts(mk->a, codecs);
-    struct sdp *s = fmts.p ? make_sdp(mk, sv_from(kinds[r->kind]), addrtype, addr, port, proto, fmts, md) : NULL;
+    struct sdp *s = fmts.p ? make_sdp(mk, sv_from(kinds[r->kind]), addrtype, addr, port, rtp_proto_iq(proto), fmts, md) : NULL;
 
     return s && !codec_write(mk->a, codecs, false, &(*md)->attrs) ? s : NULL;
 }

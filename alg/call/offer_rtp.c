@@ -362,7 +362,7 @@ int exch_rtp_out_web(struct exch *x, const struct media *m, bool offer, struct w
                               .proto = w->lines[r->web_line].proto,
                               .addrtype = t->addrtype,
                               .addr = t->addr,
-                              .port = t->port,
+                              .port = rtp_port_w2(w->lines[r->web_line].proto, t),
                               .codecs = offer ? &x->ims_rtp[i]->codecs : &r->codecs[SIP_W2],
                               .dir = r->dir[SIP_MW],
                               .offer = offer,

@@ -186,7 +186,7 @@ static int again_trans(struct exch *x, struct sdp_media *md, const struct tport 
     if (id.n == 0)
         sdp_attr_del(&md->attrs, "tls-id");
     DL_FOREACH(md->attrs, at) {
-        if (sv_is(at->name, "setup"))
+        if (sv_is(at->name, "setup") && !rtp_proto_tcp(md->proto))
             at->value = sv_from(sdp_setup_name(tp->role));
         else if (sv_is(at->name, "tls-id"))
             at->value = id;
@@ -251,6 +251,21 @@ static int again_web_trans(struct exch *x, const struct media *m, struct sdp_med
     return again_trans(x, md, r ? &r->tp : &l->dc, bundled, stream, media_local_of(m, bundled ? l->bundle_stream : stream));
 }
 
+/* The WIC's default candidate may be of TCP in one offer and of UDP in the next: ours goes along. */
+static int again_proto(struct exch *x, const struct media *m, struct sdp_media *md, const struct rline *r, struct sv proto)
+{
+    const struct web_local *t = r ? media_local_of(m, r->stream) : NULL;
+    bool was = rtp_proto_tcp(md->proto), is = rtp_proto_tcp(proto);
+
+    md->proto = proto; /* the offer's (RFC 3264 6) */
+    if (!t || (!was && !is))
+        return 0;
+    if (md->port)
+        md->port = rtp_port_w2(proto, t);
+    sdp_attr_del(&md->attrs, "setup");
+    return is ? sdp_attr_add(x->a, &md->attrs, "setup", SV("passive")) : 0;
+}
+
 static int again_web(struct exch *x, const struct media *m, struct sdp *s)
 {
     const struct layout *l = &x->lay;
@@ -264,7 +279,7 @@ static int again_web(struct exch *x, const struct media *m, struct sdp *s)
         const struct chan *line = exch_msrp_line(l, k);
         bool dc = l->web[k].kind == WEB_DC;
 
-        md->proto = l->web[k].proto; /* the offer's (RFC 3264 6) */
+        err = err ? err : again_proto(x, m, md, r, l->web[k].proto);
         if (l->web[k++].kind == WEB_REFUSED && md->port) {
             md->port = 0;
             md->attrs = NULL;

@@ -30,6 +30,7 @@ struct codec_list {
 /* What the operator lets pass, and how the core is spoken to. */
 struct sdp_policy {
     bool plain_rtp;                        /* WICs that are no browsers may have RTP without keys, with ICE (TS 33.203 annex W) */
+    bool rtp_tcp;                          /* and as TCP/RTP/AVP(F): a TCP candidate is its default (RFC 4571, RFC 6544 4.5) */
     bool msrp_tcp;                         /* and MSRP as m=message over ICE-TCP */
     bool browser;                          /* profile "browser": BUNDLE; else 3gpp-strict */
     struct {

@@ -13,10 +13,11 @@
 static const struct {
     const char *name;
     enum rtp_sec sec; /* RTP_SDES: or DTLS, when the line has a fingerprint (before RFC 5764's names were settled) */
-    bool feedback;
+    bool feedback, tcp;
 } protos[] = {
-    {"UDP/TLS/RTP/SAVPF", RTP_DTLS, true}, {"UDP/TLS/RTP/SAVP", RTP_DTLS, false}, {"RTP/SAVPF", RTP_SDES, true},
-    {"RTP/SAVP", RTP_SDES, false},         {"RTP/AVPF", RTP_PLAIN, true},         {"RTP/AVP", RTP_PLAIN, false},
+    {"UDP/TLS/RTP/SAVPF", RTP_DTLS, true, false}, {"UDP/TLS/RTP/SAVP", RTP_DTLS, false, false}, {"RTP/SAVPF", RTP_SDES, true, false},
+    {"RTP/SAVP", RTP_SDES, false, false},         {"RTP/AVPF", RTP_PLAIN, true, false},         {"RTP/AVP", RTP_PLAIN, false, false},
+    {"TCP/RTP/AVPF", RTP_PLAIN, true, true},      {"TCP/RTP/AVP", RTP_PLAIN, false, true},
 };
 
 /* RFC 4568 6.2, RFC 7714 14.1: octets of master key and salt */
@@ -37,8 +38,8 @@ bool rtp_is_line(const struct sdp_media *m, enum rule_to to, const struct sdp_po
         if (!sv_iis(m->proto, protos[i].name))
             continue;
         if (to == RULE_TO_MW) /* a browser takes no plain RTP */
-            return protos[i].sec != RTP_PLAIN || p->plain_rtp;
-        return protos[i].sec != RTP_DTLS; /* the core has none */
+            return protos[i].sec != RTP_PLAIN || (protos[i].tcp ? p->rtp_tcp : p->plain_rtp);
+        return protos[i].sec != RTP_DTLS && !protos[i].tcp; /* the core has none */
     }
     return false;
 }
@@ -46,6 +47,34 @@ bool rtp_is_line(const struct sdp_media *m, enum rule_to to, const struct sdp_po
 bool rtp_proto_feedback(struct sv proto)
 {
     return proto.n > 0 && (proto.p[proto.n - 1] == 'F' || proto.p[proto.n - 1] == 'f');
+}
+
+bool rtp_proto_tcp(struct sv proto)
+{
+    return sv_istarts(proto, "TCP/RTP/");
+}
+
+struct sv rtp_proto_iq(struct sv proto)
+{
+    size_t n = strlen("TCP/");
+
+    return rtp_proto_tcp(proto) ? (struct sv){proto.p + n, proto.n - n} : proto;
+}
+
+uint16_t rtp_port_w2(struct sv proto, const struct web_local *l)
+{
+    uint32_t least = UINT32_MAX;
+    uint16_t port = l->port;
+    const struct sdp_attr *at;
+    struct sdp_candidate c;
+
+    DL_FOREACH(l->candidates, at) {
+        if (!rtp_proto_tcp(proto) || sdp_candidate_parse(at->value, &c) || !sv_iis(c.transport, "tcp") || c.priority >= least)
+            continue;
+        least = c.priority;
+        port = c.port;
+    }
+    return port;
 }
 
 /* --- reading --- */
@@ -115,9 +144,13 @@ static unsigned read_mid_ext(const struct sdp_media *m)
 
 static const char *read_proto(const struct sdp *s, const struct sdp_media *m, enum rule_to to, struct rtp_line *out)
 {
+    const struct sdp_attr *setup = sdp_attr_find(m->attrs, "setup");
+
     for (unsigned i = 0; i < ARRAY_LEN(protos); i++) {
         if (!sv_iis(m->proto, protos[i].name))
             continue;
+        if (protos[i].tcp && setup && sdp_setup_parse(sv_trim(setup->value)) == SDP_SETUP_PASSIVE)
+            return "a=setup:passive: over TCP nobody would connect";
         out->sec = protos[i].sec;
         out->feedback = protos[i].feedback;
     }
@@ -280,6 +313,8 @@ int rtp_write_w2(struct arena *a, const struct rtp_out *o, struct sdp *s)
         err = sdp_attr_add(a, &m->attrs, "bundle-only", SV_NONE);
     if (!err)
         err = web_trans_write(a, &o->trans, &m->attrs);
+    if (!err && rtp_proto_tcp(o->proto)) /* of the default candidate (RFC 6544 4.5): who calls connects */
+        err = sdp_attr_add(a, &m->attrs, "setup", SV("passive"));
     if (!err && o->mux)
         err = sdp_attr_add(a, &m->attrs, "rtcp-mux", SV_NONE);
     if (!err && o->rsize)

@@ -50,6 +50,10 @@ int rtp_write_mw(struct arena *a, const struct rtp_out *o, struct sdp *s); /* ap
 int rtp_write_w2(struct arena *a, const struct rtp_out *o, struct sdp *s);
 
 bool rtp_proto_feedback(struct sv proto); /* "RTP/AVPF", "UDP/TLS/RTP/SAVPF" ... */
+bool rtp_proto_tcp(struct sv proto);      /* "TCP/RTP/AVP" */
+struct sv rtp_proto_iq(struct sv proto);  /* without that "TCP/": there candidates alone tell */
+/* Our default candidate of a line of W2: of TCP the last resort, as the one that gets through (TS 33.203 W.3.4). */
+uint16_t rtp_port_w2(struct sv proto, const struct web_local *l);
 /* A direction, seen from the other side; what is left of an answer when the offer allowed less; without receiving. */
 enum sdp_dir rtp_dir_answer(enum sdp_dir offer, enum sdp_dir answer);
 enum sdp_dir rtp_dir_held(enum sdp_dir dir);

@@ -162,6 +162,40 @@ const HEAD = (version = 1) => `v=0\r\no=- 42 ${version} IN IP4 ${HOST}\r\ns=-\r\
 const AUDIO = `m=audio 9 RTP/AVP 0\r\nc=IN IP4 ${HOST}\r\na=candidate:5 1 tcp 1518280447 ${HOST} 9 typ host tcptype active\r\na=ice-ufrag:audi\r\n` +
     'a=ice-pwd:0123456789abcdefghijkl\r\na=rtcp-mux\r\na=rtpmap:0 PCMU/8000\r\n';
 
+class Rtp { // plain audio over ICE-TCP (RFC 4571); the core sends all back, SSRCs twisted
+    static twist = 0x5a5a5a5a;
+    static ssrc = 0x01020304;
+    async connect(line) {
+        const at = (name) => line.match(new RegExp(`^a=${name}:(\\S+)`, 'm'))?.[1];
+        Object.assign(this, { frames: Buffer.alloc(0), up: false, rtp: 0, reports: 0, other: 0, closed: false, seq: 0 });
+        this.s = net.connect(DOOR, HOST);
+        for (const ev of ['error', 'close']) this.s.on(ev, () => { this.closed = true; });
+        this.s.on('data', (d) => this.data(d));
+        this.s.write(frame(check(at('ice-ufrag'), at('ice-pwd'), true)));
+        return until(3000, () => this.up);
+    }
+    data(d) {
+        this.frames = Buffer.concat([this.frames, d]);
+        while (this.frames.length >= 2 && this.frames.length >= 2 + this.frames.readUInt16BE(0)) {
+            const p = this.frames.subarray(2, 2 + this.frames.readUInt16BE(0)), back = (Rtp.ssrc ^ Rtp.twist) >>> 0;
+            this.frames = this.frames.subarray(2 + p.length);
+            if (p[0] < 64) this.up = this.up || p.readUInt16BE(0) === 0x0101;
+            else if (p[1] === 200) this.reports += p.readUInt32BE(4) === back;
+            else if (p[1] === 0 && p.readUInt32BE(8) === back && p.length === 172 && p.subarray(12).every((x) => x === 0x55)) this.rtp++;
+            else if (p[1] < 200 || p[1] > 207) this.other++;
+        }
+    }
+    async speak(n) {
+        for (let i = 0; i < n; i++, await sleep(20)) {
+            const p = Buffer.alloc(172, 0x55), report = Buffer.alloc(28);
+            p.writeUInt16BE(0x8000, 0); p.writeUInt16BE(this.seq++, 2); p.writeUInt32BE(this.seq * 160, 4); p.writeUInt32BE(Rtp.ssrc, 8);
+            report.writeUInt32BE(0x80c80006, 0); report.writeUInt32BE(Rtp.ssrc, 4);
+            this.s.write(Buffer.concat([frame(p), ...(i % 10 === 5 ? [frame(report)] : [])]));
+        }
+        return until(3000, () => this.rtp >= n - 2 && this.reports > 0);
+    }
+}
+
 async function up(sip, callee = 'echo') {
     const m = new Msrp(), r = await sip.call(callee, HEAD() + m.lines());
     m.status = r.status;
@@ -265,6 +299,26 @@ async function beside_audio(ue) {
     m.end(); n.end();
 }
 
+// The default candidate of UDP, of TCP, and one after the other in a call.
+async function plain_rtp(ue) {
+    const tcp = AUDIO.replace('RTP/AVP', 'TCP/RTP/AVP').replace('a=rtcp-mux', 'a=setup:active\r\na=connection:new\r\na=rtcp-mux');
+    for (const [name, audio, want] of [['RTP/AVP', AUDIO, /^m=audio (?!9 |0 )\d+ RTP\/AVP 0/m],
+        ['TCP/RTP/AVP', tcp, new RegExp(`^m=audio ${DOOR} TCP/RTP/AVP 0\r\n(?:(?!m=)[^]*)^a=setup:passive`, 'm')]]) {
+        const r = await ue.call('echo', HEAD() + audio), m = new Rtp();
+        say(r.status === 200 && want.test(r.body) && !/fingerprint|crypto/.test(r.body), `${name}: answered so`, r.body || r.status);
+        say(await m.connect(r.body) && await m.speak(25) && m.other === 0, `${name}: RTP and RTCP there and back over one connection`, [m.up, m.rtp, m.reports, m.other]);
+        const other = audio === tcp ? AUDIO : tcp, again = await ue.again(HEAD(2) + other);
+        say(again.status === 200 && (other === tcp ? new RegExp(`^m=audio ${DOOR} TCP/RTP/AVP 0`, 'm').test(again.body) && /^a=setup:passive/m.test(again.body)
+            : /^m=audio \d+ RTP\/AVP 0/m.test(again.body) && !again.body.includes(`m=audio ${DOOR} `) && !/^a=setup/m.test(again.body)),
+        `${name}: the other one in the call`, again.body || again.status);
+        const had = m.rtp;
+        m.reports = 0;
+        say(await m.speak(25) && m.rtp > had + 20 && !m.closed, `${name}: and it goes on`, [m.rtp - had, m.reports]);
+        await ue.hangup();
+        say(await until(3000, () => m.closed), `${name}: the connection ends with the call`);
+    }
+}
+
 async function refusals(ue) {
     const m = new Msrp(), cases = {
         'no candidate that connects': m.lines('', 'passive'), 'no ICE credentials': m.lines().replace(/a=ice.*\r\n/g, ''),
@@ -290,7 +344,7 @@ async function off(ue) {
     ue.answer(req.head, '486 Busy Here');
 }
 
-const CASES = { originating, terminating, slow_ue, slow_core, cut, beside_audio, refusals, off };
+const CASES = { originating, terminating, slow_ue, slow_core, cut, beside_audio, plain_rtp, refusals, off };
 const ue = await Sip.open('alice'), bob = await Sip.open('bob');
 say(ue.registered === 200 && bob.registered === 200, 'two UEs register', [ue.registered, bob.registered]);
 for (const name of process.argv.slice(2)) await CASES[name](ue, bob);

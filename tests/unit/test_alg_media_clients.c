@@ -169,9 +169,65 @@ static void test_sdes(void **state)
     hang_up(SIP_W2);
 }
 
+#define UE_TCP(proto) UE_TCP_AS(proto, "active")
+#define UE_TCP_AS(proto, setup) W2_HEAD "m=audio 9 " proto " 0\r\nc=IN IP4 203.0.113.7\r\na=setup:" setup "\r\na=connection:new\r\n" W2_ICE \
+    "a=candidate:5 1 TCP 1518280447 203.0.113.7 9 typ host tcptype active\r\na=rtcp-mux\r\n"
+
+/* A UE of annex W whose default candidate is of TCP (RFC 6544 4.5): on Iq and towards the core it is RTP as any other. */
+static void test_rtp_tcp(void **state)
+{
+    static const struct {
+        const char *offer;
+        bool plain, tcp;
+        int status; /* 0: taken */
+    } rows[] = {
+        {UE_TCP("TCP/RTP/AVP"), true, true, 0},    {UE_TCP("tcp/rtp/avpf"), true, true, 0},
+        {UE_TCP("TCP/RTP/AVP"), true, false, 488}, {UE_TCP("TCP/RTP/AVP"), false, false, 488},
+        {UE_TCP_AS("TCP/RTP/AVP", "passive"), true, true, 488},
+        {UE_TCP("TCP/RTP/SAVP"), true, true, 488}, {UE_TCP("TCP/TLS/RTP/SAVP"), true, true, 488},
+        {W2_HEAD "m=audio 9 TCP/RTP/AVP 0\r\nc=IN IP4 203.0.113.7\r\na=setup:active\r\n", true, true, 488}, /* no ICE */
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sip_in *in;
+
+        world_open(1);
+        W.calls->conf.policy.plain_rtp = rows[i].plain;
+        W.calls->conf.policy.rtp_tcp = rows[i].tcp;
+        in = originate(rows[i].offer);
+        assert_int_equal(in->status, rows[i].status);
+        if (rows[i].status) {
+            ended();
+            continue;
+        }
+        OP("m=audio $ RTP/AVP 0|", "!TCP");
+        op_ok(op_pending());
+        TEXT(out_pending("INVITE")->body, " RTP/AVP 0\r\n", "!TCP", "!setup", "!connection", "!candidate");
+        respond(out_pending("INVITE"), 200, MW_HEAD MW_AUDIO("49170", "sendrecv"));
+        op_ok(op_pending());
+        OP(i ? "L(v=0| c=IN IP4 $| m=audio $ rtp/avpf 0|" : "L(v=0| c=IN IP4 $| m=audio $ RTP/AVP 0|", "astuns", "!TCP/", "!setup", "!EstBNC");
+        op_ok(op_pending());
+        TEXT(in->body, i ? " tcp/rtp/avpf 0\r\n" : " TCP/RTP/AVP 0\r\n", "a=setup:passive\r\n", "!fingerprint");
+        ack(in);
+        hang_up(SIP_W2);
+    }
+}
+
+/* The core has no ICE, so no TCP to speak RTP over. */
+static void test_rtp_tcp_of_core(void **state)
+{
+    (void)state;
+    world_open(1);
+    W.calls->conf.policy.plain_rtp = W.calls->conf.policy.rtp_tcp = true;
+    assert_int_equal(terminate(MW_HEAD "m=audio 49170 TCP/RTP/AVP 0\r\na=setup:passive\r\n")->status, 488);
+    ended();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rtp_tcp),       cmocka_unit_test(test_rtp_tcp_of_core),
         cmocka_unit_test(test_both_families), cmocka_unit_test(test_hold_v6), cmocka_unit_test(test_channels_v6),
         cmocka_unit_test(test_trickle),       cmocka_unit_test(test_sdes),
     };
