@@ -17,6 +17,8 @@
 #include "tests/bench/media_handshake.h"
 
 #define TICK_US 1000      /* packets come in small bunches, as interrupt moderation and other people's timers make them */
+#define WINDOW_MS 350     /* of a device in a round; where packets are few, longer: */
+#define ABOVE_P99 100     /* ... so many of them lie above p99 */
 #define FEW 100           /* flows of the small points: measured while there are no others */
 #define MEMORY_CALLS 500
 #define HANDSHAKES 100    /* bare ones, a round */
@@ -98,9 +100,16 @@ static void point_print(struct bench *b, const char *key, bool aimed, const stru
     }
 }
 
+static unsigned point_ms(const struct bench *b, double pps)
+{
+    const unsigned enough = (unsigned)(ABOVE_P99 * 100 * 1000 / pps);
+
+    return b->window_ms > enough ? b->window_ms : enough;
+}
+
 static void point(struct bench *b, enum load_dir dir, unsigned payload, unsigned flows, unsigned tick_us)
 {
-    struct load_point p = {.flows = flows, .pps = flows * PER_FLOW, .payload = payload, .dir = dir, .ms = b->window_ms, .tick_us = tick_us};
+    struct load_point p = {.flows = flows, .pps = flows * PER_FLOW, .payload = payload, .dir = dir, .tick_us = tick_us};
     struct cost *costs;
     char key[64];
 
@@ -109,6 +118,7 @@ static void point(struct bench *b, enum load_dir dir, unsigned payload, unsigned
         snprintf(key + strlen(key), sizeof key - strlen(key), "_tick%u", tick_us);
     if (b->point && (*b->point == '^' ? strncmp(key, b->point + 1, strlen(b->point + 1)) != 0 : !strstr(key, b->point)))
         return;
+    p.ms = point_ms(b, p.pps);
     costs = calloc(DEVICES, sizeof *costs);
     for (unsigned round = 0; round < b->rounds; round++) {
         for (unsigned i = 0; i < b->n; i++) {
@@ -356,9 +366,9 @@ static const char usage[] =
     "  -o NAME,...   devices: rtpengine forwarder agw plain, and when named agw-ice agw-sdes agw-other (the first four)\n"
     "  -p KEY        only the points with this in their key, srtp_cm_160_1000; ^KEY: that begin with it (all)\n"
     "  -r N          rounds, an odd number up to " BENCH_TEXT(BENCH_ROUNDS_MAX) " (" BENCH_TEXT(BENCH_RUNS) ")\n"
-    "  -w MS         how long one device is measured in a round, ms (800)\n"
+    "  -w MS         how long one device is measured in a round, ms (" BENCH_TEXT(WINDOW_MS) "); longer where it has few packets\n"
     "  -k US         packets come in bunches, each so many us; 0: one by one (" BENCH_TEXT(TICK_US) ")\n"
-    "  -f            a subset in a minute: 3 rounds of 400 ms\n"
+    "  -f            a subset in a minute: 3 rounds\n"
     "  -b DIR        where agw and bench-forward are (build)\n"
     "  -t DIR        temporary files (/tmp)\n"
     "  -v            each step of the search for the most that a core carries, on stderr\n"
@@ -387,10 +397,8 @@ static void options(struct bench *b, int argc, char **argv)
     }
     if (optind != argc)
         bench_usage(usage, "options only");
-    if (b->fast) {
+    if (b->fast)
         b->rounds = 3;
-        b->window_ms = 400;
-    }
 }
 
 int main(int argc, char **argv)
@@ -398,7 +406,7 @@ int main(int argc, char **argv)
     struct bench *b = calloc(1, sizeof *b);
     int err;
 
-    *b = (struct bench){.build = "build", .dir = "/tmp", .rounds = BENCH_RUNS, .window_ms = 800, .tick_us = TICK_US};
+    *b = (struct bench){.build = "build", .dir = "/tmp", .rounds = BENCH_RUNS, .window_ms = WINDOW_MS, .tick_us = TICK_US};
     options(b, argc, argv);
     scheduling();
     err = profile_run(b, SRTP_AES128_CM_SHA1_80);
