@@ -84,6 +84,16 @@ void core_refused(struct core *c, unsigned hop, const struct addr *peer, const c
     core_no_tls(c, hop, peer, why);
 }
 
+static void on_conn(void *arg, enum conns_why why, const struct addr *peer)
+{
+    struct core *c = arg;
+    char text[ADDR_STRLEN];
+
+    count_add(&c->sip->counts[why == CONNS_LATE ? SIP_C_CONNS_LATE : SIP_C_CONNS_REFUSED], 1);
+    if (c->said++ < WS_SAY_MAX)
+        log_warn("sip", "side=mw peer=%s msg=\"connection closed\" why=\"%s\"", addr_str(peer, text), conns_why_text(why));
+}
+
 static void on_late(void *arg, unsigned hop, const struct addr *peer)
 {
     core_refused(arg, hop, peer, hop ? "no handshake" : "no handshake, or too many at once");
@@ -150,10 +160,12 @@ static void on_tick(uv_timer_t *timer)
         return;
     if (now - c->said_at >= 1000) {
         if (c->said > WS_SAY_MAX)
-            log_warn("sip", "side=mw msg=\"TLS refused\" more=%u", c->said - WS_SAY_MAX);
+            log_warn("sip", "side=mw msg=\"connections refused or closed\" more=%u", c->said - WS_SAY_MAX);
         c->said = 0;
         c->said_at = now;
     }
+    conns_tick(c->conns, now);
+    count_add(&c->sip->counts[SIP_C_CONNS], (int64_t)conns_n(c->conns) - count_get(&c->sip->counts[SIP_C_CONNS]));
     core_tls_tick(c->sip->tls, now, on_late, c);
     hop_dns_tick(c->dns, now);
     forget_peers(c, now);
@@ -181,6 +193,9 @@ int core_new(struct core **cp, struct sip *s, const struct sip_conf *conf)
     err = door_new(&c->door, s, conf->peers);
     door_set(c->door, &c->peers);
     if (!err)
+        err = conns_new(&c->conns, &(struct conns_conf){s, conf->peers, &c->peers, on_conn, c});
+    screen_conns(s->screen, c->conns);
+    if (!err)
         err = hop_dns_new(&c->dns, c, conf);
     core_count(c);
     return err;
@@ -199,9 +214,11 @@ void core_free(struct core *c)
         return;
     c->closing = true;
     screen_hops(c->sip->screen, NULL);
+    screen_conns(c->sip->screen, NULL);
     hop_live_free(c);
     hop_dns_free(c->dns);
     door_free(c->door);
+    conns_free(c->conns);
     uv_close((uv_handle_t *)&c->tick, on_closed);
     for (int i = 0; i < 10 && !c->closed; i++)
         uv_run(c->sip->loop, UV_RUN_NOWAIT);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "alg/sip/agent.h"
+#include "alg/sip/core_conns.h"
 #include "alg/sip/hop_peers.h"
 #include "alg/sip/hops.h"
 
@@ -11,9 +12,10 @@ struct core {
     struct hops hops;
     struct hop_peers peers; /* who may send requests because it is or was one of them */
     msec_t forget_at;
-    msec_t said_at;        /* lines about TLS refused: WS_SAY_MAX a second, and one of the rest */
+    msec_t said_at;        /* lines about connections refused: WS_SAY_MAX a second, and one of the rest */
     unsigned said;
     struct door *door;     /* NULL: open */
+    struct core_conns *conns;
     struct hop_dns *dns;
     struct hop_try *tries; /* that wait for a first answer */
     struct probe *probes;

@@ -14,10 +14,7 @@
 
 struct door {
     const struct reach *peers;
-    struct {
-        int fd;
-        bool v6;
-    } listeners[SIP_LISTEN_MAX];
+    struct door_listener listeners[SIP_LISTEN_MAX];
     unsigned n;
 };
 
@@ -79,8 +76,7 @@ void door_set(struct door *d, const struct hop_peers *hops)
         set_one(d->listeners[i].fd, d->listeners[i].v6, d->peers, hops);
 }
 
-/* Sofia does not tell its descriptors. */
-static bool is_ours(int fd, const struct sip *s, bool *v6)
+static bool is_ours(int fd, const struct sip *s, struct door_listener *at)
 {
     int is = 0;
     socklen_t n = sizeof is;
@@ -89,17 +85,28 @@ static bool is_ours(int fd, const struct sip *s, bool *v6)
 
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is, &n) || !is || getsockname(fd, &a.u.sa, &m))
         return false;
-    *v6 = addr_is_v6(&a);
     for (unsigned i = 0; i < s->n_selfs; i++)
-        if (!s->selfs[i].tls && s->selfs[i].v6 == *v6 && s->selfs[i].port == addr_port(&a))
+        if (s->selfs[i].v6 == addr_is_v6(&a) && s->selfs[i].port == addr_port(&a)) {
+            *at = (struct door_listener){.fd = fd, .port = addr_port(&a), .v6 = addr_is_v6(&a), .tls = s->selfs[i].tls};
             return true;
+        }
     return false;
+}
+
+unsigned door_listeners(const struct sip *s, struct door_listener v[SIP_LISTEN_MAX])
+{
+    unsigned n = 0;
+
+    for (int fd = 0; fd < FDS && n < SIP_LISTEN_MAX; fd++)
+        n += is_ours(fd, s, &v[n]);
+    return n;
 }
 
 int door_new(struct door **dp, const struct sip *s, const struct reach *peers)
 {
+    struct door_listener all[SIP_LISTEN_MAX];
     struct door *d;
-    bool v6;
+    unsigned n;
 
     *dp = NULL;
     if (!peers || peers->own || peers->n_deny || !peers->closed)
@@ -108,11 +115,10 @@ int door_new(struct door **dp, const struct sip *s, const struct reach *peers)
     if (!d)
         return -ENOMEM;
     d->peers = peers;
-    for (int fd = 0; fd < FDS && d->n < SIP_LISTEN_MAX; fd++)
-        if (is_ours(fd, s, &v6)) {
-            d->listeners[d->n].fd = fd;
-            d->listeners[d->n++].v6 = v6;
-        }
+    n = door_listeners(s, all);
+    for (unsigned i = 0; i < n; i++)
+        if (!all[i].tls)
+            d->listeners[d->n++] = all[i];
     *dp = d;
     return 0;
 }

@@ -11,6 +11,7 @@
 #include <sofia-sip/tport_plugins.h>
 #include <sofia-sip/tport.h>
 
+#include "alg/sip/core_conns.h"
 #include "alg/sip/frame.h"
 #include "alg/sip/hop_peers.h"
 #include "common/log.h"
@@ -20,6 +21,7 @@ struct screen {
     msg_mclass_t *mclass;
     const struct reach *peers;
     const struct hop_peers *hops;
+    struct core_conns *conns;
     unsigned logged, strangers;
 };
 
@@ -158,11 +160,18 @@ static issize_t extract_body(msg_t *msg, msg_pub_t *pub, char *b, isize_t n, int
 {
     const sip_t *sip = (const sip_t *)pub;
     const sip_request_t *rq = sip->sip_request;
+    const su_addrinfo_t *ai = msg_addrinfo(msg);
+    const struct addr peer = peer_of(msg);
+    struct screen *sc = (struct screen *)(uintptr_t)msg_mclass(msg)->mc_request[0].hr_class;
+    issize_t used;
 
     if (rq && !eos && !(sip->sip_flags & (MSG_FLG_BODY | MSG_FLG_ERROR)) && sip->sip_content_length &&
         sip->sip_content_length->l_length > SIP_MSG_MAX + SIP_FRAME_ROOM)
-        complain((struct screen *)(uintptr_t)rq->rq_common->h_class, msg, "too large", rq->rq_method_name, false);
-    return sip_extract_body(msg, (sip_t *)pub, b, n, eos);
+        complain(sc, msg, "too large", rq->rq_method_name, false);
+    used = sip_extract_body(msg, (sip_t *)pub, b, n, eos);
+    if (sip->sip_flags & MSG_FLG_COMPLETE && ai && ai->ai_socktype == SOCK_STREAM && peer.u.sa.sa_family)
+        conns_whole(sc->conns, &peer);
+    return used;
 }
 
 int screen_new(struct screen **sp)
@@ -206,6 +215,11 @@ void screen_peers(struct screen *sc, const struct reach *peers)
 void screen_hops(struct screen *sc, const struct hop_peers *hops)
 {
     sc->hops = hops;
+}
+
+void screen_conns(struct screen *sc, struct core_conns *conns)
+{
+    sc->conns = conns;
 }
 
 unsigned screen_strangers(struct screen *sc)

@@ -17,6 +17,8 @@ void screen_free(struct screen *sc); /* behind the agent that uses it; NULL is f
 void screen_peers(struct screen *sc, const struct reach *peers);
 struct hop_peers;
 void screen_hops(struct screen *sc, const struct hop_peers *hops); /* and these may, too; NULL: none */
+struct core_conns;
+void screen_conns(struct screen *sc, struct core_conns *conns); /* is told of whole messages on connections; NULL: nobody */
 unsigned screen_strangers(struct screen *sc); /* requests refused by it since it was asked last */
 const msg_mclass_t *screen_mclass(const struct screen *sc);
 unsigned screen_logged(struct screen *sc); /* malformed messages logged with their reason since it was asked last */

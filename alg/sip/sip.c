@@ -36,6 +36,9 @@ const struct count_def sip_counters[SIP_C_N] = {
     [SIP_C_HOP_DOWNS] = {"alg_core_hop_down_total", "times one went down", false},
     [SIP_C_HOP_LOST] = {"alg_core_hop_lost_total", "requests and OPTIONS that one did not answer, or refused to be sent", false},
     [SIP_C_HOP_503] = {"alg_core_hop_503_total", "503 of next hops", false},
+    [SIP_C_CONNS] = {"alg_sip_connections", "TCP and TLS connections that the core's side opened to us", true},
+    [SIP_C_CONNS_REFUSED] = {"alg_sip_connections_refused_total", "those closed: a stranger, or too many", false},
+    [SIP_C_CONNS_LATE] = {"alg_sip_connections_late_total", "those closed: no whole message in time", false},
     [SIP_C_FAILOVER] = {"alg_core_failover_total", "requests that went to another next hop", false},
 };
 

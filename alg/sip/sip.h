@@ -88,7 +88,8 @@ struct sip_conf { /* only read by sip_new */
 };
 
 enum sip_counter { SIP_C_MW_BAD, SIP_C_W2_BAD, SIP_C_FOREIGN, SIP_C_STRANGERS, SIP_C_UNREGISTERED, SIP_C_IN, SIP_C_OUT, SIP_C_RELAYED,
-                   SIP_C_HOPS, SIP_C_HOPS_UP, SIP_C_HOP_DOWNS, SIP_C_HOP_LOST, SIP_C_HOP_503, SIP_C_FAILOVER, SIP_C_N };
+                   SIP_C_HOPS, SIP_C_HOPS_UP, SIP_C_HOP_DOWNS, SIP_C_HOP_LOST, SIP_C_HOP_503, SIP_C_FAILOVER,
+                   SIP_C_CONNS, SIP_C_CONNS_REFUSED, SIP_C_CONNS_LATE, SIP_C_N };
 extern const struct count_def sip_counters[SIP_C_N];
 
 int sip_new(struct sip **sp, uv_loop_t *loop, const struct sip_conf *conf, const struct sip_h *h);

@@ -9,6 +9,10 @@
 #define HOP_BAR_MAX_S 600             /* longest Retry-After of a next hop that is honoured, seconds */
 #define CORE_TLS_HANDSHAKE_MS 10000   /* from the connection to the whole handshake, whoever opened it */
 #define CORE_TLS_SHAKING_MAX 256      /* that have none yet and came to us; over it the oldest go */
+#define CORE_CONNS_PER_ADDRESS 256    /* connections that one address opens to us on the core's side */
+#define CORE_CONNS_MAX 1024           /* ... and all that are no next hops, TCP and TLS each; fewer when descriptors are scarce */
+#define CORE_FD_RESERVE 32            /* descriptors that these leave to gateways and operations */
+#define CORE_MESSAGE_MS 32000         /* the first whole message on one has come by then (64 times T1), and later none trickles longer */
 #define HOP_TTL_MIN_S 5               /* DNS: names are looked up again no sooner and no later than that, seconds */
 #define HOP_TTL_MAX_S 3600
 #define SIP_LINES_MAX 200             /* header lines of one message from a browser */

@@ -1,14 +1,23 @@
-// Many connections to one port, each of which sends what it is told to and stays. usage: node core_flood.mjs FROM PORT N [TEXT]
-// After 3 s: how many are connected, how many were closed; the same after 9 more seconds with STAY=1.
+// Many connections to one port, each of which says what it is told to and stays. usage: node core_flood.mjs FROM PORT N [TEXT]
+// A line of how many were connected and how many closed, each second and at the end. TRICKLE=1: TEXT goes an octet a second.
+// TIMES: seconds (3). PACE: so many each 50 ms, else at once, and what does not fit into the backlog comes when TCP repeats it.
+// FROM a,b: in turn.
 import net from 'node:net';
 
-const [from, port, n, text = ''] = process.argv.slice(2);
-let open = 0, closed = 0;
+const [from, port, n, text = ''] = process.argv.slice(2), sources = from.split(',');
+const { TRICKLE, TIMES = '3', PACE = n } = process.env;
+let open = 0, closed = 0, begun = 0;
 
-for (let i = 0; i < Number(n); i++) {
-    const s = net.connect({ port: Number(port), host: '127.0.0.1', localAddress: from });
-    s.on('connect', () => { open++; if (text) s.write(text); }).on('error', () => {}).on('close', () => { closed++; });
+function begin(i) {
+    const s = net.connect({ port: Number(port), host: '127.0.0.1', localAddress: sources[i % sources.length] });
+    let at = 0;
+    const timer = TRICKLE && setInterval(() => s.write(text[at++ % text.length]), 1000);
+    s.on('connect', () => { open++; if (text && !TRICKLE) s.write(text); }).on('error', () => {});
+    s.on('data', () => {}).on('close', () => { closed++; clearInterval(timer); });
 }
+const some = () => { for (let i = 0; i < PACE && begun < n; i++) begin(begun++); };
 const tell = () => console.log(`open=${open} closed=${closed}`);
-setTimeout(() => { tell(); if (!process.env.STAY) process.exit(); }, 3000);
-setTimeout(() => { tell(); process.exit(); }, 13000);
+some();
+setInterval(some, 50);
+setInterval(tell, 1000);
+setTimeout(() => { tell(); process.exit(); }, TIMES * 1000 + 100);
