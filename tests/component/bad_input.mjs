@@ -7,22 +7,12 @@ import fs from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
 
+import { num, say, sleep, until } from './tap.mjs';
+
 const env = process.env;
-const num = (name) => Number(env[name]);
-const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 const orders = fs.openSync(`${env.TMP}/orders`, 'a');
 const read = (name) => fs.readFileSync(`${env.TMP}/${name}.log`, 'utf8');
 let serial = 0;
-
-function say(good, name, why) {
-    console.log(`${good ? 'ok' : 'not ok'} ${name}`);
-    if (!good && why !== undefined) console.log(`  ${JSON.stringify(why).slice(0, 300)}`);
-}
-
-async function until(ms, check) {
-    for (const end = Date.now() + ms; Date.now() < end; await sleep(20)) if (await check()) return true;
-    return false;
-}
 
 async function callWorks() {
     const text = `still here ${++serial}`;

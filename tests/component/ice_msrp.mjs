@@ -6,21 +6,10 @@ import fs from 'node:fs';
 import net from 'node:net';
 
 import { check, frame } from './stun.mjs';
+import { num, say, sleep, until } from './tap.mjs';
 
 const env = process.env;
-const num = (name) => Number(env[name]);
-const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 const HOST = '127.0.0.1', DOOR = num('DOOR'), UE_PWD = '0123456789abcdefghijkl';
-
-function say(good, name, why) {
-    console.log(`${good ? 'ok' : 'not ok'} ${name}`);
-    if (!good && why !== undefined) console.log(`  ${JSON.stringify(why).slice(0, 300)}`);
-}
-
-async function until(ms, check) {
-    for (const end = Date.now() + ms; Date.now() < end; await sleep(10)) if (await check()) return true;
-    return false;
-}
 
 async function metric(name) {
     const text = await (await fetch(`http://${HOST}:${env.AGW_OPS}/metrics`)).text();

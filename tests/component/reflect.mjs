@@ -6,8 +6,9 @@ import dgram from 'node:dgram';
 import fs from 'node:fs';
 import net from 'node:net';
 
+import { num } from './tap.mjs';
+
 const env = process.env;
-const num = (name) => Number(env[name]);
 const FROM = env.STRANGER ?? '127.0.0.66';
 const WAIT = 4000; // 0.5, 1, 2 s: three repetitions of whoever repeats
 

@@ -5,15 +5,11 @@ import dgram from 'node:dgram';
 import fs from 'node:fs';
 import net from 'node:net';
 
+import { id, say, sleep, until } from './tap.mjs';
+
+export { id, say, sleep, until };
 export const env = process.env, pass = env.PASS;
 export const here = pass === 'udp6' ? '::1' : '127.0.0.1';
-export const id = () => crypto.randomBytes(6).toString('hex');
-export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
-export async function until(ms, check) {
-    for (const end = Date.now() + ms; Date.now() < end; await sleep(5)) if (check()) return true;
-    return check();
-}
-export const say = (good, name, why = '') => console.log(`${good ? 'ok' : 'not ok'} ${name}${good ? '' : `\n  ${JSON.stringify(why).slice(0, 900)}`}`);
 
 // --- messages, octets as latin1 ---
 

@@ -4,21 +4,10 @@ import crypto from 'node:crypto';
 import net from 'node:net';
 
 import { check, frame } from './stun.mjs';
+import { id, say, sleep, until } from './tap.mjs';
 import { wsOpen } from './ws.mjs';
 
 const env = process.env, HOST = '127.0.0.1', DOOR = Number(env.DOOR);
-const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
-const id = () => crypto.randomBytes(6).toString('hex');
-
-function say(good, name, why) {
-    console.log(`${good ? 'ok' : 'not ok'} ${name}`);
-    if (!good && why !== undefined) console.log(`  ${(JSON.stringify(why) ?? '').slice(0, 600)}`);
-}
-
-async function until(ms, done) {
-    for (const end = Date.now() + ms; Date.now() < end; await sleep(10)) if (await done()) return true;
-    return false;
-}
 
 const far = async (what) => (await fetch(`http://${HOST}:${env.FAR_WEB}/api/${what}`, { method: what.includes('=') || what === 'hangup' ? 'POST' : 'GET' })).text();
 const calls = async () => Number((await (await fetch(`http://${HOST}:${env.ALG_OPS}/metrics`)).text()).match(/^alg_calls (\d+)$/m)?.[1]);

@@ -4,9 +4,9 @@ import crypto from 'node:crypto';
 import net from 'node:net';
 import tls from 'node:tls';
 
-const num = (name) => Number(process.env[name]);
+import { num, say } from './tap.mjs';
+
 const GOOD = 'http://127.0.0.1:8000';
-const say = (good, name, why) => console.log(`${good ? 'ok' : 'not ok'} ${name}${good ? '' : ` (${why})`}`);
 
 function status(port, head, secure) {
     return new Promise((resolve) => {

@@ -1,11 +1,9 @@
 // A WIC that is called: registers, rings, answers as it is asked, offers when it was not offered anything, and wants a
 // second channel when the INVITE's Subject says "change". SIGUSR1: calls bob without an offer, answers what it is offered after
 // a while, and hangs up. Its events a line each. WS: the port.
-import crypto from 'node:crypto';
-
+import { id } from './tap.mjs';
 import { wsOpen } from './ws.mjs';
 
-const id = () => crypto.randomBytes(6).toString('hex');
 const contact = '<sip:rings@abc.invalid;transport=ws>';
 let call = null, dialled = null;
 
