@@ -1,6 +1,6 @@
 // An IMS phone: baresip as its package installs it, controlled over its TCP interface (netstrings of JSON).
 import { spawn } from 'node:child_process';
-import { mkdirSync, openSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { until } from './lab.mjs';
@@ -8,10 +8,12 @@ import { until } from './lab.mjs';
 const MODULES = '/usr/lib/baresip/modules';
 
 export class Baresip {
-  constructor(dir, { sip = 5080, control = 4444, hz = 440, codecs = 'opus/48000/2,pcmu', outbound = '' } = {}) {
+  constructor(dir, { sip = 5080, control = 4444, hz = 440, codecs = 'opus/48000/2,pcmu', video = false, outbound = '' } = {}) {
     this.dir = join(dir, 'baresip'); this.sip = sip; this.control = control;
     mkdirSync(this.dir, { recursive: true });
-    const modules = ['opus', 'g711', 'ausine', 'aubridge', 'sndfile'].map((m) => `module ${m}.so`);
+    const names = ['opus', 'g711', 'ausine', 'aubridge', 'sndfile', ...(video ? ['vp8', 'fakevideo', 'snapshot'] : [])];
+    const modules = names.map((m) => `module ${m}.so`);
+    if (video) modules.push('video_source fakevideo,nil', 'video_display fakevideo,nil', 'video_size 320x240', 'video_fps 15');
     writeFileSync(join(this.dir, 'config'), [`sip_listen 127.0.0.1:${sip}`, 'poll_method epoll', 'call_local_timeout 120',
       'audio_player aubridge,none', `audio_source ausine,${hz}`, 'audio_alert aubridge,none', `snd_path ${this.dir}`,
       'rtp_ports 35000-35998', 'rtcp_mux no', 'jitter_buffer_delay 5-10',
@@ -23,7 +25,7 @@ export class Baresip {
   }
   async up() {
     const log = openSync(join(this.dir, 'log'), 'a');
-    this.child = spawn('baresip', ['-f', this.dir], { stdio: ['ignore', log, log] });
+    this.child = spawn('baresip', ['-f', this.dir], { cwd: this.dir, stdio: ['ignore', log, log] });
     this.done = new Promise((go) => this.child.on('exit', (code, signal) => go({ code, signal })));
     this.socket = await until('baresip', () => new Promise((go) => {
       const s = connect(this.control, '127.0.0.1', () => go(s));
@@ -47,6 +49,9 @@ export class Baresip {
   heard() { // the newest recording
     const names = readdirSync(this.dir).filter((n) => /-dec\.wav$/.test(n)).sort();
     return names.length ? join(this.dir, names[names.length - 1]) : null;
+  }
+  seen() { // pictures of what it decoded, one for each command `snapshot`
+    return readdirSync(this.dir).filter((n) => /^snapshot-recv.*\.png$/.test(n) && statSync(join(this.dir, n)).size > 100).length;
   }
   async down() {
     if (this.socket) this.socket.destroy();
