@@ -78,6 +78,7 @@ void leg_take_in(struct leg *leg, struct sip_in *in, const struct sip_msg *m)
 {
     leg->in = in;
     leg->in_invite = !strcmp(sip_msg_method(m), "INVITE");
+    leg->silent = leg->side == SIP_MW && sip_msg_body(m).n == 0 && leg_wants_rel(m); /* the first reliable one would have to offer */
     session_asked(&leg->session, m);
     leg_take_qos(leg, m);
     if (!leg->in_invite)
@@ -126,7 +127,7 @@ void leg_progress(struct leg *leg, int status, const char *reason, struct sv bod
         hdrs[n++] = (struct sip_hdr){"Require", "precondition"};
     if (leg->identity)
         hdrs[n++] = (struct sip_hdr){"P-Asserted-Identity", leg->identity};
-    if (leg->in)
+    if (leg->in && !leg->silent)
         sip_reply(leg->in, status, reason, hdrs, body, NULL);
 }
 

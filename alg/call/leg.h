@@ -37,6 +37,7 @@ struct leg {
     char *asked;            /* the core's last offer that spoke of them; NULL: none */
     char *identity;         /* towards the core: whom its call reached, "<URI>"; NULL: nobody to be named */
     struct sdp_own own;
+    bool silent;            /* its INVITE may get no 18x of ours: it wants them reliable, and lets us offer (RFC 3261 13.2.1) */
     struct leg_said *said;  /* how callees described themselves before the answer (Mw) */
 };
 
@@ -85,6 +86,7 @@ void leg_answer_hdrs(struct leg *leg, bool body, struct sip_hdr hdrs[LEG_ANSWER_
 /* leg_qos.c: preconditions (RFC 3312) */
 void leg_take_qos(struct leg *leg, const struct sip_msg *m);  /* an offer of the core */
 bool leg_wants_qos(struct leg *leg, const struct sip_msg *m); /* 421: our offer speaks of them now; false: it wants something else */
+bool leg_wants_rel(const struct sip_msg *m); /* no 18x but reliable ones (RFC 3262 3) */
 bool leg_is_ahead(const struct leg *leg); /* it has our answer, the INVITE waits for the WIC */
 void leg_offer_ahead(struct leg *leg, struct sip_in *in, const struct sip_msg *m); /* then its UPDATE or PRACK with an offer */
 int leg_event(struct leg *leg, int ev, struct call_ev *e);

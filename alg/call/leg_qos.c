@@ -24,6 +24,11 @@ enum leg_qos leg_qos_of(const struct sip_msg *m)
     return rel && has_tag(m, "Supported", "precondition") ? LEG_QOS_SUPPORTED : LEG_QOS_NONE;
 }
 
+bool leg_wants_rel(const struct sip_msg *m)
+{
+    return has_tag(m, "Require", "100rel");
+}
+
 void leg_take_qos(struct leg *leg, const struct sip_msg *m)
 {
     struct sv body = sip_msg_body(m);

@@ -244,6 +244,28 @@ static void test_offerless(void **state)
     hang_up(SIP_W2);
 }
 
+/* It wants 18x to be reliable, but a reliable one would have to bring the offer, which is not known yet. */
+static void test_offerless_reliable(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    for (int required = 0; required < 2; required++) {
+        world_open(1);
+        in = request((struct sip_msg){.method = "INVITE", .uri = "sip:alice@home.net", .side = SIP_MW,
+                                      .header = {{required ? "Require" : "Supported", "100rel"}}});
+        respond(out_pending("INVITE"), 180, NULL);
+        assert_int_equal(in->provisional, required ? 100 : 180);
+        respond(out_pending("INVITE"), 200, A1);
+        op_ok(op_pending());
+        assert_int_equal(in->status, 200);
+        ack_with(in, true, A3);
+        all_ok();
+        assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE);
+        hang_up(SIP_W2);
+    }
+}
+
 static void test_offerless_faults(void **state)
 {
     struct sip_in *in;
@@ -436,6 +458,7 @@ int main(void)
         cmocka_unit_test(test_answer_said_before),
         cmocka_unit_test(test_early_useless),
         cmocka_unit_test(test_offerless),
+        cmocka_unit_test(test_offerless_reliable),
         cmocka_unit_test(test_offerless_faults),
         cmocka_unit_test(test_offerless_wic),
         cmocka_unit_test(test_offerless_wic_faults),
