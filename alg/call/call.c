@@ -245,10 +245,11 @@ static bool waits_ahead(const struct sip_msg *m)
     return sip_msg_side(m) == SIP_MW && (q == LEG_QOS_REQUIRED || q == LEG_QOS_SUPPORTED) && early_offer_waits(sip_msg_body(m));
 }
 
-/* How MSRP is offered to the WIC: as it registered. A call that rings several of one user has one offer for all. */
-static bool takes_lines(const struct call *call, const struct reg_binding *const *b)
+/* No browser, as it registered: that is how MSRP and RTP are offered to it. A call that rings several of one user has one offer
+ * for all. */
+static bool all_are_ues(const struct call *call, const struct reg_binding *const *b)
 {
-    bool all = call->calls->conf.policy.msrp_tcp;
+    bool all = true;
 
     for (unsigned i = 0; i < call->n_br; i++)
         all = all && b[i]->msrp_tcp;
@@ -263,7 +264,9 @@ static int open_exchange(struct call *call, const struct sip_msg *m, const struc
     int err = exch_new(&call->x, call->late ? callee : call->origin, NULL, &conf->policy, choice, call->tls_id);
 
     if (!err)
-        call->x->lay.msrp_lines = takes_lines(call, b);
+        call->x->lay.msrp_lines = conf->policy.msrp_tcp && all_are_ues(call, b);
+    if (!err)
+        call->x->lay.plain_lines = conf->policy.plain_rtp && all_are_ues(call, b);
     if (err || call->late)
         return err;
     call->x->ahead = ahead;

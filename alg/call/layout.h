@@ -55,6 +55,8 @@ struct rline {
     struct sv addrtype[2], addr[2]; /* where that side receives: Remote (of the WIC only without ICE); port 0: not known yet */
     uint16_t port[2], rtcp_port[2];
 };
+/* Only SDES may be without. */
+static inline bool rline_has_ice(const struct rline *r) { return r->sec[SIP_W2] != RTP_SDES || r->tp.ufrag.n > 0; }
 
 struct ims_slot { /* a m= line of Mw; never moves */
     struct sv media, proto, fmts;
@@ -77,6 +79,7 @@ struct layout {
     bool dc_bundled;
     struct tport dc;               /* its transport */
     bool msrp_lines;               /* the WIC takes m=message lines, not channels */
+    bool plain_lines;              /* and RTP without keys: so it is offered */
     bool legacy, connection;       /* the WIC's dialect, to answer in it */
     struct sv web_id;              /* session id in its o=: another is another peer connection */
     uint16_t bundle_stream;        /* whose transport bundled lines share; 0: no bundle (profile "browser" only) */

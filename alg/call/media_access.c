@@ -213,11 +213,6 @@ static bool has_transport(const struct exch *x, const struct rline *r)
     return r->state != CHAN_GONE && !(r->bundled && r->stream != x->lay.bundle_stream);
 }
 
-static bool has_ice(const struct rline *r)
-{
-    return r->sec[SIP_W2] == RTP_DTLS || r->tp.ufrag.n > 0;
-}
-
 static int access_events(struct make *mk, struct media *m, const struct exch *x)
 {
     int err = x->lay.dc_stream ? watch(mk, m, x->lay.dc_stream, true, !is_member(x), !is_member(x)) : 0;
@@ -229,7 +224,7 @@ static int access_events(struct make *mk, struct media *m, const struct exch *x)
         const struct rline *r = &x->lay.rtp[i];
 
         if (has_transport(x, r))
-            err = watch(mk, m, r->stream, false, r->sec[SIP_W2] == RTP_DTLS, has_ice(r));
+            err = watch(mk, m, r->stream, false, r->sec[SIP_W2] == RTP_DTLS, rline_has_ice(r));
     }
     if (!err)
         err = msrp_events(mk, m, x);
@@ -268,7 +263,7 @@ static int access_signals(struct make *mk, struct media *m, const struct exch *x
         const struct rline *r = &x->lay.rtp[i];
 
         if (has_transport(x, r))
-            err = signal_of(mk, m, x, r->stream, has_ice(r), &r->tp);
+            err = signal_of(mk, m, x, r->stream, rline_has_ice(r), &r->tp);
     }
     if (!err)
         err = msrp_signals(mk, m, x);

@@ -206,7 +206,7 @@ static int put_bundle(struct make *mk, const struct exch *x, const struct rline 
 /* fresh: everything is asked for; else what the gateway said, with the credentials open when ICE starts anew. */
 static int put_local_trans(struct make *mk, const struct media *m, const struct rline *r, const struct web_local *l, struct sdp_attr **list)
 {
-    bool dtls = r->sec[SIP_W2] == RTP_DTLS, ice = dtls || r->tp.ufrag.n > 0, open = !l || r->tp.restart;
+    bool dtls = r->sec[SIP_W2] == RTP_DTLS, ice = rline_has_ice(r), open = !l || r->tp.restart;
     int err = 0;
 
     if (ice)

@@ -128,6 +128,7 @@ static int add_from_web(struct exch *x, unsigned k)
         (slot = exch_free_slot(l, media, sv_from(x->policy->core_proto[said->kind]), fmts)) < 0)
         return 0;
     x->web_rtp[l->n_rtp] = said;
+    l->plain_lines = l->plain_lines || said->sec == RTP_PLAIN;
     r = rline_add(x, k, (unsigned)slot, said);
     r->dir[SIP_W2] = said->dir;
     r->dir[SIP_MW] = SDP_INACTIVE;
@@ -212,6 +213,7 @@ static int add_from_ims(struct exch *x, unsigned k, const struct rtp_line *said)
 {
     struct layout *l = &x->lay;
     struct sv fmts = codec_fmts(x->a, &said->codecs);
+    struct sv proto = !l->plain_lines ? SV("UDP/TLS/RTP/SAVPF") : said->feedback ? SV("RTP/AVPF") : SV("RTP/AVP");
     struct rline *r;
     int at;
 
@@ -219,7 +221,7 @@ static int add_from_ims(struct exch *x, unsigned k, const struct rtp_line *said)
         return -ENOMEM;
     if (l->n_rtp == RTP_LINE_MAX)
         return 0;
-    at = exch_web_line(x, (struct web_line){WEB_RTP, l->ims[k].media, SV("UDP/TLS/RTP/SAVPF"), fmts, SV_NONE});
+    at = exch_web_line(x, (struct web_line){WEB_RTP, l->ims[k].media, proto, fmts, SV_NONE});
     if (at < 0)
         return 0;
     x->ims_rtp[l->n_rtp] = said;
@@ -227,9 +229,10 @@ static int add_from_ims(struct exch *x, unsigned k, const struct rtp_line *said)
     r->dir[SIP_MW] = said->dir;
     r->dir[SIP_W2] = SDP_INACTIVE;
     r->codecs[SIP_W2] = r->codecs[SIP_MW] = said->codecs;
-    r->mux = r->tp.tls_id = true;
-    r->sec[SIP_W2] = RTP_DTLS;
-    r->bundled = x->policy->browser && (x->initial || l->bundle_stream);
+    r->mux = true;
+    r->tp.tls_id = !l->plain_lines;
+    r->sec[SIP_W2] = l->plain_lines ? RTP_PLAIN : RTP_DTLS;
+    r->bundled = !l->plain_lines && x->policy->browser && (x->initial || l->bundle_stream);
     r->mid_ext = r->bundled;
     take_side(x, r, SIP_MW, said);
     return make_key(x, r, SIP_MW, said);

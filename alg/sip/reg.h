@@ -14,7 +14,7 @@ struct reg_binding { /* read-only view of what is known of one registered WIC fl
     const char *contact;        /* the WIC's own Contact URI */
     const char *service_route;  /* "a, b"; NULL = none */
     sip_flow flow;              /* 0: connection lost, binding kept for recovery */
-    bool msrp_tcp;              /* its Contact has +sip.message (RFC 4569): a client with m=message lines */
+    bool msrp_tcp;              /* its Contact has +sip.message (RFC 4569): no browser, but a client with m=message lines */
 };
 
 /* Who registers the WICs of a domain at the core (TR 23.701 6.1.2.1). */

@@ -40,7 +40,7 @@ for n in 0 1; do
     sed 's/^/# messages, octets: /' "$TMP/stream.$n"
 done
 ues slow slow_ue slow_core
-ues changes cut beside_audio plain_rtp refusals
+ues changes cut beside_audio plain_rtp plain_called refusals
 released "nothing is left in either process"
 check "and no connection" until_true 5 metric_is "$AGW_OPS" agw_ice_tcp_connections 0
 check "alg ends with status 0" stop_pid "$ALG"

@@ -308,6 +308,25 @@ async function plain_rtp(ue) {
     }
 }
 
+// The core calls with audio: the UE is offered what it speaks.
+async function plain_called(ue) {
+    await far('call?to=alice&media=audio');
+    const req = await ue.next('INVITE'), m = new Rtp();
+    say(/^m=audio \d+ RTP\/AVP /m.test(req.body) && new RegExp(`^a=candidate:.* TCP .* ${DOOR} typ host tcptype passive`, 'm').test(req.body) &&
+        /^a=rtcp-mux/m.test(req.body) && !/fingerprint|a=setup|tls-id|crypto/.test(req.body), 'the core calls with audio: plain RTP with ICE is offered', req.body);
+    ue.accept(req, HEAD() + AUDIO);
+    await ue.next('ACK');
+    say(await m.connect(req.body) && await m.speak(25) && m.other === 0, 'and passes there and back', [m.up, m.rtp, m.reports, m.other]);
+    await far('hangup');
+    say((await ue.next('BYE')).method === 'BYE' && await until(3000, () => m.closed), 'until the core hangs up');
+    const other = await Sip.open('carol', '');
+    await far('call?to=carol&media=audio');
+    const web = await other.next('INVITE');
+    say(/^m=audio \d+ UDP\/TLS\/RTP\/SAVPF /m.test(web.body) && /fingerprint/.test(web.body), 'a browser is offered DTLS-SRTP', web.body);
+    other.answer(web.head, '486 Busy Here');
+    other.ws.close();
+}
+
 async function refusals(ue) {
     const m = new Msrp(), cases = {
         'no candidate that connects': m.lines('', 'passive'), 'no ICE credentials': m.lines().replace(/a=ice.*\r\n/g, ''),
@@ -333,7 +352,7 @@ async function off(ue) {
     ue.answer(req.head, '486 Busy Here');
 }
 
-const CASES = { originating, terminating, slow_ue, slow_core, cut, beside_audio, plain_rtp, refusals, off };
+const CASES = { originating, terminating, slow_ue, slow_core, cut, beside_audio, plain_rtp, plain_called, refusals, off };
 const ue = await Sip.open('alice'), bob = await Sip.open('bob');
 say(ue.registered === 200 && bob.registered === 200, 'two UEs register', [ue.registered, bob.registered]);
 for (const name of process.argv.slice(2)) await CASES[name](ue, bob);

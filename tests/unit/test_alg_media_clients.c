@@ -214,6 +214,38 @@ static void test_rtp_tcp(void **state)
     }
 }
 
+/* Called, who is no browser is offered RTP without keys, with ICE, where that is allowed; all that ring have to be so. */
+static void test_plain_called(void **state)
+{
+    static const struct {
+        bool allowed, first, second, plain;
+    } rows[] = {{true, true, true, true}, {true, true, false, false}, {false, true, true, false}, {true, false, false, false}};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sip_in *in;
+
+        world_open(2);
+        W.calls->conf.policy.plain_rtp = rows[i].allowed;
+        W.calls->conf.policy.browser = true; /* nothing is bundled where nobody is a browser */
+        W.binding[0].msrp_tcp = rows[i].first;
+        W.binding[1].msrp_tcp = rows[i].second;
+        in = terminate(MW_HEAD MW_AUDIO("49170", "sendrecv"));
+        if (rows[i].plain)
+            OP("m=audio $ RTP/AVP ", "a=rtcp-mux|", "a=ice-ufrag:$|", "a=ice-pwd:$|", "a=candidate:$|", "astuns", "!fingerprint", "!SAVPF", "!EstBNC");
+        else
+            OP("m=audio $ UDP/TLS/RTP/SAVPF ", "a=fingerprint:sha-256 $|");
+        op_ok(op_pending());
+        if (rows[i].plain)
+            TEXT(out_pending("INVITE")->body, " RTP/AVP ", "a=rtcp-mux\r\n", "a=ice-ufrag:", "!fingerprint", "!a=setup", "!tls-id", "!BUNDLE");
+        else
+            TEXT(out_pending("INVITE")->body, " UDP/TLS/RTP/SAVPF ", "a=setup:actpass\r\n", "a=fingerprint:");
+        in->cancelled(in->cancelled_arg, NULL);
+        world_drain(true, NULL);
+        world_close();
+    }
+}
+
 /* The core has no ICE, so no TCP to speak RTP over. */
 static void test_rtp_tcp_of_core(void **state)
 {
@@ -227,7 +259,7 @@ static void test_rtp_tcp_of_core(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rtp_tcp),       cmocka_unit_test(test_rtp_tcp_of_core),
+        cmocka_unit_test(test_rtp_tcp),       cmocka_unit_test(test_rtp_tcp_of_core), cmocka_unit_test(test_plain_called),
         cmocka_unit_test(test_both_families), cmocka_unit_test(test_hold_v6), cmocka_unit_test(test_channels_v6),
         cmocka_unit_test(test_trickle),       cmocka_unit_test(test_sdes),
     };
