@@ -70,6 +70,7 @@ $(B)/unit/test_alg_%: $(B)/obj/tests/unit/test_alg_%.o $(call lib,tests/fake) $(
 	$(call link,-lcmocka $(LIBS_ALL))
 $(B)/unit/test_agw_%: $(B)/obj/tests/unit/test_agw_%.o $(call lib,tests/fake) $(LIB_AGW) $(LIB_BASE)
 	$(call link,-lcmocka $(LIBS_AGW) $(LIBS_COMMON))
+$(B)/unit/test_agw_flow_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=pthread_mutex_lock
 $(B)/unit/test_h248_%: $(B)/obj/tests/unit/test_h248_%.o $(LIB_BASE)
 	$(call link,-lcmocka $(LIBS_COMMON))
 $(B)/unit/test_h248_assoc $(B)/unit/test_h248_assoc_bad: $(B)/obj/tests/fake/lossy.o
