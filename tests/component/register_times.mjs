@@ -11,7 +11,7 @@ const aor = 'sip:bob@home.example.net';
 async function once(i) {
     const at = performance.now();
     let done;
-    const ws = await wsOpen(port, (text) => done(text));
+    const ws = await wsOpen({ port }, (text) => done(text));
     const ask = (cseq, more) => new Promise((resolve, reject) => {
         done = resolve;
         setTimeout(() => reject(new Error('no answer')), 10000).unref();
