@@ -18,6 +18,7 @@
 #include "alg/sip/ws.h"
 #include "common/log.h"
 
+#define HEARD 64
 #define ORIGIN "http://127.0.0.1:8000"
 
 struct rig {
@@ -27,6 +28,8 @@ struct rig {
     int core;
     struct addr core_addr, alg_addr;
     char last[65536];    /* what the core got last */
+    uint64_t heard[HEARD]; /* hashes of the requests it got */
+    unsigned n_heard;
     int browser;
     char text[70000];    /* what the browser got last */
     unsigned char in[140000];
@@ -178,26 +181,43 @@ static const char *header(const char *text, const char *name)
     return out;
 }
 
-static bool core_has(struct rig *r)
+/* On a machine that is busy a request comes again before it is answered (T1 is 20 ms here): the same octets, no news for a UAS. */
+static bool is_again(struct rig *r, const char *p, size_t n)
 {
-    ssize_t n = recv(r->core, r->last, sizeof r->last - 1, MSG_DONTWAIT);
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
 
-    if (n <= 0)
+    if (sv_starts((struct sv){p, n}, "SIP/2.0 "))
         return false;
-    r->last[n] = 0;
-    return true;
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ (unsigned char)p[i]) * 1099511628211u;
+    for (size_t i = 0; i < HEARD; i++)
+        if (r->heard[i] == hash)
+            return true;
+    r->heard[r->n_heard++ % HEARD] = hash;
+    return false;
 }
 
-/* A REGISTER that it has not heard before: on a machine that is busy, the last one may come again. */
+static bool core_has(struct rig *r)
+{
+    static char text[sizeof r->last];
+    ssize_t n;
+
+    while ((n = recv(r->core, text, sizeof text - 1, MSG_DONTWAIT)) > 0) {
+        if (is_again(r, text, (size_t)n))
+            continue;
+        memcpy(r->last, text, (size_t)n);
+        r->last[n] = 0;
+        return true;
+    }
+    return false;
+}
+
 static void core_wait(struct rig *r, const char *start)
 {
-    char had[256];
-
-    snprintf(had, sizeof had, "%s", strncmp(r->last, "REGISTER ", 9) ? "" : header(r->last, "Via"));
     for (msec_t end = net_now_ms() + 3000; net_now_ms() < end;) {
         turn(r);
         while (core_has(r))
-            if (!strncmp(r->last, start, strlen(start)) && (!*had || strcmp(header(r->last, "Via"), had)))
+            if (!strncmp(r->last, start, strlen(start)))
                 return;
     }
     fail_msg("the core did not get %s; last: %s", start, r->last);
