@@ -22,6 +22,7 @@ static void drop_ws(struct play *p)
         wsc_vanish(p->ws);
     p->ws = NULL;
     p->ws_open = p->registered = false;
+    p->ws_asked = 0;
 }
 
 static void mute_media(struct play *p)

@@ -187,12 +187,25 @@ static bool judge_step(struct play *p, const struct chart_step *s)
     return ok;
 }
 
+/* The core speaks when alg has the ACK that the WIC sent before: they are different sockets. */
+static void acks_are_there(struct play *p)
+{
+    const int64_t end = play_now_us() + PLAY_WAIT_MS * 1000LL;
+    static const bool never;
+
+    while (p->ws_asked && play_now_us() < end)
+        play_until(p, &never, 5);
+}
+
 static bool send_step(struct play *p, const struct chart_step *s)
 {
     struct ua *u = !strcmp(s->from, "wic") ? &p->wic : &p->core;
     char why[240] = "";
-    int err = !strcmp(s->proto, "h248") ? wires_send_h248(p, s, why, sizeof why) : ua_send(u, s, &p->vs, why, sizeof why);
+    int err;
 
+    if (u != &p->wic)
+        acks_are_there(p);
+    err = !strcmp(s->proto, "h248") ? wires_send_h248(p, s, why, sizeof why) : ua_send(u, s, &p->vs, why, sizeof why);
     report(p, s, NULL, err ? LADDER_FAIL : LADDER_SENT, why);
     return !err;
 }
@@ -332,7 +345,7 @@ static void judge_traced(struct play *p)
             sv_copy(m->title, title, sizeof title);
         ladder_line(&p->ladder, s, s->from, s->to, s->proto, m ? title : "missing", m ? m->t_us : play_now_us(),
                     m ? LADDER_PASS : LADDER_FAIL, why);
-        *at = m ? m->next : *at;
+        *at = m ? retrace_behind(*at, m) : *at;
     }
     if (p->real_alg && p->real_agw)
         judge_rest(p, list);

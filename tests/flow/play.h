@@ -56,6 +56,7 @@ struct play {
     struct wsc_lib *ws_lib;
     struct wsc *ws;
     bool ws_open, registered;
+    unsigned ws_asked; /* keep-alives that alg has not answered yet */
     int core_fd;
     uv_poll_t core_poll;
     struct addr alg_sip;

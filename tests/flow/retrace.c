@@ -77,6 +77,17 @@ static int by_time(struct retrace_msg *a, struct retrace_msg *b)
     return a->t_us < b->t_us ? -1 : a->t_us > b->t_us;
 }
 
+static void mark_again(struct retrace_msg *list)
+{
+    struct retrace_msg *m, *before;
+
+    DL_FOREACH(list, m)
+    {
+        for (before = list; before != m && !m->again; before = before->next)
+            m->again = m->body.n && sv_eq(m->body, before->body) && !strcmp(m->from, before->from) && !strcmp(m->to, before->to);
+    }
+}
+
 int retrace_load(struct arena *a, const char *dir, struct retrace_msg **list, char *err, size_t size)
 {
     char alg[512], agw[512];
@@ -93,6 +104,7 @@ int retrace_load(struct arena *a, const char *dir, struct retrace_msg **list, ch
         ret = load(a, agw, no_alg ? ALL : MEDIA, list, err, size);
     if (!ret)
         DL_SORT(*list, by_time);
+    mark_again(*list);
     return ret;
 }
 
@@ -134,16 +146,14 @@ static bool fits(const struct retrace_msg *m, const struct chart_step *s, struct
     return memmem(m->title.p, m->title.n, event_mark(s), strlen(event_mark(s)));
 }
 
-struct retrace_msg *retrace_find(struct retrace_msg *list, const struct chart_step *s, struct vars *vs, char *why,
-                                 size_t size)
+static struct retrace_msg *find(struct retrace_msg *list, const struct chart_step *s, struct vars *vs, bool again, char *why, size_t size)
 {
     struct retrace_msg *m;
     char first[240] = "";
 
-    why[0] = 0;
     DL_FOREACH(list, m)
     {
-        if (m->used || !path_fits(s, m))
+        if (m->used || m->again != again || !path_fits(s, m))
             continue;
         if (fits(m, s, vs, why, size)) {
             m->used = true;
@@ -156,6 +166,32 @@ struct retrace_msg *retrace_find(struct retrace_msg *list, const struct chart_st
     }
     snprintf(why, size, "%s", first[0] ? first : "no such message passed");
     return NULL;
+}
+
+/* What was sent again comes last: a chart names it only when it is about that. */
+struct retrace_msg *retrace_find(struct retrace_msg *list, const struct chart_step *s, struct vars *vs, char *why,
+                                 size_t size)
+{
+    struct retrace_msg *m = find(list, s, vs, false, why, size);
+    char none[240];
+
+    return m ? m : find(list, s, vs, true, none, sizeof none);
+}
+
+static bool is_of_another(const struct retrace_msg *a, const struct retrace_msg *m)
+{
+    return a->txn && a->txn->kind == H248_REQUEST && a->txn->actions && a->txn->actions->context != m->txn->actions->context;
+}
+
+struct retrace_msg *retrace_behind(struct retrace_msg *at, struct retrace_msg *m)
+{
+    if (m->txn && m->txn->kind == H248_REPLY && m->txn->actions) {
+        for (; at && at != m; at = at->next) {
+            if (!at->used && !at->again && is_of_another(at, m))
+                return at;
+        }
+    }
+    return m->next;
 }
 
 /* Packets of media are counted by agw, not traced. */
@@ -182,7 +218,7 @@ void retrace_judge(struct retrace_msg *list, struct vars *vs, struct ladder *l)
         m = retrace_find(*at, step, vs, why[i], sizeof why[i]);
         of[i] = m;
         if (m && message) /* each protocol of signalling in the order of the chart */
-            *at = m->next;
+            *at = retrace_behind(*at, m);
     }
     DL_FOREACH(list, m)
     {

@@ -10,6 +10,7 @@ struct retrace_msg {
     struct sv title, body;
     struct h248_txn *txn; /* h248: the first transaction */
     bool used;
+    bool again; /* the same octets passed before: sent again, as a busy machine was late with the answer */
     struct retrace_msg *prev, *next;
 };
 
@@ -18,5 +19,8 @@ int retrace_load(struct arena *a, const char *dir, struct retrace_msg **list, ch
 /* Finds the message for one step behind `*at` on the same path; NULL and why when there is none. */
 struct retrace_msg *retrace_find(struct retrace_msg *list, const struct chart_step *s, struct vars *vs, char *why,
                                  size_t size);
+/* Where the next step of this protocol is looked for when m, found from `at` on, was this one's: behind it, or, when it is a reply, at
+ * what another context asked meanwhile, which does not wait for it. */
+struct retrace_msg *retrace_behind(struct retrace_msg *at, struct retrace_msg *m);
 /* The whole chart, printed with everything else that passed. */
 void retrace_judge(struct retrace_msg *list, struct vars *vs, struct ladder *l);

@@ -63,6 +63,23 @@ static bool chart_lists(const struct play *p)
     return false;
 }
 
+static void ws_tx(void *arg, struct sv text)
+{
+    struct play *p = arg;
+
+    if (p->ws && p->ws_open)
+        wsc_send(p->ws, text);
+}
+
+/* A keep-alive (RFC 7118 6): when its answer is here alg has read all that went before it. */
+static void ws_ask(struct play *p)
+{
+    if (!p->ws || !p->ws_open)
+        return;
+    p->ws_asked++;
+    ws_tx(p, SV("\r\n\r\n"));
+}
+
 static void on_sip(struct play *p, struct ua *u, struct sv text)
 {
     enum ua_in in = ua_input(u, text);
@@ -79,8 +96,11 @@ static void on_sip(struct play *p, struct ua *u, struct sv text)
     }
     play_queue(p, "alg", u->actor, "sip", text, NULL);
     if (in == UA_RESPONSE) {
-        if (ua_status(text) >= 200 && sv_is(method, "INVITE") && !chart_acks(p, u->actor))
+        if (ua_status(text) >= 200 && sv_is(method, "INVITE") && !chart_acks(p, u->actor)) {
             ua_ack(u);
+            if (u == &p->wic)
+                ws_ask(p);
+        }
     } else if (sv_is(method, "CANCEL")) {
         ua_answer(u, 200, "OK");
     } else if (!sv_is(method, "INVITE") && !sv_is(method, "ACK") && !chart_answers(p, u->actor)) {
@@ -89,14 +109,6 @@ static void on_sip(struct play *p, struct ua *u, struct sv text)
 }
 
 /* --- WIC --- */
-
-static void ws_tx(void *arg, struct sv text)
-{
-    struct play *p = arg;
-
-    if (p->ws && p->ws_open)
-        wsc_send(p->ws, text);
-}
 
 static void on_ws_open(void *arg)
 {
@@ -111,7 +123,10 @@ static void on_ws_message(void *arg, struct sv text)
 {
     struct play *p = arg;
 
-    on_sip(p, &p->wic, text);
+    if (sv_is(text, "\r\n") && p->ws_asked)
+        p->ws_asked--;
+    else
+        on_sip(p, &p->wic, text);
 }
 
 static void on_ws_closed(void *arg, const char *why)
@@ -120,6 +135,7 @@ static void on_ws_closed(void *arg, const char *why)
 
     p->ws = NULL;
     p->ws_open = false;
+    p->ws_asked = 0;
     if (!p->registered)
         fprintf(stderr, "WebSocket to alg: %s\n", why);
 }
