@@ -354,13 +354,13 @@ async function restart() { // RFC 8445 9: other credentials, another connection,
     await c.end();
 }
 
-// With an `ice_timeout` of 1 s: what is a sign of life and what is not.
+// With an `ice_timeout` of 3 s: what is a sign of life and what is not.
 async function life() {
-    const c = await call(), other = await call(), up = chunks(LOTS), LOST = /cause[^]*FT/;
+    const up = chunks(LOTS), c = await call(), other = await call(), LOST = /cause[^]*FT/;
     await c.ready(); await other.ready();
     c.core.s.pause();
-    c.ue.octets(up, 16384);
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < 14; i++) {
+        c.ue.octets(up.subarray(i * (3 << 20), (i + 1) * (3 << 20)), 16384);
         other.ue.octets(SEND('alive1', Buffer.from('x')));
         await sleep(300);
     }
@@ -368,7 +368,7 @@ async function life() {
     say(await metric('agw_ice_tcp_rested') > 0 && !told(LOST, c), 'so does one that is not read');
     c.core.s.resume();
     say(await until(20000, () => c.core.n >= up.length) && same(c.core.got, up), 'and when it is again all is there', [c.core.n, up.length]);
-    say(await until(5000, () => told(LOST, c) && told(LOST, other)), 'silence is told as lost', mgc.told);
+    say(await until(10000, () => told(LOST, c) && told(LOST, other)), 'silence is told as lost', mgc.told);
     say(await c.ue.up(), 'and a check brings it back');
     const again = SEND('again1', Buffer.from('again'));
     c.core.got = [];

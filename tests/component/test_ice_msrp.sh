@@ -18,5 +18,5 @@ cases() { # cases AGW_YAML [CASE...]
     check "agw ends with status 0" stop_pid "$AGW"
 }
 cases "" "$@"
-[ $# -gt 0 ] || cases "ice_timeout: 1000" life
+[ $# -gt 0 ] || cases "ice_timeout: 3000" life
 done_testing

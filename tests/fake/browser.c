@@ -302,6 +302,12 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     browser_leave(b);
 }
 
+void browser_catch_up(struct browser *b)
+{
+    if (b && !b->dying && b->fd >= 0)
+        on_readable(&b->poll, 0, UV_READABLE);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct hub *hub = timer->data;

@@ -11,6 +11,8 @@
 
 #define WICS_MAX 4096
 #define ORDER_MAX 1024
+#define ECHO_MS 2000 /* what is not here then is lost */
+#define ECHO_LOOK_MS 10
 
 struct lab {
     uv_loop_t loop;
@@ -35,8 +37,8 @@ struct agent {
     struct wic *wic;
     uv_timer_t timer; /* the next step from the loop, not from inside a callback */
     char user[32], password[48];
-    unsigned messages;
-    uint64_t called; /* ns */
+    unsigned messages, looks; /* of this call; for the rest of the echo */
+    uint64_t called;          /* ns */
 };
 
 static const char usage[] =
@@ -111,7 +113,7 @@ static void on_next(uv_timer_t *t)
         return;
     }
     l->started++;
-    ag->messages = 0;
+    ag->messages = ag->looks = 0;
     ag->called = uv_hrtime();
     if (wic_call(ag->wic, l->callee)) {
         l->failed++;
@@ -119,9 +121,16 @@ static void on_next(uv_timer_t *t)
     }
 }
 
+/* Who speaks hangs up when the echo of all that he said is here: late is not lost. */
 static void on_hangup(uv_timer_t *t)
 {
-    wic_hangup(((struct agent *)t->data)->wic);
+    struct agent *ag = t->data;
+
+    if (!wic_hush(ag->wic) && ++ag->looks < ECHO_MS / ECHO_LOOK_MS) {
+        uv_timer_start(t, on_hangup, ECHO_LOOK_MS, 0);
+        return;
+    }
+    wic_hangup(ag->wic);
 }
 
 static void ended(struct agent *ag, bool failed, struct sv why)

@@ -303,6 +303,15 @@ struct wic_audio_counts wic_audio_of(const struct wic *w)
     return (struct wic_audio_counts){w->heard.sent + now.sent, w->heard.back + now.back, w->heard.wrong + now.wrong};
 }
 
+bool wic_hush(struct wic *w)
+{
+    const struct wic_audio_counts now = wic_audio_counts(w->audio);
+
+    if (w->audio)
+        wic_audio_hush(w->audio);
+    return now.back >= now.sent;
+}
+
 struct browser *wic_browser(struct wic *w)
 {
     return w->browser;
@@ -429,8 +438,10 @@ out:
     return err;
 }
 
+/* What the transport got before the call ended counts, whichever of our sockets is looked at first. */
 static void call_over(struct wic *w, enum wic_event ev, struct sv text)
 {
+    browser_catch_up(w->browser);
     audio_over(w);
     browser_free(w->browser);
     w->browser = NULL;

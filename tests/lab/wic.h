@@ -32,6 +32,7 @@ int wic_send_text(struct wic *w, const char *text);        /* an MSRP message on
  * call ends without one. */
 int wic_send_file(struct wic *w, size_t size);
 void wic_hangup(struct wic *w);
+bool wic_hush(struct wic *w); /* says no more; true: and all of its echo is here */
 struct wic_audio_counts wic_audio_of(const struct wic *w); /* of all its calls */
 void wic_vanish(struct wic *w);                            /* the WebSocket and the media just stop */
 /* Malformed input on the transport (wic_throw.c): "KIND SID HEX" with KIND dcep (a message of PPID 50 on stream SID), record

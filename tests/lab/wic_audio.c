@@ -68,6 +68,11 @@ int wic_audio_new(struct wic_audio **ap, uv_loop_t *loop, struct browser *b, uns
     return 0;
 }
 
+void wic_audio_hush(struct wic_audio *a)
+{
+    uv_timer_stop(&a->timer);
+}
+
 static void on_closed(uv_handle_t *timer)
 {
     free(timer->data);

@@ -16,6 +16,7 @@ struct wic_audio_counts {
 void wic_audio_offer(struct buf *out, const struct browser *b, const char *ip);
 /* Speaks from now on, so many packets a second: the browser must have its keys. */
 int wic_audio_new(struct wic_audio **ap, uv_loop_t *loop, struct browser *b, unsigned rate);
+void wic_audio_hush(struct wic_audio *a); /* says no more */
 void wic_audio_free(struct wic_audio *a); /* before its browser */
 bool wic_audio_input(struct wic_audio *a, const uint8_t *p, size_t n); /* true once: enough of the echo has come */
 struct wic_audio_counts wic_audio_counts(const struct wic_audio *a);   /* NULL: none */
