@@ -53,6 +53,13 @@ static void on_request(void *arg, struct sip_in *in, const struct sip_msg *m)
         calls_request(v->alg.calls, in, m);
 }
 
+static bool on_anybodys(void *arg, const struct sip_msg *m)
+{
+    const struct service *v = arg;
+
+    return v->alg.calls && calls_is_emergency(v->alg.calls, m);
+}
+
 static void on_flow_closed(void *arg, sip_flow flow)
 {
     struct service *v = arg;
@@ -202,7 +209,7 @@ static int sip_open(struct service *v)
         .max_msg = (unsigned)c->ws_max_message, .ping_s = (unsigned)c->ws_ping,
         .flow_base = state_run(v->alg.state) << 32,
     };
-    struct sip_h h = {.request = on_request, .flow_closed = on_flow_closed, .flow_moved = on_flow_moved, .arg = v};
+    struct sip_h h = {.request = on_request, .anybodys = on_anybodys, .flow_closed = on_flow_closed, .flow_moved = on_flow_moved, .arg = v};
     struct sip_conf s = {.host = c->sip_host, .next_hop = (const char *const *)c->next_hop.v, .n_next_hop = c->next_hop.n, .resolve_routes = c->resolve_routes, .name = c->mid,
                          .ws = &ws, .trace = v->alg.trace, .resolv_conf = c->resolv_conf,
                          .options_s = (unsigned)c->hop_options, .options_lost = (unsigned)c->hop_options_lost,

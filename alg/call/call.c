@@ -417,6 +417,11 @@ static void on_invite(struct calls *c, struct sip_in *in, const struct sip_msg *
     invite(c, in, m, b, alive);
 }
 
+bool calls_is_emergency(const struct calls *c, const struct sip_msg *m)
+{
+    return is_emergency(&c->conf, sip_msg_uri(m));
+}
+
 void calls_request(struct calls *c, struct sip_in *in, const struct sip_msg *m)
 {
     static const struct sip_hdr options[] = {

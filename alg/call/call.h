@@ -36,6 +36,7 @@ void calls_free(struct calls *c);
 const count_t *calls_counts(const struct calls *c);
 /* From sip_h: every request outside a dialog that is no REGISTER. */
 void calls_request(struct calls *c, struct sip_in *in, const struct sip_msg *m);
+bool calls_is_emergency(const struct calls *c, const struct sip_msg *m); /* answered whoever asks */
 void calls_flow_closed(struct calls *c, sip_flow flow);
 void calls_flow_moved(struct calls *c, sip_flow old, sip_flow now); /* the same WIC on another connection */
 /* SIGTERM: BYE/CANCEL/503 on every leg, contexts released; done when none is left (at the latest after 3 s). */

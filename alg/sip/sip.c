@@ -106,6 +106,20 @@ static int give_up(struct agent *a, nta_incoming_t *irq, const sip_t *sip, sip_f
     return 0;
 }
 
+static bool is_anybodys(const struct agent *a, const sip_t *sip, sip_flow flow)
+{
+    const struct sip_h *h = &a->sip->h;
+    struct sip_msg m;
+    bool is;
+
+    if (a->side != SIP_W2 || sip->sip_request->rq_method != sip_method_invite || !h->anybodys)
+        return false;
+    msg_open(&m, a->sip, a->side, flow, sip);
+    is = h->anybodys(h->arg, &m);
+    msg_close(&m);
+    return is;
+}
+
 /* A request that no dialog knows. */
 static int judge(struct agent *a, nta_incoming_t *irq, const sip_t *sip, sip_flow flow)
 {
@@ -126,6 +140,8 @@ static int judge(struct agent *a, nta_incoming_t *irq, const sip_t *sip, sip_flo
     }
     if (method != sip_method_invite && method != sip_method_message)
         return answer_method(a, irq, sip);
+    if (is_anybodys(a, sip, flow))
+        return give_up(a, irq, sip, flow);
     if (!s->reg)
         return answer(a, irq, 503, NULL);
     status = a->side == SIP_W2 ? reg_admit(s->reg, sip, flow, lines, sizeof lines) : reg_route_status(s->reg, sip);

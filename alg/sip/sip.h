@@ -45,6 +45,8 @@ sip_flow sip_msg_flow(const struct sip_msg *m);      /* W2: the connection it ca
 struct sip_h {
     /* A request outside a dialog. Answer it, now or later, or make it a dialog (sip_dlg_accept). REGISTER goes to reg.c. */
     void (*request)(void *arg, struct sip_in *in, const struct sip_msg *m);
+    /* An INVITE of a browser that request() answers, registered or not (TS 24.229 5.2.1, 5.2.10). May be NULL. */
+    bool (*anybodys)(void *arg, const struct sip_msg *m);
     void (*flow_closed)(void *arg, sip_flow flow); /* the WebSocket is gone */
     /* The same WIC (instance and reg-id) is back on another connection: its dialogs were moved already. May be NULL. */
     void (*flow_moved)(void *arg, sip_flow old, sip_flow now);

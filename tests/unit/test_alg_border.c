@@ -157,6 +157,120 @@ static void test_message_answer(void **state)
     rig_stop(&r);
 }
 
+/* --- every header field that stays on its side, in each kind of message --- */
+
+struct field {
+    const char *name, *value; /* evil is in it, where the field itself may come from us */
+};
+
+static const struct field from_wic[] = { /* TS 24.229 4.4, 5.2.6.3; RFC 3329 2.4 */
+    {"P-Asserted-Identity", "<sip:evil@example.net>"}, {"P-Preferred-Service", "urn:urn-7:evil"},
+    {"P-Asserted-Service", "urn:urn-7:evil"}, {"P-Profile-Key", "<sip:evil@example.net>"},
+    {"P-Served-User", "<sip:evil@example.net>;sescase=orig"}, {"P-Charging-Vector", "icid-value=evil"},
+    {"P-Charging-Function-Addresses", "ccf=evil"}, {"P-Visited-Network-ID", "evil"},
+    {"P-Called-Party-ID", "<sip:evil@example.net>"}, {"P-Private-Network-Indication", "evil"}, {"Feature-Caps", "*;+g.evil"},
+    {"Resource-Priority", "evil.1"}, {"Service-Route", "<sip:evil@example.net;lr>"}, {"Path", "<sip:evil@example.net;lr>"},
+    {"Security-Client", "tls;q=0.1;evil=1"}, {"Security-Verify", "tls;q=0.1;evil=1"}, {"Proxy-Require", "sec-agree"},
+    {"Require", "sec-agree"}, {"History-Info", "<sip:evil@example.net>;index=1"}, {"P-Associated-URI", "<sip:evil@example.net>"},
+};
+static const struct field to_wic[] = { /* 4.4; what tells of the core or of another's equipment */
+    {"Service-Route", "<sip:evil@example.net;lr>"}, {"Path", "<sip:evil@example.net;lr>"}, {"P-Charging-Vector", "icid-value=evil"},
+    {"P-Charging-Function-Addresses", "ccf=evil"}, {"P-Served-User", "<sip:evil@example.net>"},
+    {"P-Profile-Key", "<sip:evil@example.net>"}, {"P-Visited-Network-ID", "evil"}, {"P-Access-Network-Info", "3GPP-NR;evil=1"},
+    {"Feature-Caps", "*;+g.evil"}, {"Accept-Contact", "*;evil"}, {"Reject-Contact", "*;evil"},
+    {"P-Called-Party-ID", "<sip:evil@example.net>"}, {"P-User-Database", "<aaa://evil.example.net>"}, {"Server", "evil"},
+    {"History-Info", "<sip:evil@example.net>;index=1"}, {"Turn-Key", "evil"}, {"Turn-Service", "<turn:evil.example.net>"},
+    {"User-Agent", "evil"}, {"Warning", "399 example.net \"evil\""}, {"Call-Info", "<http://evil.example.net/>;purpose=icon"},
+    {"Error-Info", "<http://evil.example.net/>"}, {"Alert-Info", "<http://evil.example.net/>"},
+    {"P-Private-Network-Indication", "evil"}, {"P-Refused-URI-List", "<cid:evil>"}, {"Cellular-Network-Info", "3GPP-NR;evil=1"},
+    {"Response-Source", "fe=\"<urn:3gpp:fe:evil>\""}, {"Restoration-Info", "evil"}, {"Relayed-Charge", "evil"},
+    {"Service-Interact-Info", "evil"}, {"Resource-Share", "evil"}, {"Security-Server", "tls;q=0.1;evil=1"},
+    {"Resource-Priority", "evil.1"}, {"Proxy-Require", "sec-agree"}, /* the last: in answers alone, a request with it gets 420 */
+};
+
+static const char *lines_of(const struct field *v, unsigned n, char out[4096])
+{
+    size_t used = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        used += (size_t)snprintf(out + used, 4096 - used, "%s: %s\r\n", v[i].name, v[i].value);
+    assert_true(used < 4096);
+    return out;
+}
+
+/* Said field by field, so that a failure names it. */
+static void none_of(const struct field *v, unsigned n, const char *text)
+{
+    char line[200];
+
+    for (unsigned i = 0; i < n; i++) {
+        snprintf(line, sizeof line, "\n%s: %s\r", v[i].name, v[i].value);
+        if (strcasestr(text, line))
+            fail_msg("%s is in\n%s", v[i].name, text);
+    }
+    assert_null(strstr(text, "evil"));
+    assert_null(strstr(text, "sec-agree"));
+}
+
+static void message(char out[8192], const char *uri, const char *via, const char *id, const char *more)
+{
+    snprintf(out, 8192, "MESSAGE %s SIP/2.0\r\nVia: %s;branch=z9hG4bK%s\r\nMax-Forwards: 60\r\nTo: <%s>\r\n"
+             "From: <sip:alice@home.example.net>;tag=m\r\nCall-ID: %s\r\nCSeq: 1 MESSAGE\r\n%sContent-Length: 0\r\n\r\n", uri, via, id,
+             uri, id, more);
+}
+
+static void wic_answer(struct rig *r, const char *more)
+{
+    char text[8192], via[200], from[120], to[120];
+
+    snprintf(via, sizeof via, "%s", header(r->text, "Via"));
+    snprintf(from, sizeof from, "%s", header(r->text, "From"));
+    snprintf(to, sizeof to, "%s", header(r->text, "To"));
+    snprintf(text, sizeof text, "SIP/2.0 200 OK\r\nVia: %s\r\nFrom: %s\r\nTo: %s;tag=w\r\nCall-ID: %s\r\nCSeq: 1 MESSAGE\r\n%s"
+             "Content-Length: 0\r\n\r\n", via, from, to, header(r->text, "Call-ID"), more);
+    say(r, text);
+}
+
+static void test_fields(void **state)
+{
+    char up[4096], down[4096], text[8192], via[80];
+    struct rig r;
+
+    (void)state;
+    lines_of(from_wic, ARRAY_LEN(from_wic), up);
+    lines_of(to_wic, ARRAY_LEN(to_wic), down);
+    start(&r);
+    snprintf(text, sizeof text, REGISTER("1", "%s"), up);
+    say(&r, text);
+    core_wait(&r, "REGISTER ");
+    none_of(from_wic, ARRAY_LEN(from_wic), r.last);
+    core_answer(&r, "401 Unauthorized", down, "");
+    hear_sip(&r, "SIP/2.0 401");
+    none_of(to_wic, ARRAY_LEN(to_wic), r.text);
+    say(&r, REGISTER("2", ""));
+    core_wait(&r, "REGISTER ");
+    answer(&r, "300");
+
+    message(text, "sip:bob@home.example.net", "SIP/2.0/WS a.invalid", "up", up);
+    say(&r, text);
+    core_wait(&r, "MESSAGE ");
+    none_of(from_wic, ARRAY_LEN(from_wic), r.last);
+    core_answer(&r, "200 OK", down, "");
+    hear_sip(&r, "SIP/2.0 200");
+    none_of(to_wic, ARRAY_LEN(to_wic), r.text);
+
+    lines_of(to_wic, ARRAY_LEN(to_wic) - 1, down);
+    snprintf(via, sizeof via, "SIP/2.0/UDP 127.0.0.1:%u", addr_port(&r.core_addr));
+    message(text, "sip:alice@home.example.net", via, "down", down);
+    core_send(&r, text);
+    hear_sip(&r, "MESSAGE ");
+    none_of(to_wic, ARRAY_LEN(to_wic), r.text);
+    wic_answer(&r, up);
+    core_wait(&r, "SIP/2.0 200");
+    none_of(from_wic, ARRAY_LEN(from_wic), r.last);
+    rig_stop(&r);
+}
+
 #define DIGEST "Authorization: Digest username=\"alice\", realm=\"h\", nonce=\"n\", uri=\"sip:h\", response=\"aa\""
 
 static void test_integrity(void **state)
@@ -240,7 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_claims), cmocka_unit_test(test_own_access), cmocka_unit_test(test_integrity),
                                        cmocka_unit_test(test_message_in), cmocka_unit_test(test_message_answer),
-                                       cmocka_unit_test(test_masked), cmocka_unit_test(test_peer)};
+                                       cmocka_unit_test(test_masked), cmocka_unit_test(test_peer), cmocka_unit_test(test_fields)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

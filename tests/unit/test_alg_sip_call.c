@@ -1,6 +1,8 @@
 /* The SIP side on loopback sockets: calls and messages in both directions, CANCEL, forks, flows of others. */
 #include "tests/fake/sip_rig.h"
 
+#include "alg/sip/agent.h"
+
 #define INVITE_WIC \
     "INVITE sip:bob@home.example.net SIP/2.0\r\nVia: SIP/2.0/WS abcdefghijkl.invalid;branch=z9hG4bK77\r\nMax-Forwards: 69\r\n" \
     "To: <sip:bob@home.example.net>\r\nFrom: <sip:alice@home.example.net>;tag=w9\r\nCall-ID: inv1\r\nCSeq: 5 INVITE\r\n" \
@@ -233,6 +235,30 @@ static void test_message_relay(void **state)
     free(r);
 }
 
+static bool is_emergency(void *arg, const struct sip_msg *m)
+{
+    (void)arg;
+    return !strcmp(sip_msg_uri(m), "urn:service:sos");
+}
+
+/* Before anybody asks who is registered (TS 24.229 5.2.1). */
+static void test_emergency(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+
+    (void)state;
+    rig_start(r, 65536);
+    r->sip->h.anybodys = is_emergency;
+    upgrade(r);
+    say(r, "INVITE urn:service:sos SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bKsos\r\nMax-Forwards: 70\r\nTo: <urn:service:sos>\r\n"
+           "From: <sip:a@h>;tag=1\r\nCall-ID: sos\r\nCSeq: 1 INVITE\r\nContact: <sip:a@a.invalid;transport=ws>\r\n\r\n");
+    turn_until(r, &r->requests);
+    assert_int_equal(r->requests, 1);
+    assert_string_equal(r->uri, "urn:service:sos");
+    rig_stop(r);
+    free(r);
+}
+
 static void test_refusals(void **state)
 {
     static const struct {
@@ -397,7 +423,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_core_cancel),
         cmocka_unit_test(test_invite_from_core),
         cmocka_unit_test(test_message_relay),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_emergency),
         cmocka_unit_test(test_foreign_flow),
         cmocka_unit_test(test_forks),
         cmocka_unit_test(test_recovery),
