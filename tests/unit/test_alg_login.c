@@ -428,22 +428,25 @@ static int64_t nanoseconds(struct world *w, const char *user, unsigned nc)
     return (b.tv_sec - a.tv_sec) * 1000000000ll + b.tv_nsec - a.tv_nsec;
 }
 
-/* The median of a thousand, in turn: a known user with a wrong password and one who does not exist. */
+/* The median of a thousand, in turn: a known user with a wrong password and one who does not exist. Without the digest of who is
+ * not there it is 0.80. */
 static void test_same_time(void **state)
 {
     struct world *w = *state;
     static int64_t known[1000], unknown[1000];
-    double ratio;
+    double ratio = 0;
 
-    for (unsigned i = 0; i < 1000; i++) {
-        known[i] = nanoseconds(w, "alice", i);
-        unknown[i] = nanoseconds(w, "zelda", i);
+    for (unsigned round = 0; round < 5 && (ratio < 0.86 || ratio > 1.15); round++) { /* others use the machine, too */
+        for (unsigned i = 0; i < 1000; i++) {
+            known[i] = nanoseconds(w, "alice", round * 1000 + i);
+            unknown[i] = nanoseconds(w, "zelda", round * 1000 + i);
+        }
+        qsort(known, 1000, sizeof known[0], by_value);
+        qsort(unknown, 1000, sizeof unknown[0], by_value);
+        ratio = (double)unknown[500] / (double)known[500];
+        print_message("known_ns=%lld unknown_ns=%lld ratio=%.3f\n", (long long)known[500], (long long)unknown[500], ratio);
     }
-    qsort(known, 1000, sizeof known[0], by_value);
-    qsort(unknown, 1000, sizeof unknown[0], by_value);
-    ratio = (double)unknown[500] / (double)known[500];
-    print_message("known_ns=%lld unknown_ns=%lld ratio=%.3f\n", (long long)known[500], (long long)unknown[500], ratio);
-    assert_true(ratio > 0.7 && ratio < 1.4);
+    assert_true(ratio > 0.86 && ratio < 1.15);
 }
 
 /* --- the world --- */
