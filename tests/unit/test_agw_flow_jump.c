@@ -66,6 +66,36 @@ static void goes_on(void **state)
     srtp_free(rx);
 }
 
+/* A sender that began anew counts its packets from nothing: what was withheld of its life before is not taken off any more. */
+static void counts_anew(void **state)
+{
+    struct relay *r = *state;
+    uint8_t p[64];
+    struct rtcp sr;
+    struct buf b = buf_over(p, sizeof(p));
+    size_t at;
+
+    relay_open(r);
+    for (unsigned i = 0; i < 40; i++) {
+        const struct relay_rtp m = {.pt = 8, .seq = (uint16_t)(i < 10 ? i : 20000 + i), .ssrc = 0x77, .payload = SV("voice")};
+
+        flow_gate(r->a.flow, i >= 10, true);
+        (void)relay_rtp(r, &r->a, &m);
+    }
+    at = rtcp_begin(&b, RTCP_SR);
+    buf_u32(&b, 0x77);
+    for (unsigned i = 0; i < 3; i++)
+        buf_u32(&b, i);
+    buf_u32(&b, 30);
+    buf_u32(&b, 30 * 5);
+    rtcp_end(&b, at, 0);
+    assert_true(relay_send(r, &r->a, &r->a.far_rtcp, p, b.len, true));
+    at = 0;
+    assert_true(rtcp_next(&sr, r->pkt.p, r->pkt.n, &at));
+    assert_int_equal(rtcp_u32(&sr, 20), 30);
+    assert_int_equal(rtcp_u32(&sr, 24), 150);
+}
+
 /* After BYE the same SSRC comes again, lower: it is heard. */
 static void comes_again(void **state)
 {
@@ -145,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(goes_on),
+        T(counts_anew),
         T(comes_again),
         T(one_far_ahead),
         T(invented_ssrcs),

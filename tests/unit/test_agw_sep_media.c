@@ -429,6 +429,7 @@ static unsigned goes(struct bundle *x, uint8_t pt, uint32_t ssrc, const char *ex
 
 static void bundle(void **state)
 {
+    static const uint8_t says_mid[] = {0x80, 201, 0, 1, 0, 0, 0, 5, 0x81, 202, 0, 2, 0, 0, 0, 5, 15, 1, '1', 0};
     struct bundle x = {0};
 
     bundle_open(&x, *state);
@@ -447,6 +448,9 @@ static void bundle(void **state)
     assert_int_equal(goes(&x, 100, 1099, NULL), 32000);
     assert_int_equal(count_get(&x.video_counts.rx_packets), 105);
     assert_int_equal(count_get(&x.r->a.counts.unmapped), 2);
+    assert_int_equal(goes(&x, 100, 5, NULL), 0);
+    relay_send(x.r, &x.r->a, &x.r->a.far, says_mid, sizeof(says_mid), true); /* RFC 9143 15.1: MID in SDES */
+    assert_int_equal(goes(&x, 100, 5, NULL), 32000);
     bundle_close(&x);
 }
 

@@ -85,6 +85,31 @@ static void test_new_certificate_server(void **state)
     hang_up(SIP_W2);
 }
 
+/* Browsers say no tls-id: another certificate is enough, other letters of the same one are not (RFC 8842 5.5, RFC 8122 5). */
+static void test_new_certificate_alone(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    establish(AUDIO(W2_ICE W2_SEC("actpass")), CORE_AUDIO);
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE "a=fingerprint:SHA-256 4f:ec:4f:ec:4f:ec:4f:ec:4f:ec:4f:ec:4f:ec:4f:ec:"
+                                                "4f:ec:4f:ec:4f:ec:4f:ec:4f:ec:4f:ec:4f:ec:4f:ec\r\na=setup:actpass\r\n"));
+    while (op_pending()) { /* told, but not begun anew */
+        OP("!EstBNC", "!RelBNC");
+        op_ok(op_pending());
+    }
+    assert_int_equal(in->status, 200);
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE", AUDIO(W2_ICE "a=fingerprint:sha-256 " OTHER_FP "\r\na=setup:actpass\r\n"));
+    OP("MOD ip/1/access/8\n S1 - R(", "a=fingerprint:sha-256 5A:EC", "EstBNC");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "a=setup:active\r\n", "!tls-id");
+    ack(in);
+    hang_up(SIP_W2);
+}
+
 /* Another tls-id with the same certificate: the gateway is told by its role, by EstBNC again, or by RelBNC. */
 static void test_new_tls_id(void **state)
 {
@@ -389,7 +414,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_new_certificate),
-        cmocka_unit_test(test_new_certificate_server),
+        cmocka_unit_test(test_new_certificate_server), cmocka_unit_test(test_new_certificate_alone),
         cmocka_unit_test(test_new_tls_id), cmocka_unit_test(test_new_peer_connection),
         cmocka_unit_test(test_new_certificate_of_channels),
         cmocka_unit_test(test_bundle_again),

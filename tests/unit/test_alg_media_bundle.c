@@ -287,6 +287,8 @@ static void test_refused_offers(void **state)
         const char *body, *warning;
     } rows[] = {
         {SIP_W2, W2_HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\n" W2_SEC("actpass") "a=rtpmap:111 opus/48000/2\r\n", "305"},
+        {SIP_W2, W2_HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:Tw7h\r\na=ice-pwd:short\r\n" W2_SEC("actpass")
+                 "a=rtpmap:111 opus/48000/2\r\n", "ICE credentials"},
         {SIP_W2, W2_HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\n" W2_ICE "a=setup:actpass\r\na=rtpmap:111 opus/48000/2\r\n", "fingerprint"},
         {SIP_W2, W2_HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\n" W2_ICE W2_SEC("holdconn") "a=rtpmap:111 opus/48000/2\r\n", "setup"},
         {SIP_W2, W2_HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111 126\r\nc=IN IP4 0.0.0.0\r\n" W2_ICE W2_SEC("actpass") "a=rtpmap:111 opus\r\n"
