@@ -161,6 +161,13 @@ register
 says "so it is asked first" alice 'REGISTER 200'
 has "our URIs are of its family" "$TMP/p6.log" "via=SIP/2.0/UDP \[::1\]:$ALG_SIP.*path=<sip:[^>]*@\[::1\]:$ALG_SIP;lr;ob>"
 stop_pid "$ALG"
+run_alg "\"sip:[::1]:5060;transport=tcp\"" "sip_listen: [\"127.0.0.1:$ALG_SIP\", \"[::1]:$ALG_SIP\"]"
+again
+: >"$TMP/p6.log"
+register
+check "over TCP, too" until_true 4 seen "$TMP/p6.log" "p6 got REGISTER of alice over tcp via=SIP/2.0/TCP \[::1\]:$ALG_SIP.*path=<sip:[^>]*@\[::1\]:$ALG_SIP;transport=tcp;lr;ob>"
+says "and answered" alice 'REGISTER 200'
+stop_pid "$ALG"
 
 # --- who may send: what a name resolves to, and did while a dialog lives ---
 asks() { # asks ADDRESS: what alg says to OPTIONS from there
