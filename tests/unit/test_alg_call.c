@@ -232,6 +232,25 @@ static void test_change_refused_is_undone(void **state)
     hang_up(SIP_W2);
 }
 
+/* Taken back while the gateway reserves for it: the core never hears of it, what was reserved goes, the call stays. */
+static void test_change_taken_back(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    establish(wic_offer, core_answer);
+    in = inside(dlg_of(SIP_W2), "INVITE", WIC_HEAD("actpass") WIC_CHAN("0", "actpass") WIC_CHAN("2", "actpass"));
+    in->cancelled(in->cancelled_arg, NULL);
+    assert_int_equal(in->status, 487);
+    op_ok(op_pending());
+    assert_null(out_pending("INVITE"));
+    OP("MOD ip/1/core/7", "S3 - L{} R{}");
+    op_ok(op_pending());
+    assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE);
+    hang_up(SIP_W2);
+}
+
 /* RFC 3261 12.2.1.2: who knows nothing of the dialog any more, or does not answer, has no call; the offerer hears of it. */
 static void test_change_finds_nobody(void **state)
 {
@@ -371,7 +390,7 @@ int main(void)
         cmocka_unit_test(test_add_from_core),
         cmocka_unit_test(test_add_from_core_refused),
         cmocka_unit_test(test_change_refused_is_undone),
-        cmocka_unit_test(test_change_finds_nobody), cmocka_unit_test(test_same_again),
+        cmocka_unit_test(test_change_taken_back), cmocka_unit_test(test_change_finds_nobody), cmocka_unit_test(test_same_again),
         cmocka_unit_test(test_session_timer),
         cmocka_unit_test(test_ice_restart),
         cmocka_unit_test(test_glare),

@@ -406,6 +406,8 @@ static void test_early_update(void **state)
         op_ok(op_pending());
     up = update("a", MW_HEAD "m=audio 49170 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n");
     assert_int_equal(up->status, 488);
+    up = update("a", MW_HEAD "m=audio 49170 RTP/AVP 0 126\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:126 telephone-event/16000\r\n");
+    assert_int_equal(up->status, 488); /* the same number for another codec */
     assert_int_equal(update("a", MW_HEAD MW_AUDIO("49170", "sendrecv") MW_VIDEO("49180"))->status, 488);
     assert_int_equal(update("a", "v=0\r\nrubbish")->status, 488);
     assert_int_equal(update("b", MW_HEAD MW_AUDIO("49170", "sendrecv"))->status, 491); /* another callee said nothing */

@@ -201,6 +201,14 @@ static void test_bundle_offered(void **state)
     TEXT(in->body, "m=audio 3000", "m=video 0 RTP/AVPF");
     ack(in);
     hang_up(SIP_W2);
+    /* one that refuses the line whose transport the gateway has for all (RFC 9143 7.3.3 allows it) */
+    world_open(1);
+    W.calls->conf.policy.browser = true;
+    in = terminate(A3);
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, W2_HEAD "a=group:BUNDLE 1\r\nm=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n" W2_VIDEO("102", "active"));
+    assert_int_equal(in->status, 500);
+    ended();
 }
 
 /* SDES: a client that is no browser, without ICE; and a core that wants SRTP. */

@@ -163,6 +163,30 @@ static void test_early_fork_first(void **state)
     hang_up(SIP_W2);
 }
 
+/* Another one speaks while the gateway is busy with the first: T2 turns to it when that is done. */
+static void test_early_fork_meanwhile(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    in = originate(AUDIO_ONLY("sendrecv"));
+    op_ok(op_pending());
+    say("a", 183, MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    OP("m=audio 49170");
+    say("b", 183, MW_HEAD MW_AUDIO("50000", "sendrecv"));
+    op_ok(op_pending());
+    OP("ADD ip/$/access/$");
+    op_ok(op_pending());
+    assert_int_equal(in->provisional, 183);
+    OP("MOD ip/1/core/7\n S1 - R(", "m=audio 50000");
+    op_ok(op_pending());
+    assert_null(op_pending());
+    in->cancelled(in->cancelled_arg, NULL);
+    assert_int_equal(in->status, 487);
+    ended();
+}
+
 /* An answer that stood in a reliable 183 and nowhere else, where no 18x is passed on as early media. */
 static void test_answer_said_before(void **state)
 {
@@ -455,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_early_shut),
         cmocka_unit_test(test_early_fork),
         cmocka_unit_test(test_early_fork_first),
+        cmocka_unit_test(test_early_fork_meanwhile),
         cmocka_unit_test(test_answer_said_before),
         cmocka_unit_test(test_early_useless),
         cmocka_unit_test(test_offerless),
