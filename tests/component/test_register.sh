@@ -68,7 +68,8 @@ is "no password is in the store" "$(cat "$TMP"/state/users.db* | grep -acE 'wic-
 
 CONF="log: debug
 home_domain: $HOME_NET
-flow_recovery: 20
+flow_recovery: 60
+ws_no_register: 300
 access_info: IEEE-802.11
 token_keys: [{kid: k1, alg: ES256, file: $TMP/web.pub}]
 web_domains:
