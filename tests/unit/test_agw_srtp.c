@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <srtp2/srtp.h>
 
 #include "agw/media/media_limits.h"
 #include "agw/media/srtp_engine.h"
@@ -296,6 +297,39 @@ static void packets_allocate_nothing(void **state)
     }
 }
 
+/* RFC 3711 3.4: a report that is authentic but in the clear (E is 0) was not agreed upon: no UNENCRYPTED_SRTCP here. */
+static void clear_rtcp_is_refused(void **state)
+{
+    static const enum srtp_engine engines[] = {SRTP_LIBSRTP, SRTP_OPENSSL}; /* the first one begins the library */
+    struct srtp_key key = {.profile = SRTP_AES128_CM_SHA1_80, .key = {1, 2, 3}, .salt = {4, 5}};
+    uint8_t master[30];
+
+    (void)state;
+    memcpy(master, key.key, 16);
+    memcpy(master + 16, key.salt, 14);
+    for (unsigned i = 0; i < 4; i++) {
+        const bool clear = i % 2;
+        srtp_policy_t policy = {.ssrc = {ssrc_any_outbound, 0}, .key = master};
+        uint8_t p[100] = {0x80, 200, 0, 6, 0, 0, 0, 9};
+        struct srtp *in = NULL;
+        srtp_t peer = NULL;
+        size_t got;
+        int n = 28;
+
+        assert_int_equal(srtp_new(&in, engines[i / 2], &key, true), 0);
+        srtp_crypto_policy_set_rtp_default(&policy.rtp);
+        srtp_crypto_policy_set_rtcp_default(&policy.rtcp);
+        policy.rtcp.sec_serv = clear ? sec_serv_auth : sec_serv_conf_and_auth;
+        assert_int_equal(srtp_create(&peer, &policy), 0);
+        assert_int_equal(srtp_protect_rtcp(peer, p, &n), 0);
+        assert_int_equal(p[28] >> 7, !clear);
+        got = (size_t)n;
+        assert_int_equal(srtp_open_rtcp(in, p, &got), clear ? -EACCES : 0);
+        srtp_dealloc(peer);
+        srtp_free(in);
+    }
+}
+
 static void names_and_lengths(void **state)
 {
     (void)state;
@@ -321,6 +355,7 @@ int main(void)
         cmocka_unit_test(index_guessed),
         cmocka_unit_test(window_against_a_list),
         cmocka_unit_test(packets_allocate_nothing),
+        cmocka_unit_test(clear_rtcp_is_refused),
         cmocka_unit_test(names_and_lengths),
     };
 
