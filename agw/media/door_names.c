@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "agw/media/media_limits.h"
 
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
@@ -14,8 +17,8 @@ struct entry {
 
 struct owner {
     bus_id id;
-    struct entry *cur, *old; /* NULL: none */
-    UT_hash_handle hh;       /* by id */
+    struct entry *cur, *past[MEDIA_ICE_PAST]; /* newest first; NULL: none */
+    UT_hash_handle hh;                        /* by id */
 };
 
 struct names {
@@ -40,7 +43,8 @@ static void drop(struct names *n, struct entry *e)
 static void owner_free(struct names *n, struct owner *o)
 {
     drop(n, o->cur);
-    drop(n, o->old);
+    for (unsigned i = 0; i < MEDIA_ICE_PAST; i++)
+        drop(n, o->past[i]);
     HASH_DEL(n->owners, o);
     free(o);
 }
@@ -89,6 +93,14 @@ static struct entry *entry_new(struct names *n, const struct bus_door *spec)
     return NULL;
 }
 
+static bool is_past(const struct owner *o, const struct entry *e)
+{
+    for (unsigned i = 0; i < MEDIA_ICE_PAST; i++)
+        if (o->past[i] == e)
+            return true;
+    return false;
+}
+
 int names_set(struct names *n, const struct bus_door *spec)
 {
     struct owner *o = owner_of(n, spec->id);
@@ -100,15 +112,16 @@ int names_set(struct names *n, const struct bus_door *spec)
         return 0;
     HASH_FIND_STR(n->entries, spec->ufrag, taken); /* control gives none twice, but for one that a restart has left */
     if (taken)
-        return taken == o->old ? 0 : -EEXIST;
+        return is_past(o, taken) ? 0 : -EEXIST;
     e = entry_new(n, spec);
     if (!e) {
         if (!o->cur)
             owner_free(n, o);
         return -ENOMEM;
     }
-    drop(n, o->old);
-    o->old = o->cur;
+    drop(n, o->past[MEDIA_ICE_PAST - 1]);
+    memmove(&o->past[1], &o->past[0], (MEDIA_ICE_PAST - 1) * sizeof(o->past[0]));
+    o->past[0] = o->cur;
     o->cur = e;
     return 0;
 }

@@ -1,5 +1,5 @@
-/* Ufrags of the streams that have TCP candidates, and whose they are: the current one of each, and the one before an ICE
- * restart. Owner and thread: the door. */
+/* Ufrags of the streams that have TCP candidates, and whose they are: the current one of each, and the last
+ * MEDIA_ICE_PAST before ICE restarts. Owner and thread: the door. */
 #pragma once
 
 #include "agw/bus.h"

@@ -19,8 +19,10 @@ struct valid {
 
 struct ice {
     struct stun_mac *mac;
-    struct cred cur, old; /* old: until the restart is complete; empty ufrag: none */
-    unsigned gen;         /* counts restarts */
+    struct cred cur;
+    struct cred past[MEDIA_ICE_PAST]; /* until the restart is complete, newest first; the last is that of the pair in use */
+    unsigned n_past;
+    unsigned gen; /* counts restarts */
     struct valid valid[MEDIA_ICE_VALID];
     unsigned n_valid, next; /* next: slot to use again when full */
     bool up, lost;
@@ -72,13 +74,21 @@ bool ice_is_full(const struct ice *ice)
     return ice->list != NULL;
 }
 
+/* Another restart before the last is complete: the peer may have begun its checks before our answer, with what it knew of us, and
+ * stays with that, so the credentials just before count; and the pair in use may still be that of the first. */
+static void cred_retire(struct ice *ice)
+{
+    const unsigned moved = ice->n_past < MEDIA_ICE_PAST ? ice->n_past++ : MEDIA_ICE_PAST - 2; /* the last one stays */
+
+    memmove(&ice->past[1], &ice->past[0], moved * sizeof(ice->past[0]));
+    ice->past[0] = ice->cur;
+}
+
 int ice_restart(struct ice *ice, const char *ufrag, const char *pwd)
 {
     if (strcmp(ufrag, ice->cur.ufrag) == 0 && strcmp(pwd, ice->cur.pwd) == 0)
         return -EALREADY;
-    /* A second restart before the first is complete: the pair in use is still that of `old`. */
-    if (!ice->old.ufrag[0])
-        ice->old = ice->cur;
+    cred_retire(ice);
     cred_set(&ice->cur, ufrag, pwd);
     ice->gen++;
     memcpy(ice->stale, ice->names.remote_ufrag, sizeof(ice->stale));
@@ -153,7 +163,8 @@ static void restart_done(struct ice *ice)
 {
     unsigned kept = 0;
 
-    memset(&ice->old, 0, sizeof(ice->old));
+    memset(ice->past, 0, sizeof(ice->past));
+    ice->n_past = 0;
     for (unsigned i = 0; i < ice->n_valid; i++)
         if (ice->valid[i].gen == ice->gen)
             ice->valid[kept++] = ice->valid[i];
@@ -161,7 +172,7 @@ static void restart_done(struct ice *ice)
     ice->next = 0;
 }
 
-/* RFC 8445 7.3: the part before the colon is our ufrag, of the current or the previous generation. */
+/* RFC 8445 7.3: the part before the colon is our ufrag, of the current or a previous generation. */
 static const struct cred *cred_of(const struct ice *ice, const struct stun_msg *m)
 {
     struct sv rest = m->username;
@@ -171,7 +182,10 @@ static const struct cred *cred_of(const struct ice *ice, const struct stun_msg *
         return NULL;
     if (sv_is(ufrag, ice->cur.ufrag))
         return &ice->cur;
-    return ice->old.ufrag[0] && sv_is(ufrag, ice->old.ufrag) ? &ice->old : NULL;
+    for (unsigned i = 0; i < ice->n_past; i++)
+        if (sv_is(ufrag, ice->past[i].ufrag))
+            return &ice->past[i];
+    return NULL;
 }
 
 static int refuse(struct ice *ice, const struct stun_msg *m, const struct cred *cred, struct buf *reply,
@@ -208,7 +222,7 @@ static bool may_revive(const struct ice *ice)
 
 static int select_pair(struct ice *ice, const struct addr *a, bool current, msec_t now)
 {
-    const bool other = !ice->up || !addr_eq(a, &ice->selected), renewed = current && ice->old.ufrag[0];
+    const bool other = !ice->up || !addr_eq(a, &ice->selected), renewed = current && ice->n_past > 0;
     int res = !ice->up ? ICE_UP : other ? ICE_SWITCHED : 0;
 
     ice->up = true;
@@ -292,6 +306,8 @@ static int request(struct ice *ice, const struct stun_msg *m, const struct dgram
     err = stun_end(reply, ice->mac, sv_from(cred->pwd));
     if (err)
         return err;
+    if (!current && m->use_candidate && !ice->list) /* a restart that is complete late: what was before it is over */
+        ice->n_past = (unsigned)(cred - ice->past) + 1;
     return ice->list ? full_check(ice, m, &in->src, current, now)
                      : accept_check(ice, &in->src, current, m->use_candidate, now);
 }

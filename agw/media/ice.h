@@ -29,7 +29,8 @@ void ice_free(struct ice *ice);
 int ice_set(struct ice *ice, const struct bus_sep *spec, msec_t now);
 /* Bits of ice_result, or -EBADMSG (malformed), -EACCES (not authenticated): no reply then. reply is empty memory. */
 int ice_input(struct ice *ice, const struct dgram *in, struct buf *reply, msec_t now);
-/* RFC 8445 9: new credentials; the old ones count until a pair is nominated with the new. 0, or -EALREADY: the same. */
+/* RFC 8445 9: new credentials; those of the pair in use, and those just before, count until a pair is nominated with the new.
+ * 0, or -EALREADY: the same. */
 int ice_restart(struct ice *ice, const char *ufrag, const char *pwd);
 bool ice_is_valid(const struct ice *ice, const struct addr *src);
 /* A TCP connection (addr_conn) has ended: nothing may be sent to it. Was it the selected one, the next address that passes a check

@@ -39,6 +39,7 @@
 #define MEDIA_STUN_UNKNOWN 8   /* unknown attributes named in a 420 */
 
 #define MEDIA_ICE_VALID 16     /* addresses with a passed check remembered per stream */
+#define MEDIA_ICE_PAST 2       /* credentials before the current ones that count until a restart is complete */
 #define MEDIA_ICE_PAIRS 64     /* check list: BUS_ICE_CANDS signalled candidates and some that the checks themselves show */
 #define MEDIA_ICE_TA_MS 50     /* RFC 8445 14.2: between two new checks */
 #define MEDIA_ICE_RTO_MS 500   /* 14.3: first retransmission at least; doubles */

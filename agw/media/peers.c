@@ -191,9 +191,15 @@ static int name(struct peers *p, struct peers_name *n, struct peers_member *m, c
     return -ENOMEM;
 }
 
+static void unname_all(struct peers *p, struct peers_member *m)
+{
+    for (unsigned i = 0; i < sizeof(m->name) / sizeof(m->name[0]); i++)
+        unname(p, &m->name[i]);
+}
+
 int peers_join(struct peers *p, struct peers_member *m, const char *ufrag)
 {
-    char last[PEERS_UFRAG];
+    char past[MEDIA_ICE_PAST][PEERS_UFRAG];
 
     if (!ufrag[0] || strlen(ufrag) >= PEERS_UFRAG)
         return -EINVAL;
@@ -201,11 +207,12 @@ int peers_join(struct peers *p, struct peers_member *m, const char *ufrag)
         return 0;
     if (peers_by_name(p, sv_from(ufrag)))
         return -EEXIST;
-    memcpy(last, m->name[0].ufrag, sizeof(last));
-    unname(p, &m->name[1]);
-    unname(p, &m->name[0]);
-    if (last[0])
-        (void)name(p, &m->name[1], m, last); /* without memory the old one is over at once */
+    for (unsigned i = 0; i < MEDIA_ICE_PAST; i++)
+        memcpy(past[i], m->name[i].ufrag, sizeof(past[i]));
+    unname_all(p, m);
+    for (unsigned i = 0; i < MEDIA_ICE_PAST; i++)
+        if (past[i][0])
+            (void)name(p, &m->name[1 + i], m, past[i]); /* without memory an old one is over at once */
     return name(p, &m->name[0], m, ufrag);
 }
 
@@ -213,8 +220,7 @@ void peers_leave(struct peers *p, struct peers_member *m)
 {
     while (m->n_addrs)
         drop(p, m, m->n_addrs - 1);
-    unname(p, &m->name[0]);
-    unname(p, &m->name[1]);
+    unname_all(p, m);
 }
 
 struct peers_member *peers_by_name(const struct peers *p, struct sv ufrag)

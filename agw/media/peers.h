@@ -21,14 +21,14 @@ struct peers_name {
 };
 
 struct peers_member { /* embedded in whoever has a ufrag here; zeroed before peers_join */
-    struct peers_name name[2]; /* [0] the current one; [1] the one before an ICE restart */
+    struct peers_name name[1 + MEDIA_ICE_PAST]; /* [0] the current one, then those before ICE restarts, newest first */
     struct addr addr[MEDIA_ICE_VALID];
     unsigned n_addrs;
 };
 
 int peers_new(struct peers **pp);
 void peers_free(struct peers *p); /* all members have left */
-/* A member, or its new ufrag: the last one counts on, the one before that does not. -EINVAL, -EEXIST, -ENOMEM. */
+/* A member, or its new ufrag: the last MEDIA_ICE_PAST before it count on. -EINVAL, -EEXIST, -ENOMEM. */
 int peers_join(struct peers *p, struct peers_member *m, const char *ufrag);
 void peers_leave(struct peers *p, struct peers_member *m);
 struct peers_member *peers_by_name(const struct peers *p, struct sv ufrag);

@@ -238,6 +238,34 @@ static void restart_keeps_the_old_until_nominated(void **state)
     assert_true(ice_is_valid(f->ice, &f->b));
 }
 
+/* A browser begins its checks before the answer, with the credentials it has of us, and goes on with them: after another restart, too. */
+static void restarts_that_are_not_complete(void **state)
+{
+    static const char pwd2[] = "secondpasswordsecond0000", pwd3[] = "thirdpasswordthird000000", pwd4[] = "fourthpasswordfourth0000";
+    struct fixture *f = *state;
+    struct addr c;
+
+    assert_int_equal(addr_parse(&c, SV("192.0.2.3"), 3000), 0);
+    feed(f, &f->a, (struct check){.use_candidate = true}, 1);
+    assert_int_equal(ice_restart(f->ice, "again", pwd2), 0);
+    assert_int_equal(ice_restart(f->ice, "third", pwd3), 0);
+    assert_int_equal(feed(f, &f->a, (struct check){.use_candidate = true}, 2), ICE_CHECK | ICE_NOMINATED); /* the pair in use */
+    assert_int_equal(feed(f, &f->b, (struct check){.ufrag = "again", .pwd = pwd2}, 3), ICE_CHECK);
+    assert_int_equal(feed(f, &f->b, (struct check){.ufrag = "third", .pwd = pwd2}, 3), -EACCES);
+    assert_int_equal(feed(f, &f->b, (struct check){.ufrag = "again", .pwd = pwd2, .use_candidate = true}, 4),
+                     ICE_CHECK | ICE_NOMINATED | ICE_SWITCHED);
+    assert_int_equal(feed(f, &f->a, (struct check){0}, 5), -EACCES); /* the first restart is complete */
+    assert_int_equal(ice_restart(f->ice, "fourth", pwd4), 0);
+    assert_int_equal(ice_restart(f->ice, "fifth", PWD), 0);
+    assert_int_equal(feed(f, &f->b, (struct check){.ufrag = "again", .pwd = pwd2}, 6), ICE_CHECK); /* in use for ever */
+    assert_int_equal(feed(f, &c, (struct check){.ufrag = "third", .pwd = pwd3}, 6), -EACCES);
+    assert_int_equal(feed(f, &c, (struct check){.ufrag = "fourth", .pwd = pwd4}, 6), ICE_CHECK);
+    assert_int_equal(feed(f, &c, (struct check){.ufrag = "fifth", .use_candidate = true}, 7), ICE_CHECK | ICE_NOMINATED | ICE_SWITCHED);
+    assert_int_equal(feed(f, &c, (struct check){.ufrag = "fourth", .pwd = pwd4}, 8), -EACCES);
+    assert_int_equal(feed(f, &f->b, (struct check){.ufrag = "again", .pwd = pwd2}, 8), -EACCES);
+    assert_false(ice_is_valid(f->ice, &f->b));
+}
+
 static void the_table_is_bounded(void **state)
 {
     struct fixture *f = *state;
@@ -311,6 +339,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(never_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(nat_is_kept_open, setup, teardown),
         cmocka_unit_test_setup_teardown(restart_keeps_the_old_until_nominated, setup, teardown),
+        cmocka_unit_test_setup_teardown(restarts_that_are_not_complete, setup, teardown),
         cmocka_unit_test_setup_teardown(the_table_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(rests, setup, teardown),
         cmocka_unit_test_setup_teardown(rests_with_consent, setup, teardown),

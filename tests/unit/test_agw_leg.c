@@ -57,13 +57,18 @@ static void ufrags(void **state)
     assert_null(names_find(n, SV("first"), 1));
     assert_null(names_find(n, SV("firs"), 0));
     assert_null(names_find(n, SV("a ufrag that is longer than any of ours"), 0));
-    strcpy(one.ufrag, "second"); /* ICE restart: the one before counts, too */
+    strcpy(one.ufrag, "second"); /* ICE restarts: the last two before count, too */
     assert_int_equal(names_set(n, &one), 0);
     assert_non_null(names_find(n, SV("first"), 0));
     assert_non_null(names_find(n, SV("second"), 0));
     strcpy(one.ufrag, "third");
     assert_int_equal(names_set(n, &one), 0);
+    assert_non_null(names_find(n, SV("first"), 0));
+    strcpy(one.ufrag, "fourth");
+    assert_int_equal(names_set(n, &one), 0);
     assert_null(names_find(n, SV("first"), 0));
+    assert_non_null(names_find(n, SV("second"), 0));
+    assert_non_null(names_find(n, SV("third"), 0));
     strcpy(one.ufrag, "other");
     assert_int_equal(names_set(n, &one), -EEXIST);
     names_forget(n, 1);

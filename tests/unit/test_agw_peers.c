@@ -57,17 +57,21 @@ static void names(void **state)
     assert_null(peers_by_name(p, SV("aaa")));
     assert_null(peers_by_name(p, SV("")));
     assert_null(peers_by_name(p, SV("0123456789abcdef0123456789abcdef")));
-    /* ICE restart: the last one counts beside the new one, the one before does not */
+    /* ICE restarts: the last two count beside the new one, those before do not */
     assert_int_equal(peers_join(p, &a, "aaa2"), 0);
+    assert_int_equal(peers_join(p, &a, "aaa3"), 0);
     assert_ptr_equal(peers_by_name(p, SV("aaaa")), &a);
     assert_ptr_equal(peers_by_name(p, SV("aaa2")), &a);
-    assert_int_equal(peers_join(p, &a, "aaa3"), 0);
+    assert_ptr_equal(peers_by_name(p, SV("aaa3")), &a);
+    assert_int_equal(peers_join(p, &a, "aaa4"), 0);
     assert_null(peers_by_name(p, SV("aaaa")));
     assert_ptr_equal(peers_by_name(p, SV("aaa2")), &a);
     assert_ptr_equal(peers_by_name(p, SV("aaa3")), &a);
+    assert_ptr_equal(peers_by_name(p, SV("aaa4")), &a);
     peers_leave(p, &a);
     assert_null(peers_by_name(p, SV("aaa2")));
     assert_null(peers_by_name(p, SV("aaa3")));
+    assert_null(peers_by_name(p, SV("aaa4")));
     peers_leave(p, &b);
 }
 
