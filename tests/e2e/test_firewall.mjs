@@ -50,13 +50,15 @@ async function data(way) {
 // UDP carries a call, then it is dropped on the way: another path takes over in the same call. Where the browser has checked others
 // from the start it changes by itself; where it knew UDP alone (told: `known`) the page restarts ICE with a re-INVITE.
 // With `chat` the call has a data channel, too, whose transport comes along with its association and channel.
-async function dies(way, { known = 'any', ports = [80, 443], chat = false } = {}) {
+// What it has afterwards (`then`) is told where more than one way works: in a restart Chromium ends its gathering with the first
+// candidate that connects, and the relay's, checked by what it knew of the gateway before the restart, may come before TCP's.
+async function takesOver(way, { known = 'any', then = 'any', ports = [80, 443], chat = false } = {}) {
   await page.evaluate((t) => window.net.choose(t), known);
   await dial(page, { chat, audio: true });
   if (chat) await says(page, 'by udp');
   await hears(page, MIC);
   await uses('udp');
-  await page.evaluate(() => window.net.choose('any'));
+  await page.evaluate((t) => window.net.choose(t), then);
   const restarts = await page.evaluate(() => window.net.restarts); const start = Date.now();
   nat.firewall(ports);
   const [up, down] = [(await farMedia('audio')).rtp, await packets(page, 'audio')];
@@ -69,8 +71,12 @@ async function dies(way, { known = 'any', ports = [80, 443], chat = false } = {}
   if (chat) await says(page, `by ${way}, the same channel`);
   await uses(way);
   await hangup(page);
-  nat.firewall([]);
 }
+const dies = (way, how) => takesOver(way, how).catch(async (e) => { // the next one begins with no rules; what the page saw is told
+  const saw = () => [window.phone.pc?.iceConnectionState, ...[...document.querySelectorAll('#log li')].slice(-12).map((li) => li.textContent)].join('; ');
+  console.log(`# page: ${await page.evaluate(saw).catch(() => 'gone')}; now ${(await pair().catch(() => null))?.name}`);
+  throw e;
+}).finally(() => nat.firewall([]));
 
 await run([
   ['namespaces, coturn, the pair, the far end and the browser start', async () => {
@@ -106,7 +112,7 @@ await run([
   }],
   ['no rules: UDP', async () => { nat.firewall([]); await audio('udp'); await data('udp'); }],
   ['UDP dies in a call: TCP port 80, checked before, takes over', () => dies('tcp')],
-  ['UDP dies in a call that knew nothing else, audio and a data channel: ICE restart to TCP port 80', () => dies('tcp', { known: 'udp', chat: true })],
+  ['UDP dies in a call that knew nothing else, audio and a data channel: ICE restart to TCP port 80', () => dies('tcp', { known: 'udp', then: 'tcp', chat: true })],
   ['... and to TURN over TLS where port 80 is shut, too', () => dies('turn', { known: 'udp', ports: [443], chat: true })],
   ['without TLS, and not on loopback: no credential, no key, no endpoint', async () => {
     assert((await fetch(`https://${nat.gateway}/turn`).catch((e) => e)).status === 401, 'not 401 with TLS');

@@ -110,7 +110,11 @@ function openChannel(pc) {
   const channel = pc.createDataChannel('chat', { negotiated: true, id: CHANNEL, protocol: 'MSRP', ordered: true });
   phone.msrp = new Msrp(channel, phone.path, onMessage);
   channel.onopen = () => { net.first(); log('note', 'channel open'); $('send').disabled = $('file').disabled = false; };
-  channel.onclose = () => { log('note', 'channel closed'); $('send').disabled = $('file').disabled = true; };
+  channel.onclose = () => { // that of a call before may tell it late
+    log('note', 'channel closed');
+    if (phone.msrp?.channel !== channel) return;
+    $('send').disabled = $('file').disabled = true;
+  };
 }
 
 function prepare() {
