@@ -68,10 +68,10 @@ BEFORE=$((BEFORE + 200))
 during strangers $STRANGER "$ALG_SIP" 1000
 is "1000 strangers: none is connected" "$(last strangers)" "open=0 closed=0"
 check "1000 strangers: they take no descriptor" test "$((DURING - BEFORE))" -lt 20
-during one_address 127.0.0.1 "$ALG_SIP" 1000 "$HALF"
+TIMES=5 PACE=50 during one_address 127.0.0.1 "$ALG_SIP" 1000 "$HALF"
 is "1000 of one address of the core: 256 stay" "$(closed one_address)" 744
 check "1000 of one address: descriptors" test "$((DURING - BEFORE))" -lt 290
-TIMES=13 during tls_silent $STRANGER "$ALG_TLS" 1000
+TIMES=14 PACE=50 during tls_silent $STRANGER "$ALG_TLS" 1000
 check "1000 TLS, silent: not more than 256 stay" test "$((DURING - BEFORE))" -lt 300
 check "1000 TLS, silent: the others are closed, then those" test "$(closed tls_silent)" -gt 740
 
