@@ -37,15 +37,12 @@ for file in tests/data/h248/*.txt; do
     # It refuses Signals{}, so such an original is left out and the re-encodings are compared with each other.
     original=$file
     grep -qE '(Signals|SG) *\{ *\}' "$file" && original=
-    # shellcheck disable=SC2086
-    if "$tool" decode --pretty --bare-signals "$file" >"$tmp/pretty" &&
-        "$tool" decode --compact --bare-signals "$file" >"$tmp/compact" &&
-        out=$(escript tests/component/megaco_codec.escript "$version" $original "$tmp/pretty" "$tmp/compact"); then
-        echo "ok $n - megaco reads $name and both re-encodings as one message"
-    else
-        failed=1
-        echo "not ok $n - $name: $out"
-    fi
-done
+    "$tool" decode --pretty --bare-signals "$file" >"$tmp/$name.pretty" && "$tool" decode --compact --bare-signals "$file" >"$tmp/$name.compact" ||
+        { failed=1; echo "not ok $n - $name: h248-tool cannot read it"; continue; }
+    echo "$n $name $version $original $tmp/$name.pretty $tmp/$name.compact"
+done >"$tmp/all"
+grep -v '^[0-9]' "$tmp/all"
+grep '^[0-9]' "$tmp/all" >"$tmp/list"
+escript tests/component/megaco_codec.escript "$tmp/list" || failed=1 # one Erlang for all: most of its time is its start
 echo "1..$n"
 exit $failed
