@@ -386,7 +386,6 @@ static int offer_ims(struct exch *x, struct sv body)
             l->ims[k].chan = -1;
         } else if (i >= 0) {
             take_address(&l->ch[i], line);
-            x->moved = x->moved || l->ch[i].moved;
             x->altered = x->altered || (l->ch[i].line && l->ch[i].dir[SIP_MW] != line->dir);
             l->ch[i].dir[SIP_MW] = line->dir;
             x->ims_ch[i] = line;

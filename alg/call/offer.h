@@ -16,7 +16,6 @@ struct exch {
     bool new_chans, gone_chans;    /* the other side must hear of it */
     bool dc_fresh;                 /* the de-aggregation stream is of this exchange */
     bool altered;                  /* so it must of a line's direction or codecs */
-    bool moved;                    /* a matter of one side only, as an ICE restart is */
     bool early, early_up, early_none; /* before the answer only the core is heard; the WIC too; nobody (RFC 5009) */
     bool quiet;                    /* the offerer waits for no answer: its own came in an ACK */
     bool lock;                     /* the core accepted more than can be: it is asked again with what was chosen (RFC 3264 10.2) */

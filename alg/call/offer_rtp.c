@@ -33,9 +33,6 @@ static void take_side(struct exch *x, struct rline *r, enum sip_side side, const
     r->sec[side] = said->sec;
     if (known && said->hold)
         return;
-    if (side == SIP_MW && known &&
-        (!sv_eq(r->addr[side], said->addr) || r->port[side] != said->port || r->rtcp_port[side] != said->rtcp_port))
-        x->moved = true;
     r->addrtype[side] = said->addrtype;
     r->addr[side] = said->addr;
     r->port[side] = said->port;
