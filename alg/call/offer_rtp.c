@@ -25,7 +25,7 @@ static struct rline *rline_add(struct exch *x, unsigned web_line, unsigned ims_l
 }
 
 /* What a side says of itself in any description. */
-static void take_side(struct exch *x, struct rline *r, enum sip_side side, const struct rtp_line *said)
+static void take_side(struct rline *r, enum sip_side side, const struct rtp_line *said)
 {
     bool known = r->port[side] != 0;
 
@@ -79,7 +79,7 @@ static int take_web(struct exch *x, struct rline *r, const struct rtp_line *said
     r->rsize = said->rsize;
     r->mid_ext = x->web->bundled[r->web_line] ? said->mid_ext : 0;
     r->bundled = x->web->bundled[r->web_line];
-    take_side(x, r, SIP_W2, said);
+    take_side(r, SIP_W2, said);
     if (said->sec != RTP_DTLS) {
         r->tp.restart = r->tp.ufrag.n > 0 && !sv_eq(r->tp.ufrag, t->ufrag);
         r->tp.ufrag = t->ufrag;
@@ -231,7 +231,7 @@ static int add_from_ims(struct exch *x, unsigned k, const struct rtp_line *said)
     r->sec[SIP_W2] = l->plain_lines ? RTP_PLAIN : RTP_DTLS;
     r->bundled = !l->plain_lines && x->policy->browser && (x->initial || l->bundle_stream);
     r->mid_ext = r->bundled;
-    take_side(x, r, SIP_MW, said);
+    take_side(r, SIP_MW, said);
     return make_key(x, r, SIP_MW, said);
 }
 
@@ -254,7 +254,7 @@ int exch_rtp_offer_ims(struct exch *x)
         } else if (i >= 0) {
             x->ims_rtp[i] = said;
             err = compare(x, &l->rtp[i], SIP_MW, said);
-            take_side(x, &l->rtp[i], SIP_MW, said);
+            take_side(&l->rtp[i], SIP_MW, said);
             if (!err)
                 err = make_key(x, &l->rtp[i], SIP_MW, said);
         } else if (said) {
@@ -302,7 +302,7 @@ int exch_rtp_answer_ims(struct exch *x)
         r->codecs[SIP_W2] = web;
         r->codecs[SIP_MW] = ims;
         r->dir[SIP_MW] = rtp_dir_answer(r->dir[SIP_W2], said->dir);
-        take_side(x, r, SIP_MW, said);
+        take_side(r, SIP_MW, said);
     }
     return 0;
 }
