@@ -17,7 +17,8 @@ start texts "$LAB/lab-wic" --url "ws://127.0.0.1:$WS/" --agents 2 --calls 2 --ke
 start tones "$LAB/lab-wic" --url "ws://127.0.0.1:$WS/" --audio 50 --agents 2 --calls 2 --keep --timeout 100
 until_true 10 metric_is "$ALG_OPS" alg_calls 4 || give_up "four calls are up"
 # a stranger may have seen a ufrag: it goes in the clear with each check
-UFRAG=$(grep -aoE 'a=ice-ufrag:[A-Za-z0-9+/]{8,}' "$TMP/trace/agw.trace" | head -n 1 | cut -d: -f2) # those of browsers are shorter
+ufrag() { UFRAG=$(grep -aoE 'a=ice-ufrag:[A-Za-z0-9+/]{8,}' "$TMP/trace/agw.trace" | head -n 1 | cut -d: -f2); [ -n "$UFRAG" ]; }
+until_true 10 ufrag || give_up "agw has told a ufrag" # those of browsers are shorter
 export ALG_H248 AGW_H248 ALG_SIP ACCESS CORE DOOR UFRAG
 start node timeout 120 node "$HERE/reflect.mjs"
 NODE=$PID
