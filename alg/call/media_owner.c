@@ -1,5 +1,5 @@
-/* A bundle whose first line was removed: its stream, shut, keeps the transport of the others (RFC 9143 7.5), which may begin
- * anew by their words. Its line was audio, video, or the data channels'. */
+/* A bundle whose first line was removed, or refused by a WIC that took others: its stream, shut, keeps the transport of the others
+ * (RFC 9143 7.3.3, 7.5), which is told, and may begin anew, by their words. Its line was audio, video, or the data channels'. */
 #include <errno.h>
 #include <inttypes.h>
 
@@ -108,7 +108,7 @@ int owner_configure(struct make *mk, struct media *m, const struct exch *x)
     struct sdp_media *md;
     int err = shut(mk, m, x);
 
-    if (err || !e || !owner_speaker(x, &by) || !(by.tp->restart || by.tp->renew))
+    if (err || !e || !owner_speaker(x, &by) || (e->answered && !by.tp->restart && !by.tp->renew))
         return err;
     s = make_stream(mk, owner_stream(x));
     if (!s)

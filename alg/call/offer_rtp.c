@@ -89,7 +89,7 @@ static int take_web(struct exch *x, struct rline *r, const struct rtp_line *said
     return exch_take_transport(x, &r->tp, t);
 }
 
-/* The first line of a bundle owns its transport, and keeps it when the line itself goes. */
+/* The first line of a bundle owns its transport, and keeps it when the line itself goes (media_owner.c). */
 void exch_join_bundle(struct exch *x)
 {
     struct layout *l = &x->lay;
@@ -197,10 +197,6 @@ int exch_rtp_answer_web(struct exch *x)
         if (err)
             return err;
     }
-    for (unsigned i = 0; i < l->n_rtp; i++) { /* RFC 9143 7.3.3 lets it choose; the gateway reserved it for this one */
-        if (l->rtp[i].fresh && l->rtp[i].state == CHAN_GONE && l->rtp[i].stream == l->bundle_stream && exch_open(x) > 0)
-            return exch_refuse(x, 500, 399, "the first line of the bundle was refused");
-    }
     return 0;
 }
 
@@ -278,6 +274,18 @@ static bool is_ample(const struct rline *r, const struct codec_list *offered, co
     return n > 1;
 }
 
+/* The core refused the line that stood first before T1 had anything: the next one has the transport. */
+static void pass_bundle_on(struct exch *x)
+{
+    struct layout *l = &x->lay;
+
+    for (unsigned i = 0; i < l->n_rtp && !x->told; i++) {
+        if (l->rtp[i].fresh && l->rtp[i].state == CHAN_GONE && l->rtp[i].stream == l->bundle_stream)
+            l->bundle_stream = 0;
+    }
+    exch_join_bundle(x);
+}
+
 int exch_rtp_answer_ims(struct exch *x)
 {
     struct layout *l = &x->lay;
@@ -304,6 +312,7 @@ int exch_rtp_answer_ims(struct exch *x)
         r->dir[SIP_MW] = rtp_dir_answer(r->dir[SIP_W2], said->dir);
         take_side(r, SIP_MW, said);
     }
+    pass_bundle_on(x);
     return 0;
 }
 

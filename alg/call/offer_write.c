@@ -266,13 +266,30 @@ static int again_proto(struct exch *x, const struct media *m, struct sdp_media *
     return is ? sdp_attr_add(x->a, &md->attrs, "setup", SV("passive")) : 0;
 }
 
+/* Without the mids of lines that are off by now. */
+static int again_group(struct exch *x, struct sdp *s)
+{
+    const struct layout *l = &x->lay;
+    bool bundled[SDP_LINES_MAX] = {false};
+
+    if (!sdp_attr_find(s->attrs, "group"))
+        return 0;
+    sdp_attr_del(&s->attrs, "group");
+    for (unsigned k = 0; k < l->n_web; k++) {
+        const struct rline *r = rline_of(l, SIP_W2, k);
+
+        bundled[k] = r ? r->bundled : l->web[k].kind == WEB_DC && l->dc_bundled;
+    }
+    return web_write_group(x->a, l->web, l->n_web, bundled, s);
+}
+
 static int again_web(struct exch *x, const struct media *m, struct sdp *s)
 {
     const struct layout *l = &x->lay;
     struct sdp_media *md;
     struct sdp_attr *at;
     unsigned k = 0;
-    int err = 0;
+    int err = again_group(x, s);
 
     DL_FOREACH(s->media, md) {
         const struct rline *r = rline_of(l, SIP_W2, k);

@@ -75,3 +75,5 @@ struct web_out {
 };
 /* A whole description but for its o= line (own.h). 0, -ENOMEM. */
 int web_write(struct arena *a, const struct web_out *w, struct sdp **out);
+/* a=group:BUNDLE with the mids of the lines that are bundled and not refused; none: no attribute. 0, -ENOMEM. */
+int web_write_group(struct arena *a, const struct web_line *lines, unsigned n, const bool *bundled, struct sdp *s);

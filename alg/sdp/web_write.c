@@ -62,17 +62,17 @@ static int put_refused(struct arena *a, const struct web_line *line, struct sdp 
     return line->mid.n > 0 ? sdp_attr_add(a, &m->attrs, "mid", line->mid) : 0;
 }
 
-static int put_group(struct arena *a, const struct web_out *w, struct sdp *s)
+int web_write_group(struct arena *a, const struct web_line *lines, unsigned n, const bool *bundled, struct sdp *s)
 {
     char text[16 + SDP_LINES_MAX * 40];
     struct buf b = buf_over(text, sizeof text);
     bool any = false;
 
     buf_str(&b, "BUNDLE");
-    for (unsigned i = 0; i < w->n_lines; i++) {
-        if (!w->bundled[i] || w->lines[i].kind == WEB_REFUSED || w->lines[i].mid.n == 0)
+    for (unsigned i = 0; i < n; i++) {
+        if (!bundled[i] || lines[i].kind == WEB_REFUSED || lines[i].mid.n == 0)
             continue;
-        buf_printf(&b, " %.*s", SV_ARG(w->lines[i].mid));
+        buf_printf(&b, " %.*s", SV_ARG(lines[i].mid));
         any = true;
     }
     if (!any || buf_err(&b))
@@ -102,7 +102,7 @@ int web_write(struct arena *a, const struct web_out *w, struct sdp **out)
 
     if (!s)
         return -ENOMEM;
-    err = put_group(a, w, s);
+    err = web_write_group(a, w->lines, w->n_lines, w->bundled, s);
     if (!err)
         err = is_full(w) ? 0 : sdp_attr_add(a, &s->attrs, "ice-lite", SV_NONE);
     if (!err)

@@ -201,14 +201,159 @@ static void test_bundle_offered(void **state)
     TEXT(in->body, "m=audio 3000", "m=video 0 RTP/AVPF");
     ack(in);
     hang_up(SIP_W2);
-    /* one that refuses the line whose transport the gateway has for all (RFC 9143 7.3.3 allows it) */
+}
+
+#define AUDIO_OFF "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\nc=IN IP4 0.0.0.0\r\n"
+
+/* Offered audio and video, the WIC refuses the line whose transport the gateway has for all: video speaks for it. */
+static void first_refused(const char *answer, bool establish)
+{
+    struct iq_observed ev = {.event = IQ_EV_DTLS_FAILED, .stream = 1};
+    struct sip_in *in;
+
     world_open(1);
     W.calls->conf.policy.browser = true;
     in = terminate(A3);
     op_ok(op_pending());
-    respond(out_pending("INVITE"), 200, W2_HEAD "a=group:BUNDLE 1\r\nm=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n" W2_VIDEO("102", "active"));
-    assert_int_equal(in->status, 500);
-    ended();
+    respond(out_pending("INVITE"), 200, answer);
+    OP("MOD ip/1/access/8 groupse=[BUNDLE 1 2]\n", "S1 in R(v=0| c=IN IP4 203.0.113.7| m=audio 54402 UDP/TLS/RTP/SAVPF 0 126| ",
+       "a=rtcp-mux| a=mid:0| a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid| a=ice-ufrag:Tw7h| a=ice-pwd:6XOVUD6HpcB4c1M8EB8jXJE9| a=candidate:2 1 udp ",
+       "raddr 0.0.0.0 rport 0| a=fingerprint:sha-256 " MEDIA_FP "| ) ", " astuns\n", "\n S2 sr R(v=0| c=IN IP4 203.0.113.7| m=video 54402 ", "!L(",
+       establish ? "EstBNC" : "!EstBNC");
+    assert_ptr_equal(strstr(op_pending()->text, "a=ice-ufrag"), strstr(strstr(op_pending()->text, "S1 in"), "a=ice-ufrag")); /* its own */
+    assert_null(strstr(strstr(op_pending()->text, "S2 sr"), "a=ice-"));
+    op_ok(op_pending());
+    OP("ADD ip/$/core/$", "S2 sr", "!S1");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 0 RTP/AVP 0 126\r\n", "m=video 3000");
+    ack(in);
+    W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/access/8"), &ev); /* that transport is the call's */
+    assert_int_equal(W.calls->list->fsm.state, CALL_DYING);
+    world_drain(false, NULL);
+    world_close();
+}
+
+static void test_bundle_first_refused(void **state)
+{
+    (void)state;
+    first_refused(W2_HEAD "a=group:BUNDLE 1\r\n" AUDIO_OFF W2_VIDEO("102", "active"), false);
+    first_refused(W2_HEAD "a=group:BUNDLE 1\r\n" AUDIO_OFF W2_VIDEO("102", "passive"), true);
+}
+
+/* It is offered again in its place, on the same transport; ICE begins anew by the words of who is left. */
+static void test_bundle_first_refused_again(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    W.calls->conf.policy.browser = true;
+    in = terminate(A3);
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, W2_HEAD "a=group:BUNDLE 1\r\n" AUDIO_OFF W2_VIDEO("102", "active"));
+    all_ok();
+    ack(in);
+    in = inside(dlg_of(SIP_W2), "INVITE", restarted(W2_HEAD "a=group:BUNDLE 1\r\n" AUDIO_OFF W2_VIDEO("102", "actpass")));
+    OP("MOD ip/1/access/8", "S1 - L(v=0| c=IN IP4 198.51.100.20| m=audio 40000 ", "a=mid:0|", "a=ice-ufrag:$| a=ice-pwd:$|", "R(v=0| ", "a=ice-ufrag:NEWW|",
+       "!EstBNC", "!S2");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 0 ", "m=video 40000 ", "a=group:BUNDLE 1\r\n");
+    ack(in);
+    in = inside(dlg_of(SIP_MW), "INVITE", A3);
+    OP("MOD ip/1/access/8 groupse=[BUNDLE 1 2 3] ", "S3 in L(", "!a=ice-ufrag:$", "S1 - ev-dtls ev-consent");
+    op_ok(op_pending());
+    TEXT(out_pending("INVITE")->body, "m=audio 0 ", "a=bundle-only\r\n", "m=video 40000 ");
+    respond(out_pending("INVITE"), 200,
+            restarted(W2_HEAD "a=group:BUNDLE 0 1\r\n" W2_AUDIO("54500", "0 126", "active", "sendrecv") W2_VIDEO("102", "active")));
+    all_ok();
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 300", "m=video 3000");
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+#define DC_TAKEN \
+    "m=application 54404 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 203.0.113.7\r\n" W2_ICE W2_SEC("passive") "a=mid:1\r\na=sctp-port:5000\r\n" \
+    "a=dcmap:0 subprotocol=\"MSRP\"\r\na=dcsa:0 setup:passive\r\na=dcsa:0 path:msrps://b7xk.invalid:9/x;dc\r\n"
+
+/* Channels are what is left; and nothing is. */
+static void test_bundle_first_refused_for_dc(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    for (unsigned none = 0; none < 2; none++) {
+        world_open(1);
+        W.calls->conf.policy.browser = true;
+        in = terminate(MW_HEAD MW_AUDIO("49170", "sendrecv") MW_MSRP("49200", "active"));
+        OP("groupse=[SCTP 3] groupse=[BUNDLE 1 2]");
+        op_ok(op_pending());
+        TEXT(out_pending("INVITE")->body, "a=group:BUNDLE 0 1\r\n", "m=application 0 ", "a=bundle-only\r\n");
+        respond(out_pending("INVITE"), 200,
+                none ? W2_HEAD AUDIO_OFF DC_OFF : W2_HEAD "a=group:BUNDLE 1\r\n" AUDIO_OFF DC_TAKEN);
+        if (none) {
+            assert_int_equal(in->status, 488);
+            ended();
+            continue;
+        }
+        OP("groupse=[SCTP 3] groupse=[BUNDLE 1 2]\n", "S1 in R(v=0| c=IN IP4 203.0.113.7| m=audio 54404 ", "a=ice-ufrag:Tw7h|", "S2 sr", "EstBNC",
+           "a=sctp-port:5000|");
+        all_ok();
+        assert_int_equal(in->status, 200);
+        TEXT(in->body, "m=audio 0 RTP/AVP 0 126\r\n", "m=message 3");
+        ack(in);
+        hang_up(SIP_W2);
+    }
+}
+
+/* The answer to a line that is added refuses the one that was there first. */
+static void test_bundle_first_refused_later(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    W.calls->conf.policy.browser = true;
+    in = terminate(MW_HEAD MW_AUDIO("49170", "sendrecv"));
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, W2_HEAD "a=group:BUNDLE 0\r\n" W2_AUDIO("54500", "0 126", "active", "sendrecv"));
+    all_ok();
+    ack(in);
+    in = inside(dlg_of(SIP_MW), "INVITE", A3);
+    op_ok(op_pending());
+    TEXT(out_pending("INVITE")->body, "a=group:BUNDLE 0 1\r\n", "m=audio 40000 ", "a=bundle-only\r\n");
+    respond(out_pending("INVITE"), 200, W2_HEAD "a=group:BUNDLE 1\r\n" AUDIO_OFF W2_VIDEO("102", "active"));
+    OP("MOD ip/1/access/8 groupse=[BUNDLE 1 2]\n", "S1 in astuns\n", "S2 sr R(", "!a=ice-ufrag");
+    all_ok();
+    assert_int_equal(in->status, 200);
+    TEXT(in->body, "m=audio 0 RTP/AVP 0 126\r\n", "m=video 3000");
+    ack(in);
+    hang_up(SIP_MW);
+}
+
+/* The WIC offers, and it is the core that refuses: nothing was reserved yet, so the next line has the transport. */
+static void test_bundle_first_refused_by_core(void **state)
+{
+    struct sip_in *in;
+
+    (void)state;
+    for (unsigned dc = 0; dc < 2; dc++) {
+        world_open(1);
+        W.calls->conf.policy.browser = true;
+        in = originate(W2_MAX_BUNDLE);
+        op_ok(op_pending());
+        respond(out_pending("INVITE"), 200, dc ? MW_HEAD "m=audio 0 RTP/AVP 0\r\nm=video 0 RTP/AVPF 102\r\n" MW_MSRP("49200", "active")
+                                                  : MW_HEAD "m=audio 0 RTP/AVP 0\r\n" MW_VIDEO("49180") MW_MSRP("49200", "active"));
+        op_ok(op_pending());
+        OP("ADD ip/$/access/$ groupse=[SCTP 4] ", dc ? "[BUNDLE 3]" : "[BUNDLE 2 3]", dc ? "S3 sr" : "S2 sr", "a=ice-ufrag:$|", "a=ice-ufrag:Tw7h|", "EstBNC", "!S1");
+        op_ok(op_pending());
+        assert_int_equal(in->status, 200);
+        TEXT(in->body, "m=audio 0 ", dc ? "m=video 0 " : "m=video 40004 ", dc ? "a=group:BUNDLE 2\r\n" : "a=group:BUNDLE 1 2\r\n", "a=candidate:");
+        ack(in);
+        hang_up(SIP_W2);
+    }
 }
 
 /* SDES: a client that is no browser, without ICE; and a core that wants SRTP. */
@@ -391,6 +536,11 @@ int main(void)
         cmocka_unit_test(test_bundle_dc_first),
         cmocka_unit_test(test_bundle_dc_left),
         cmocka_unit_test(test_bundle_offered),
+        cmocka_unit_test(test_bundle_first_refused),
+        cmocka_unit_test(test_bundle_first_refused_again),
+        cmocka_unit_test(test_bundle_first_refused_for_dc),
+        cmocka_unit_test(test_bundle_first_refused_later),
+        cmocka_unit_test(test_bundle_first_refused_by_core),
         cmocka_unit_test(test_sdes), cmocka_unit_test(test_sdes_again),
         cmocka_unit_test(test_refused_offers),
         cmocka_unit_test(test_bad_answers),
