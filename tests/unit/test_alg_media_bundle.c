@@ -333,6 +333,38 @@ static void test_bundle_first_refused_later(void **state)
     hang_up(SIP_MW);
 }
 
+#define QOS(local) "a=curr:qos local " local "\r\na=curr:qos remote none\r\na=des:qos mandatory local sendrecv\r\n"
+
+/* The core has its answer before the WIC is asked: T2 has the line already, and loses it. */
+static void test_bundle_first_refused_ahead(void **state)
+{
+    static const char met[] = MW_HEAD MW_AUDIO("49170", "sendrecv") QOS("sendrecv") MW_VIDEO("49180") QOS("sendrecv");
+    struct sip_in *in;
+    struct sip_out *o;
+
+    (void)state;
+    world_open(1);
+    W.calls->conf.policy.browser = true;
+    in = request((struct sip_msg){.method = "INVITE", .uri = "sip:b@h", .side = SIP_MW, .header = {{"Require", "precondition, 100rel"}},
+                                  .body = MW_HEAD MW_AUDIO("49170", "sendrecv") QOS("none") MW_VIDEO("49180") QOS("none")});
+    op_ok(op_pending());
+    TEXT(in->early, "m=audio 3000", "m=video 3000");
+    assert_int_equal(inside(dlg_of(SIP_MW), "UPDATE", met)->status, 200);
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, W2_HEAD "a=group:BUNDLE 1\r\n" AUDIO_OFF W2_VIDEO("102", "active"));
+    OP("MOD ip/1/access/8", "S1 in R(", "a=ice-ufrag:Tw7h|", "S2 sr R(");
+    op_ok(op_pending());
+    OP("MOD ip/1/core/7", "S1 - L{} R{}", "S2 sr");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    ack(in);
+    o = out_pending("INVITE");
+    TEXT(o->body, "m=audio 0 RTP/AVP 0 126\r\n", "m=video 3000");
+    respond(o, 200, MW_HEAD "m=audio 0 RTP/AVP 0\r\n" MW_VIDEO("49180"));
+    all_ok();
+    hang_up(SIP_MW);
+}
+
 /* The WIC offers, and it is the core that refuses: nothing was reserved yet, so the next line has the transport. */
 static void test_bundle_first_refused_by_core(void **state)
 {
@@ -540,6 +572,7 @@ int main(void)
         cmocka_unit_test(test_bundle_first_refused_again),
         cmocka_unit_test(test_bundle_first_refused_for_dc),
         cmocka_unit_test(test_bundle_first_refused_later),
+        cmocka_unit_test(test_bundle_first_refused_ahead),
         cmocka_unit_test(test_bundle_first_refused_by_core),
         cmocka_unit_test(test_sdes), cmocka_unit_test(test_sdes_again),
         cmocka_unit_test(test_refused_offers),
