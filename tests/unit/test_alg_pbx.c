@@ -53,17 +53,6 @@ static void end(struct both *w)
     users_close(w->users);
 }
 
-static bool core_hears_within(struct rig *r, const char *start, unsigned ms)
-{
-    for (msec_t until = net_now_ms() + ms; net_now_ms() < until;) {
-        turn(r);
-        while (core_has(r))
-            if (!strncmp(r->last, start, strlen(start)))
-                return true;
-    }
-    return false;
-}
-
 /* One parameter of an Authorization or WWW-Authenticate value. */
 static const char *param(const char *value, const char *name)
 {

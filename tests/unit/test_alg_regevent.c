@@ -151,17 +151,6 @@ static void test_order(void **state)
     rig_stop(&r);
 }
 
-static bool core_hears_within(struct rig *r, const char *start, unsigned ms)
-{
-    for (msec_t until = net_now_ms() + ms; net_now_ms() < until;) {
-        turn(r);
-        while (core_has(r))
-            if (!strncmp(r->last, start, strlen(start)))
-                return true;
-    }
-    return false;
-}
-
 static void test_shortened(void **state)
 {
     struct rig r;
