@@ -14,6 +14,8 @@
 #include "agw/media/door.h"
 #include "agw/media/worker.h"
 
+#define UP_MS 30000 /* the worker has so long for its orders */
+
 void tcp_die(const char *what)
 {
     fprintf(stderr, "bench-tcp: %s: %s\n", what, strerror(errno));
@@ -133,9 +135,12 @@ void tcp_gateway(struct tcp_shared *sh, unsigned legs, unsigned active, const st
             sh->core[i] = open_core(inboxes[0], phone, i);
     }
     sh->door = l.local;
-    while (count_get(&worker_counts(w)[WORKER_C_FLOWS]) < 2 * active ||
-           count_get(&worker_counts(w)[WORKER_C_SEPS]) < legs + active)
+    for (unsigned ms = 0; count_get(&worker_counts(w)[WORKER_C_FLOWS]) < 2 * active ||
+                          count_get(&worker_counts(w)[WORKER_C_SEPS]) < legs + active; ms++) {
+        if ((errno = ms < UP_MS ? 0 : ETIMEDOUT))
+            tcp_die("the worker has not opened all");
         usleep(1000);
+    }
     malloc_trim(0); /* what the orders took is no part of what a connection takes */
     sh->ready = 1;
     for (;;) { /* control reads what it is told */
