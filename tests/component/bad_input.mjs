@@ -174,7 +174,7 @@ async function hostileCall() {
     return until(10000, () => hostile.out.indexOf('channel up', from) >= 0);
 }
 async function hostileStart() {
-    hostile.child = spawn(`${env.B}/lab-wic`, ['--url', `ws://127.0.0.1:${env.WS}/`, '--orders', '--timeout', '110'],
+    hostile.child = spawn(`${env.B}/lab-wic`, ['--url', `ws://127.0.0.1:${env.WS}/`, '--orders', '--linger', '1000', '--timeout', '110'],
         { stdio: ['pipe', 'pipe', 'inherit'] });
     hostile.child.stdout.on('data', (d) => { hostile.out += d; });
     return await until(10000, () => hostile.out.includes('registered')) && hostileCall();
@@ -199,6 +199,7 @@ const survives = (kind, sid, data, want = '') => async () => {
 };
 const silent = (r) => r.news === '' && r.alive;
 const reset = (sid) => (r) => r.news === `channel reset ${sid}` && r.alive;
+// Our WIC lingers after the BYE, which may overtake the ABORT: they go by different threads.
 // The browser may read the close_notify behind the ABORT in the same turn, and tell of it first.
 const aborted = (r) => r.alive && r.news.includes('SCTP lost') && r.ended;
 const kills = (data) => async () => {

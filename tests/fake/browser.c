@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -89,6 +90,7 @@ void browser_leave(struct browser *b)
 
 static void tell(struct browser *b, enum browser_event ev, const char *text)
 {
+    b->closed |= ev == BROWSER_CLOSED;
     if (!b->dying && b->h.event)
         b->h.event(b->h.arg, ev, text);
 }
@@ -302,9 +304,17 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     browser_leave(b);
 }
 
-void browser_catch_up(struct browser *b)
+void browser_catch_up(struct browser *b, int ms)
 {
-    if (b && !b->dying && b->fd >= 0)
+    const msec_t end = net_now_ms() + (msec_t)ms;
+    struct pollfd p = {.events = POLLIN};
+    msec_t now;
+
+    if (!b || b->dying || b->fd < 0)
+        return;
+    p.fd = b->fd;
+    on_readable(&b->poll, 0, UV_READABLE);
+    while (!b->closed && (now = net_now_ms()) < end && poll(&p, 1, (int)(end - now)) > 0)
         on_readable(&b->poll, 0, UV_READABLE);
 }
 

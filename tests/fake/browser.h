@@ -51,7 +51,9 @@ int browser_start_sdes(struct browser *b, const struct addr *remote, const struc
 int browser_rtp(struct browser *b, const void *p, size_t n);
 int browser_send(struct browser *b, uint16_t sid, bool binary, const void *p, size_t n); /* -EAGAIN: wait for writable */
 int browser_reset(struct browser *b, uint16_t sid); /* reset our outgoing stream */
-void browser_catch_up(struct browser *b); /* takes what has arrived already, not from a callback of ours; NULL is fine */
+/* Takes what has arrived already, and waits up to ms for the peer to close what is not closed. Not from a callback of ours; NULL
+ * is fine. */
+void browser_catch_up(struct browser *b, int ms);
 /* Faults for tests. */
 void browser_break_fingerprint(struct browser *b); /* present another certificate than browser_fingerprint says */
 void browser_mute(struct browser *b, bool mute);   /* vanish: send nothing, take nothing */

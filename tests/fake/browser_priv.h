@@ -38,7 +38,7 @@ struct browser {
     struct dtls_ctx *ctx;
     enum browser_peer peer;
     bool passed, peer_checked;   /* our check has; theirs came (and nominated, when it controls) */
-    bool started, ice_up, hello_seen, muted, dying;
+    bool started, ice_up, hello_seen, muted, closed, dying;
     unsigned busy;               /* depth of our calls into the user: freeing waits */
     uint8_t tid[STUN_TID];
     uint64_t tiebreaker;

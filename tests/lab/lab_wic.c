@@ -20,7 +20,7 @@ struct lab {
     struct agent *agents;
     uv_timer_t limit;
     const char *url, *origin, *callee, *text, *media_ip;
-    unsigned n_agents, calls, hold_ms, timeout_s, audio;
+    unsigned n_agents, calls, hold_ms, linger_ms, timeout_s, audio;
     unsigned registered, started, done, failed, delivered;
     msec_t t0;
     size_t file;
@@ -55,6 +55,7 @@ static const char usage[] =
     "  --hold MS       keep a call up before hanging up (0)\n"
     "  --keep          keep the calls up until SIGTERM (for memory figures)\n"
     "  --tcp           media over ICE-TCP, to the last TCP candidate of the answer\n"
+    "  --linger MS     when the other side hangs up, wait so long for the end of the transport (0)\n"
     "  --timeout S     give up (30)\n"
     "  --orders        one WIC that does what the lines of standard input say, until its end:\n"
     "                  call URI | send TEXT | throw KIND SID HEX | hangup | vanish\n"
@@ -67,7 +68,7 @@ static const struct option options[] = {{"url", 1, NULL, 'u'},     {"origin", 1,
                                         {"calls", 1, NULL, 'n'},   {"hold", 1, NULL, 'h'},
                                         {"timeout", 1, NULL, 's'}, {"keep", 0, NULL, 'k'},
                                         {"orders", 0, NULL, 'O'},  {"audio", 1, NULL, 'A'},
-                                        {"tcp", 0, NULL, 'T'},
+                                        {"tcp", 0, NULL, 'T'},     {"linger", 1, NULL, 'l'},
                                         {"help", 0, NULL, 'H'},    {"version", 0, NULL, 'V'},
                                         {0}};
 
@@ -91,6 +92,7 @@ static int parse(struct lab *l, int argc, char **argv)
         case 'O': l->obeys = true; break;
         case 'A': l->audio = (unsigned)atoi(optarg); break;
         case 'T': l->tcp = true; break;
+        case 'l': l->linger_ms = (unsigned)atoi(optarg); break;
         case 'V': printf("lab-wic %s\n", OPENIQ_VERSION); exit(0);
         case 'H': fputs(usage, stdout); exit(0);
         default: fputs(usage, stderr); return 2;
@@ -313,6 +315,7 @@ static int start(struct lab *l)
         struct wic_conf conf = {.loop = &l->loop, .ws = l->ws, .url = l->url, .origin = l->origin,
                                 .user = ag->user, .domain = "home.example.net",
                                 .password = ag->password, .media_ip = l->media_ip, .audio = l->audio, .tcp = l->tcp,
+                                .linger_ms = (int)l->linger_ms,
                                 .event = on_event, .arg = ag};
 
         ag->lab = l;

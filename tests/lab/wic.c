@@ -441,7 +441,7 @@ out:
 /* What the transport got before the call ended counts, whichever of our sockets is looked at first. */
 static void call_over(struct wic *w, enum wic_event ev, struct sv text)
 {
-    browser_catch_up(w->browser);
+    browser_catch_up(w->browser, ev == WIC_ENDED && w->state != LEAVING ? w->conf.linger_ms : 0);
     audio_over(w);
     browser_free(w->browser);
     w->browser = NULL;

@@ -20,6 +20,7 @@ struct wic_conf {
     const char *user, *domain, *password;
     const char *media_ip;             /* where our candidates are */
     unsigned audio;                   /* packets a second of a tone instead of a data channel; 0: a data channel */
+    int linger_ms;                    /* how long the transport's end is waited for when the other side hung up */
     bool tcp;                         /* over ICE-TCP, to the last TCP candidate of the answer */
     void (*event)(void *arg, struct wic *w, enum wic_event ev, struct sv text);
     void *arg;
