@@ -27,7 +27,7 @@ static const char *const dir_names[DIRS] = {"wic -> core", "core -> wic"};
 
 struct lane { /* one direction of a line */
     uint32_t ssrc, ts, packets;
-    uint16_t seq;
+    uint16_t seq, first; /* first: of the step, what was sent before it says nothing about it */
     unsigned got, rtcp; /* since the step began */
     uint8_t pt;         /* that it must come with */
 };
@@ -74,6 +74,8 @@ static void take_rtp(struct line *l, int dir, const uint8_t *p, size_t n)
         snprintf(bad, size, "%s: what came is no RTP", dir_names[dir]);
     else if (r.ssrc != a->ssrc)
         snprintf(bad, size, "%s: SSRC %08x came, not %08x", dir_names[dir], r.ssrc, a->ssrc);
+    else if ((int16_t)(r.seq - a->first) < 0)
+        return;
     else if (r.pt != a->pt)
         snprintf(bad, size, "%s: payload type %u came, not %u", dir_names[dir], r.pt, a->pt);
     else if (dir == UP && r.ext)
@@ -286,8 +288,12 @@ bool rtp_event(struct play *p, const struct chart_step *s, char *why, size_t siz
     (void)sv_u32(chart_arg(s, "within"), 120000, &ms);
     end = play_now_us() + ms * 1000LL;
     p->rtp->bad[0] = '\0';
-    for (int d = 0; d < DIRS; d++)
-        st.l->lane[d].got = st.l->lane[d].rtcp = 0;
+    for (int d = 0; d < DIRS; d++) {
+        struct lane *a = &st.l->lane[d];
+
+        a->got = a->rtcp = 0;
+        a->first = (uint16_t)(a->seq + 1);
+    }
     for (unsigned round = 0; goes_on(p, &st, round, end); round++) {
         for (int d = 0; d < DIRS; d++) {
             int err = st.goes[d] ? send_one(&st, d) : 0;
