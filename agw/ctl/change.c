@@ -45,6 +45,35 @@ static bool is_dropped(const struct change *ch, const struct iq_stream *m)
     return m->local_empty && !m->remote;
 }
 
+static bool is_there(const struct iq_term *t, uint16_t id)
+{
+    bool there = false;
+
+    for (unsigned i = 0; i < t->n_streams; i++)
+        there = there || t->streams[i].id == id;
+    return there;
+}
+
+/* A group of channels goes with its de-aggregation stream: an empty list of groups cannot be said. */
+static void leave_groups(const struct change *ch)
+{
+    struct iq_texts all = ch->merged->groupse, *left = &ch->merged->groupse;
+
+    if (ch->asked->groupse.set || !all.set)
+        return;
+    left->n = 0;
+    for (unsigned i = 0; i < all.n; i++) {
+        struct iq_group g;
+        bool stays = iq_group_parse(all.v[i], &g) || !sv_iis(g.semantics, "SCTP");
+
+        for (unsigned k = 0; !stays && k < g.n; k++)
+            stays = is_there(ch->merged, g.streams[k]);
+        if (stays)
+            left->v[left->n++] = all.v[i];
+    }
+    left->set = left->n > 0;
+}
+
 static int merge(struct change *ch)
 {
     struct iq_term *m = ch->merged;
@@ -73,6 +102,7 @@ static int merge(struct change *ch)
         n++;
     }
     m->n_streams = n;
+    leave_groups(ch);
     return 0;
 }
 

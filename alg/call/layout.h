@@ -75,6 +75,7 @@ struct layout {
     uint16_t dc_sctp;              /* the WIC's SCTP port */
     uint16_t dc_stream;            /* the de-aggregation stream of the channels; 0: none */
     uint16_t dc_old;               /* one whose line was removed, shut, as T1 has no other: it goes when another comes */
+    uint16_t dc_drop;              /* another one, which this exchange makes superfluous */
     uint16_t floor;                /* streams up to it may still be there, shut: their StreamIDs are not used again */
     bool dc_bundled;
     struct tport dc;               /* its transport */

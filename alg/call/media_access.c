@@ -127,32 +127,48 @@ static int put_text(struct make *mk, struct buf *b)
     return 0;
 }
 
-/* "SCTP 2 3" of the channels that live, "BUNDLE 1 4" of the lines that share a transport, its owner first. The property is
- * replaced whole. */
-static int put_groups(struct make *mk, const struct exch *x)
+/* Of a group are those that T1 has once the command is done: */
+enum step {
+    STEP_RESERVE,   /* what leaves is still there; a channel of a group that was there comes with its answer */
+    STEP_UNDO,      /* what there was before */
+    STEP_CONFIGURE, /* what was agreed */
+};
+
+static bool is_in(enum step step, bool fresh, enum chan_state state, bool reserved)
+{
+    if (step == STEP_CONFIGURE)
+        return state != CHAN_GONE;
+    return !fresh || (step == STEP_RESERVE && reserved);
+}
+
+/* "SCTP 2 3" of the channels, "BUNDLE 1 4" of the lines that share a transport, its owner first. The property is replaced whole;
+ * an empty one cannot be said: a group whose de-aggregation stream leaves goes with it. */
+static int put_groups(struct make *mk, const struct exch *x, enum step step)
 {
     char text[16 + 6 * (DC_CHAN_MAX + RTP_LINE_MAX)];
     struct buf b = buf_over(text, sizeof text);
     const struct layout *l = &x->lay;
+    unsigned n = 0;
     int err = 0;
 
-    if (n_channels(x) > 0) {
-        buf_str(&b, "SCTP");
-        for (unsigned i = 0; i < l->n; i++) {
-            if (is_channel(&l->ch[i]))
-                buf_printf(&b, " %u", l->ch[i].stream);
-        }
-        err = put_text(mk, &b);
+    buf_str(&b, "SCTP");
+    for (unsigned i = 0; i < l->n; i++) {
+        if (!l->ch[i].line && is_in(step, l->ch[i].fresh, l->ch[i].state, x->dc_fresh))
+            buf_printf(&b, " %u", l->ch[i].stream), n++;
     }
+    if (n > 0)
+        err = put_text(mk, &b);
     if (err || !l->bundle_stream)
         return err;
     b = buf_over(text, sizeof text);
     buf_printf(&b, "BUNDLE %u", l->bundle_stream);
     for (unsigned i = 0; i < l->n_rtp; i++) {
-        if (l->rtp[i].bundled && l->rtp[i].state != CHAN_GONE && l->rtp[i].stream != l->bundle_stream)
-            buf_printf(&b, " %u", l->rtp[i].stream);
+        const struct rline *r = &l->rtp[i];
+
+        if (r->bundled && r->stream != l->bundle_stream && is_in(step, r->fresh, r->state, true))
+            buf_printf(&b, " %u", r->stream);
     }
-    if (l->dc_stream && is_member(x))
+    if (l->dc_stream && is_member(x) && is_in(step, x->dc_fresh, CHAN_OPEN, true))
         buf_printf(&b, " %u", l->dc_stream);
     return put_text(mk, &b);
 }
@@ -169,6 +185,8 @@ static void put_deagg(struct iq_stream *s1, const struct exch *x)
 
 static bool bundle_changes(const struct exch *x)
 {
+    if (x->lay.bundle_stream && x->lay.dc_old && exch_old_goes(x))
+        return true;
     for (unsigned i = 0; i < x->lay.n_rtp; i++) {
         if (x->lay.rtp[i].bundled && x->lay.rtp[i].state != CHAN_OPEN)
             return true;
@@ -302,12 +320,28 @@ int media_reserve_access(struct media *m, const struct exch *x, iq_done_h *done,
     if (!err)
         err = msrp_reserve_access(&mk, m, x);
     if (!err && mk.t->n_streams > 0)
-        err = put_groups(&mk, x);
+        err = put_groups(&mk, x, STEP_RESERVE);
     if (!err && mk.t->n_streams > 0)
         err = access_events(&mk, m, x);
     if (!err && mk.t->n_streams > 0)
         err = access_signals(&mk, m, x);
     return make_send(&mk, m, err, done, arg);
+}
+
+/* The de-aggregation stream of a line that was removed. Its channels go with it (H.248.96). */
+static int release_dc(struct make *mk, struct media *m, uint16_t id, bool goes)
+{
+    struct media_end *e = media_end_of(m, id) ? media_end_slot(m, id) : NULL;
+    struct iq_stream *s;
+
+    if (!e || (!goes && e->mode == H248_MODE_INACTIVE))
+        return 0;
+    s = make_stream(mk, id);
+    if (!s)
+        return -ENOMEM;
+    make_release(s, !goes);
+    e->mode = H248_MODE_INACTIVE;
+    return 0;
 }
 
 int media_undo_access(struct media *m, const struct exch *x, iq_done_h *done, void *arg)
@@ -317,8 +351,15 @@ int media_undo_access(struct media *m, const struct exch *x, iq_done_h *done, vo
 
     if (err)
         return err;
-    err = rtp_undo(&mk, m, x, SIP_W2);
-    return make_send(&mk, m, err ? err : msrp_undo_access(&mk, m, x), done, arg);
+    if (x->dc_fresh)
+        err = release_dc(&mk, m, x->lay.dc_stream, true);
+    if (!err)
+        err = rtp_undo(&mk, m, x, SIP_W2);
+    if (!err)
+        err = msrp_undo_access(&mk, m, x);
+    if (!err && mk.t->n_streams > 0)
+        err = put_groups(&mk, x, STEP_UNDO);
+    return make_send(&mk, m, err, done, arg);
 }
 
 /* First time: message 11 (ADD) or, when the core offered, the answer to it (MOD). Later: what changed. */
@@ -356,21 +397,11 @@ static int configure_dc(struct make *mk, struct media *m, const struct exch *x)
     return 0;
 }
 
-/* The de-aggregation stream of a line that was removed. Its channels go with it (H.248.96). */
 static int release_old(struct make *mk, struct media *m, const struct exch *x)
 {
-    struct media_end *e = media_end_of(m, x->lay.dc_old) ? media_end_slot(m, x->lay.dc_old) : NULL;
-    bool goes = exch_old_goes(x);
-    struct iq_stream *s;
+    int err = release_dc(mk, m, x->lay.dc_old, exch_old_goes(x));
 
-    if (!e || (!goes && e->mode == H248_MODE_INACTIVE))
-        return 0;
-    s = make_stream(mk, x->lay.dc_old);
-    if (!s)
-        return -ENOMEM;
-    make_release(s, !goes);
-    e->mode = H248_MODE_INACTIVE;
-    return 0;
+    return err ? err : release_dc(mk, m, x->lay.dc_drop, true);
 }
 
 /* Did the command tell or ask of a transport that was not there before? */
@@ -411,7 +442,7 @@ int media_configure_access(struct media *m, const struct exch *x, iq_done_h *don
     if (!err)
         err = msrp_configure_access(&mk, m, x);
     if (!err && mk.t->n_streams > 0 && (x->initial || x->new_chans || x->gone_chans) && (n_channels(x) > 0 || bundle_changes(x)))
-        err = put_groups(&mk, x);
+        err = put_groups(&mk, x, STEP_CONFIGURE);
     if (!err && is_fresh(&mk, m, true))
         err = access_events(&mk, m, x);
     if (!err && (is_fresh(&mk, m, false) || exch_renews(x)))

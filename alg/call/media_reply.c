@@ -80,6 +80,10 @@ void media_forget(struct media *m, const struct exch *x, enum chan_state state)
     }
     if (state == CHAN_GONE && exch_old_goes(x))
         forget(m, x->lay.dc_old, true);
+    if (state == CHAN_GONE && x->lay.dc_drop)
+        forget(m, x->lay.dc_drop, true);
+    if (state == CHAN_NEW && x->dc_fresh)
+        forget(m, x->lay.dc_stream, true);
     for (unsigned i = 0; i < x->lay.n_rtp; i++) { /* the owner of a bundle's transport stays at T1 */
         const struct rline *r = &x->lay.rtp[i];
 

@@ -90,7 +90,23 @@ bool exch_asks(const struct exch *x)
     return x->new_chans || x->gone_chans || x->altered;
 }
 
-/* Nothing is left: what was there is shut, not gone, as a termination needs a stream. */
+/* The last channels went and their line stays: at T1 their streams are there until others take their place in the group, which
+ * cannot be empty. */
+static bool keeps_channels(const struct exch *x)
+{
+    unsigned gone = 0;
+
+    for (unsigned i = 0; i < x->lay.n; i++) {
+        if (x->lay.ch[i].line)
+            continue;
+        if (x->lay.ch[i].state != CHAN_GONE)
+            return false;
+        gone++;
+    }
+    return x->lay.dc_stream && gone > 0;
+}
+
+/* What was there is shut, not gone, as a termination needs a stream. */
 static uint16_t last_stream(const struct layout *l)
 {
     uint16_t last = l->dc_stream > l->dc_old ? l->dc_stream : l->dc_old;
@@ -161,7 +177,8 @@ int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay)
     }
     keep_dc_mid(l);
     l->dc_old = exch_old_goes(x) ? 0 : l->dc_old;
-    l->floor = exch_open(x) ? l->floor : last_stream(&x->lay);
+    l->dc_drop = 0;
+    l->floor = exch_open(x) && !keeps_channels(x) ? l->floor : last_stream(&x->lay);
     arena_free(*keep);
     *keep = a;
     *lay = l;
@@ -508,20 +525,22 @@ static int answer_web(struct exch *x, struct sv body)
 static void drop_dc(struct exch *x)
 {
     struct layout *l = &x->lay;
+    bool asked = x->from == SIP_MW; /* T1, before the WIC was */
+    uint16_t old = l->dc_old;
 
     for (unsigned i = 0; i < l->n; i++) {
         if (l->ch[i].state != CHAN_GONE && !l->ch[i].line)
             return;
     }
-    for (unsigned i = 0; x->dc_fresh && i < l->n_web; i++) {
-        if (l->web[i].kind == WEB_DC)
-            l->web[i].kind = WEB_REFUSED;
-    }
-    if (x->dc_fresh && x->from == SIP_W2) { /* else T1 was asked for it already */
-        if (l->bundle_stream == l->dc_stream)
-            l->bundle_stream = 0;
-        l->dc_stream = 0;
-        l->dc_bundled = false;
+    if (!x->dc_fresh || !l->dc_stream)
+        return;
+    if (!asked && l->bundle_stream == l->dc_stream)
+        l->bundle_stream = 0;
+    exch_close_dc(x);
+    if (asked) {
+        l->dc_drop = l->dc_old != old ? old : 0;
+    } else {
+        l->dc_old = old;
         exch_join_bundle(x);
     }
 }

@@ -514,6 +514,7 @@ static int send_answer(struct ua *u, int status, struct sv lines, struct sv fork
         buf_printf(&b, "Contact: <%s>\r\n", u->contact);
     put_lines(u, lines, false, &b);
     put_body(u, lines, &b);
+    u->established = u->established || (status >= 200 && status < 300 && sv_is(ua_method(req), "INVITE"));
     send_reply(u, req, buf_sv(&b));
     if (status >= 200)
         u->n_pending--;
