@@ -72,12 +72,15 @@ export async function flows(p, kind) {
   const before = await packets(p, kind);
   await until(`${kind} flows`, async () => await packets(p, kind) > before + 10);
 }
+// What was under way when the hold was agreed may still come; then a second without media.
 export async function silent(p, kind) {
-  await sleep(500);
-  const before = await packets(p, kind);
-  await sleep(1000);
-  const after = await packets(p, kind);
-  assert(after - before <= 3, `${after - before} packets of ${kind} came in a second on hold`);
+  let came;
+  await until(`no ${kind}`, async () => {
+    const before = await packets(p, kind);
+    await sleep(1000);
+    came = await packets(p, kind) - before;
+    return came <= 3;
+  }, 3000).catch((e) => { throw new Error(`${e.message}: ${came} packets in the last second on hold`); });
 }
 
 // The far end's counts of the first line of a kind in its first call.
@@ -115,14 +118,21 @@ export async function isCalled(p, media = 'audio') {
   await ended(p);
   await idle();
 }
+// Whether the last offer is answered and audio comes in by it (the session is on hold as soon as it is asked to be).
+const agreed = (comes) => {
+  const { session, pc } = window.phone;
+  const dir = pc.getTransceivers().find((t) => t.receiver.track.kind === 'audio').currentDirection;
+  return pc.signalingState === 'stable' && session.isOnHold().local !== comes && /recv/.test(dir) === comes;
+};
 // Hold by the browser stops the media, resume brings it back.
 export async function holds(p, onHold = () => silent(p, 'audio')) {
   await dial(p, { chat: false, audio: true });
   await flows(p, 'audio');
   await p.click('#hold');
-  await until('on hold', () => p.evaluate(() => window.phone.session.isOnHold().local));
+  await until('on hold', () => p.evaluate(agreed, false));
   await onHold();
   await p.click('#hold');
+  await until('off hold', () => p.evaluate(agreed, true));
   await flows(p, 'audio');
   await hangup(p);
 }
