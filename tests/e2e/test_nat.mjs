@@ -1,7 +1,7 @@
 // Chromium behind a NAT calls through; the NAT gives it another port in the call; and its access network loses packets.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Lab, get, launch, phone, run, until } from './lab.mjs';
+import { Lab, launch, phone, run, until } from './lab.mjs';
 import { MIC, agwConf, assert, dial, fakeMedia, farMedia, hangup, hears, idle, inbound, isCalled, packets, report } from './media.mjs';
 import { Nat } from './nat.mjs';
 import { writeTone } from './tone.mjs';
@@ -54,7 +54,7 @@ await run([
     await hears(page, MIC);
     nat.loss(5);
     const before = await inbound(page, 'audio');
-    await until('300 packets more', async () => await packets(page, 'audio') > before.packetsReceived + 300);
+    await until('300 packets more', async () => await packets(page, 'audio') > before.packetsReceived + 300, 30000);
     await hears(page, MIC);
     const after = await inbound(page, 'audio');
     const lost = after.packetsLost - before.packetsLost;
@@ -68,13 +68,14 @@ await run([
   ['the browser\'s media cannot pass any more: consent is lost, the call is cleared on both sides', async () => {
     await dial(page, { chat: false, audio: true });
     await hears(page, MIC);
+    const lost = () => lab.log('agw').split('\n').filter((line) => line.includes('msg="ICE_LOST"')).length;
+    const before = lost();
     nat.loss(100);
     const start = Date.now();
-    await page.waitForFunction(() => window.phone.ended, null, { timeout: 20000 });
+    await page.waitForFunction(() => window.phone.ended, null, { timeout: 40000 });
     await idle();
-    console.log(`# after ${Date.now() - start} ms`);
-    assert(Date.now() - start > 5000, 'it was cleared by something else');
-    await until('the far end has no call', async () => (await get('/api/calls')).length === 0, 5000);
+    console.log(`# after ${Date.now() - start} ms`); // of the 8 s some had passed: the last check was before
+    assert(lost() === before + 1, 'it was cleared by something else');
     nat.loss(0);
   }],
   ['alg, agw and the far end stop with status 0', async () => {
