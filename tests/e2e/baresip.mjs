@@ -4,6 +4,7 @@ import { mkdirSync, openSync, readFileSync, readdirSync, statSync, writeFileSync
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { until } from './lab.mjs';
+import { lastSecond, share } from './tone.mjs';
 
 const MODULES = '/usr/lib/baresip/modules';
 
@@ -46,9 +47,12 @@ export class Baresip {
     this.socket.write(`${text.length}:${text},`);
   }
   saw(type) { return this.events.filter((e) => e.event && e.type === type).length; }
-  heard() { // the newest recording
-    const names = readdirSync(this.dir).filter((n) => /-dec\.wav$/.test(n)).sort();
-    return names.length ? join(this.dir, names[names.length - 1]) : null;
+  hears(hz) { // the tone, at the end of the newest recording, which begins with the first packet
+    return until(`baresip hears ${hz} Hz`, () => {
+      const name = readdirSync(this.dir).filter((n) => /-dec\.wav$/.test(n)).sort().pop();
+      const { samples, rate } = name ? lastSecond(join(this.dir, name)) : { samples: [] };
+      return share(samples, rate, hz) > 0.5;
+    });
   }
   seen() { // pictures of what it decoded, one for each command `snapshot`
     return readdirSync(this.dir).filter((n) => /^snapshot-recv.*\.png$/.test(n) && statSync(join(this.dir, n)).size > 100).length;

@@ -19,9 +19,10 @@ export function writeTone(file, hz, seconds = 10, rate = 48000) {
   writeFileSync(file, b);
 }
 
-// The last second of a mono or stereo WAV file of 16 bits that may still be growing.
+// The last second of a mono or stereo WAV file of 16 bits that may still be growing, or have no head yet.
 export function lastSecond(file) {
   const b = readFileSync(file);
+  if (b.length < 44) return { samples: [], rate: 0 };
   const channels = b.readUInt16LE(22); const rate = b.readUInt32LE(24);
   const frames = Math.floor((b.length - 44) / 2 / channels);
   const from = Math.max(0, frames - rate);
