@@ -171,7 +171,17 @@ const hostile = { out: '' };
 async function hostileCall() {
     const from = hostile.out.length;
     hostile.child.stdin.write('call sip:echo@home.example.net\n');
-    return until(10000, () => hostile.out.indexOf('channel up', from) >= 0);
+    return await until(10000, () => hostile.out.indexOf('channel up', from) >= 0) && logged();
+}
+// What the processes have to log of a call that is up is logged: nothing new for a while.
+async function logged() {
+    let had = '', since = Date.now();
+    return until(5000, () => {
+        const has = read('alg') + read('agw');
+        if (has !== had) since = Date.now();
+        had = has;
+        return Date.now() - since >= 150;
+    });
 }
 async function hostileStart() {
     hostile.child = spawn(`${env.B}/lab-wic`, ['--url', `ws://127.0.0.1:${env.WS}/`, '--orders', '--linger', '1000', '--timeout', '110'],

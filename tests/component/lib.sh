@@ -45,7 +45,7 @@ is() { # is NAME GOT WANT
     if [ "$2" = "$3" ]; then ok "$1"; else nok "$1"; echo "#   got '$2', want '$3'"; fi
 }
 has() { # has NAME FILE REGEX: a line of the file matches
-    if grep -qE -- "$3" "$2" 2>/dev/null; then ok "$1"; else nok "$1"; echo "#   no line of ${2##*/} matches $3"; fi
+    if grep -qE -- "$3" "$2" 2>/dev/null; then ok "$1"; else nok "$1"; echo "#   no line of ${2##*/} matches $3; its last:"; tail -n 3 "$2" 2>&1 | sed 's/^/#   /'; fi
 }
 take_tap() { # take_tap PREFIX < what a helper program said: "ok name" and "not ok name" lines become ours
     local line

@@ -51,7 +51,12 @@ took() { # took NAME HOP METHOD: that hop gets a METHOD of alice from now on
 answered() { [ "$(asks "$1")" = "SIP/2.0 200 OK" ]; }
 udp_gone() { ! ss -lunH "sport = :5060" | grep -q "$P1"; }
 register() { fresh alice; fresh p1; fresh p2; fresh p3; tell alice register; }
-again() { fresh alice; tell alice connect; until_true 5 seen "$TMP/alice.log" '^open' || give_up "alice connects again"; }
+again() { # again [NAME]
+    local who=${1:-alice}
+    fresh "$who"
+    tell "$who" connect
+    until_true 5 seen "$TMP/$who.log" '^open' || give_up "$who connects again"
+}
 up() { check "$1" until_true 8 metric_is "$ALG_OPS" alg_core_hops_up "$2"; }
 
 start_agw
@@ -182,13 +187,13 @@ run_alg "sip:moves.example.net:5060;transport=udp" "sip_listen: [\"127.0.0.1:$AL
 sip_peers: [198.51.100.0/24]"
 up "a name" 1
 again
-tell bob connect
+again bob
 register
 took "its address is asked" p1 REGISTER
 tell bob register
 is "that address may send" "$(asks $P1)" "SIP/2.0 200 OK"
 is "another one may not" "$(asks $P3)" silence
-until_true 3 seen "$TMP/bob.log" 'REGISTER 200'
+until_true 5 seen "$TMP/bob.log" 'REGISTER 200' || give_up "bob registers again"
 pair_ready || give_up "the gateway is back at alg"
 tell alice invite sip:bob@home.example.net
 says "a call in by it" alice 'INVITE 200'

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 1
 need tshark curl
 lab 22200
 CAP=$TMP/call.pcapng
-tshark -q -i lo -a duration:60 -w "$CAP" -f "udp portrange $BASE-$((BASE + 599)) or tcp portrange $BASE-$((BASE + 599))" \
+tshark -q -i lo -a duration:280 -w "$CAP" -f "udp portrange $BASE-$((BASE + 599)) or tcp portrange $BASE-$((BASE + 599))" \
     >"$TMP/capture.log" 2>&1 &
 SHARK=$!
 STARTED+=("$SHARK")

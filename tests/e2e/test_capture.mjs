@@ -24,7 +24,7 @@ const core = (port) => port >= 24000 && port <= 31999;
 
 await run([
   ['the capture, the pair, the far end and the browser start', async () => {
-    const shark = spawn('tshark', ['-q', '-i', 'lo', '-B', '16', '-w', file, '-f', 'udp or tcp port 5060 or tcp port 5070', '-a', 'duration:90'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const shark = spawn('tshark', ['-q', '-i', 'lo', '-B', '16', '-w', file, '-f', 'udp or tcp port 5060 or tcp port 5070', '-a', 'duration:280'], { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     shark.stderr.on('data', (data) => { said += data; });
     shark.on('error', () => { said = 'tshark is not installed (scripts/deps test)'; shark.failed = true; });
