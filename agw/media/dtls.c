@@ -9,6 +9,8 @@
 #include <strings.h>
 #include <sys/time.h>
 
+#include "agw/media/dtls_lib.h"
+
 #define CIPHERS "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
                 "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
                 "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
@@ -155,7 +157,7 @@ static int on_cookie_back(SSL *ssl, const unsigned char *cookie, unsigned n)
 
 static int load_cert(SSL_CTX *ssl, const uint8_t *cert, size_t cert_n, const uint8_t *key, size_t key_n)
 {
-    EVP_PKEY *pkey = d2i_AutoPrivateKey(NULL, &key, (long)key_n);
+    EVP_PKEY *pkey = d2i_AutoPrivateKey_ex(NULL, &key, (long)key_n, dtls_lib(), NULL);
     int err = 0;
 
     if (!pkey || SSL_CTX_use_certificate_ASN1(ssl, (int)cert_n, cert) != 1 ||
@@ -195,7 +197,7 @@ int dtls_ctx_new(struct dtls_ctx **ctxp, const uint8_t *cert_der, size_t cert_le
         return -ENOMEM;
     ctx->refs = 1;
     dtls_ctx_set_link(ctx, MEDIA_DTLS_MTU, MEDIA_DTLS_RTO_MS);
-    ctx->ssl = SSL_CTX_new(DTLS_method());
+    ctx->ssl = SSL_CTX_new_ex(dtls_lib(), NULL, DTLS_method());
     ctx->bio = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "datagram");
     if (!ctx->ssl || !ctx->bio)
         goto out;
