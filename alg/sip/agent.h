@@ -23,6 +23,7 @@
 int nta_msg_ackbye(nta_agent_t *agent, msg_t *msg);
 extern void (*_su_time)(su_time_t *tv);
 
+#include "alg/sip/fds.h"
 #include "alg/sip/reg.h"
 #include "alg/sip/self.h"
 #include "alg/sip/sip.h"
@@ -47,6 +48,7 @@ struct sip {
     struct sip_h h;
     struct agent agents[2];
     struct bridge *bridge;
+    struct fds fds;     /* descriptors that are browsers' */
     struct screen *screen; /* reads what the core sends, before Sofia's parser */
     struct reg *reg;    /* set by reg_new */
     struct wire *wire;  /* NULL: nothing is traced */
@@ -237,6 +239,8 @@ bool bridge_peer(struct bridge *b, sip_flow flow, struct addr *peer, bool *tls);
  * hold ten thousand and this is done every second. */
 void bridge_name(struct bridge *b, sip_flow flow);
 void bridge_close_nameless(struct bridge *b, uint64_t age_ms);
+/* A descriptor that is Sofia's end of one of ours, by its own address: it is in sip.fds from then on. */
+void bridge_inner(struct bridge *b, int fd, const struct addr *own);
 const struct ws *bridge_ws(const struct bridge *b);
 
 /* wire.c: Sofia's own record of what it sent and received on Mw, turned into trace lines */

@@ -16,6 +16,7 @@ struct pipe { /* the loopback connection; outlives its conn until libuv is done 
     uv_connect_t connect;
     struct conn *conn; /* NULL: the WebSocket went or another pipe took over */
     uint16_t port;     /* our end */
+    int fd, far;       /* in sip.fds: our end, Sofia's once it was seen; -1: not */
     tport_t *tport;    /* Sofia's end, a reference; NULL until the first message arrived there */
     bool stopped;      /* reading paused: the browser is slow */
     struct {
@@ -78,6 +79,8 @@ static void pipe_close(struct bridge *b, struct pipe *p)
     if (p->tport)
         tport_unref(p->tport);
     p->tport = NULL;
+    fds_drop(&b->sip->fds, p->fd);
+    fds_drop(&b->sip->fds, p->far);
     uv_close((uv_handle_t *)&p->tcp, on_pipe_closed);
 }
 
@@ -204,12 +207,15 @@ static struct pipe *pipe_open(struct conn *c)
     p->tcp.data = p;
     p->connect.data = p;
     p->conn = c;
+    p->fd = p->far = -1;
     c->pipe = p;
     if (uv_tcp_connect(&p->connect, &p->tcp, &b->inner.u.sa, on_connected) || !(p->port = local_port(&p->tcp))) {
         pipe_close(b, p);
         return NULL;
     }
     uv_tcp_nodelay(&p->tcp, 1);
+    if (!uv_fileno((uv_handle_t *)&p->tcp, &p->fd))
+        fds_put(&b->sip->fds, p->fd);
     HASH_ADD(hh, b->pipes, port, sizeof p->port, p);
     return p;
 }
@@ -387,6 +393,23 @@ sip_flow bridge_flow(struct bridge *b, nta_incoming_t *irq, const tport_t *tp)
     return flow;
 }
 
+void bridge_inner(struct bridge *b, int fd, const struct addr *own)
+{
+    struct pipe *p = NULL;
+    struct addr peer = {0};
+    socklen_t n = sizeof peer.u;
+    uint16_t port;
+
+    if (!b || !addr_eq(own, &b->inner) || getpeername(fd, &peer.u.sa, &n))
+        return;
+    port = addr_port(&peer);
+    HASH_FIND(hh, b->pipes, &port, sizeof port, p);
+    if (!p || p->far >= 0)
+        return;
+    p->far = fd;
+    fds_put(&b->sip->fds, fd);
+}
+
 tport_t *bridge_tport(struct bridge *b, sip_flow flow)
 {
     struct conn *c = find(b, flow);
@@ -457,13 +480,15 @@ static bool on_page(void *arg, const struct ws_request *r, const struct ws_asker
 int bridge_new(struct bridge **bp, struct sip *s, const struct ws_conf *conf)
 {
     struct bridge *b = calloc(1, sizeof *b);
+    struct ws_conf mine = *conf;
     struct ws_h h = {on_opened, on_message, on_closed, on_drained, on_page, b};
     int err;
 
     if (!b)
         return -ENOMEM;
     b->sip = s;
-    err = ws_new(&b->ws, s->loop, conf, &h);
+    mine.fds = &s->fds;
+    err = ws_new(&b->ws, s->loop, &mine, &h);
     if (err)
         free(b);
     else

@@ -13,6 +13,7 @@
 
 #define WAKES_MAX 64   /* connections that came since they were looked for: before the next tick */
 #define CALM_MS 1000   /* nobody seems to have come: how often they are looked for all the same */
+#define ANEW_MS 30000  /* how often browsers' descriptors are asked, too, lest one lost its owner untold */
 #define GAP 1024       /* so many numbers without a descriptor, and there is none above */
 #define PING_OCTETS 64 /* what is no message, but no trickle either: pings (RFC 5626 3.5.1), with what TLS puts around them ... */
 #define PING_RATE 1    /* ... and so many a second */
@@ -44,7 +45,7 @@ struct core_conns {
     uv_poll_t polls[SIP_LISTEN_MAX];
     unsigned n_listeners, n_polls, wakes, next, n_open;
     int top;         /* the highest descriptor of ours */
-    msec_t looked_at;
+    msec_t looked_at, anew_at;
     struct core_conn *conns;
 };
 
@@ -128,6 +129,10 @@ static void see(struct core_conns *c, int fd, const struct addr *own, msec_t now
     struct stat st;
     struct core_conn *v;
 
+    if (at)
+        fds_drop(&c->conf.sip->fds, fd);
+    else
+        bridge_inner(c->conf.sip->bridge, fd, own);
     if (!at || getpeername(fd, &peer.u.sa, &n) || fstat(fd, &st))
         return;
     v = find(c, &peer);
@@ -157,9 +162,11 @@ static void drop_lost(struct core_conns *c)
             forget(c, v);
 }
 
-/* Numbers of descriptors are given out from below: above a long gap there is none, or one that was seen before. */
+/* Numbers of descriptors are given out from below: above a long gap there is none, or one that was seen before. Of ten thousand
+ * browsers there are thirty thousand, which are known. */
 static void look_for(struct core_conns *c, msec_t now)
 {
+    const bool anew = now - c->anew_at >= ANEW_MS;
     const int top = c->top;
     struct core_conn *v, *more;
     struct addr own = {0};
@@ -171,6 +178,11 @@ static void look_for(struct core_conns *c, msec_t now)
     c->n_open = 0;
     for (int fd = 0, gap = 0; gap < GAP || fd <= top; fd++) {
         n = sizeof own.u;
+        if (!anew && fds_has(&c->conf.sip->fds, fd)) {
+            c->n_open++;
+            gap = 0;
+            continue;
+        }
         if (!getsockname(fd, &own.u.sa, &n)) {
             if (own.u.sa.sa_family == AF_INET || own.u.sa.sa_family == AF_INET6)
                 see(c, fd, &own, now);
@@ -182,6 +194,7 @@ static void look_for(struct core_conns *c, msec_t now)
         c->n_open++;
     }
     drop_lost(c);
+    c->anew_at = anew ? now : c->anew_at;
 }
 
 /* --- which of them go --- */

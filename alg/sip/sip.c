@@ -350,6 +350,7 @@ void sip_free(struct sip *s)
     self_close(s);
     free(s->name);
     free(s->agent_name);
+    fds_fini(&s->fds);
     free(s);
 }
 

@@ -12,6 +12,7 @@
 #include "common/count.h"
 #include "common/net.h"
 
+struct fds;
 struct ws;
 
 #define WS_LISTEN_MAX 4
@@ -39,6 +40,7 @@ struct ws_conf {
     unsigned rate, rate_per_addr; /* new connections a second; 0: 1000000 */
     unsigned handshake_s;         /* from the connection to the whole request */
     unsigned max_msg;             /* bytes: more is answered by close 1009 */
+    struct fds *fds;              /* the connections' descriptors are in it; NULL: nobody asks */
     unsigned ping_s;              /* closed after two pings without a pong */
 };
 

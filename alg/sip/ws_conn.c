@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 #include <utlist.h>
 
+#include "alg/sip/fds.h"
 #include "alg/sip/sip_limits.h"
 #include "alg/sip/ws_http.h"
 #include "common/log.h"
@@ -329,6 +330,8 @@ static int on_adopt(struct ws *w, struct lws *wsi, struct session *s)
         return -1;
     c->ws = w;
     c->wsi = wsi;
+    if (w->conf.fds)
+        fds_put(w->conf.fds, lws_get_socket_fd(wsi));
     peer_of(wsi, &c->peer);
     s->conn = c;
     lws_set_timeout(wsi, PENDING_TIMEOUT_USER_REASON_BASE, (int)w->conf.handshake_s + 1);
@@ -358,6 +361,8 @@ static void on_close(struct ws *w, struct lws *wsi, struct session *s)
     if (!s)
         return;
     ws_admit_left(w->admit, lws_get_socket_fd(wsi));
+    if (w->conf.fds)
+        fds_drop(w->conf.fds, lws_get_socket_fd(wsi));
     if ((c ? c->phase == CONN_HANDSHAKE : !s->told) && !w->ending)
         log_early(w, wsi);
     s->told = true;

@@ -273,6 +273,32 @@ static void test_scarce(void **state)
     assert_int_equal(r->why[CONNS_MANY], 100 - kept);
 }
 
+/* What is a browser's is not asked; a number that stayed in the set when its owner was gone is found all the same. */
+static void test_browsers(void **state)
+{
+    struct room *r = *state;
+    unsigned one, two;
+
+    later(r, 100);
+    one = come(r, "127.0.0.9", false), two = come(r, "127.0.0.9", false);
+    fds_put(&r->s.fds, r->in[one]);
+    fds_put(&r->s.fds, r->in[two]);
+    later(r, 100);
+    assert_int_equal(conns_n(r->conns), 0);
+    fds_drop(&r->s.fds, r->in[one]);
+    later(r, 1000);
+    assert_int_equal(conns_n(r->conns), 1);
+    later(r, 29000);
+    assert_int_equal(conns_n(r->conns), 2);
+    assert_false(fds_has(&r->s.fds, r->in[two]));
+    later(r, 1000);
+    assert_int_equal(conns_n(r->conns), 2);
+    fds_put(&r->s.fds, -1);
+    fds_drop(&r->s.fds, FILES);
+    assert_false(fds_has(&r->s.fds, -1) || fds_has(&r->s.fds, FILES));
+    fds_fini(&r->s.fds);
+}
+
 /* A flood between two ticks: they are looked for all the same. */
 static void test_wakes(void **state)
 {
@@ -288,7 +314,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stranger, begin, end),  cmocka_unit_test_setup_teardown(test_address, begin, end),
         cmocka_unit_test_setup_teardown(test_many, begin, end),      cmocka_unit_test_setup_teardown(test_late, begin, end),
         cmocka_unit_test_setup_teardown(test_seen_late, begin, end), cmocka_unit_test_setup_teardown(test_scarce, begin, end),
-        cmocka_unit_test_setup_teardown(test_wakes, begin, end),
+        cmocka_unit_test_setup_teardown(test_wakes, begin, end),     cmocka_unit_test_setup_teardown(test_browsers, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

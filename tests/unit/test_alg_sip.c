@@ -2,6 +2,8 @@
  * registrations; calls are in test_alg_sip_call.c. Every wait is a bounded number of turns of the main loop. */
 #include "tests/fake/sip_rig.h"
 
+#include "alg/sip/agent.h"
+
 static void test_handshake(void **state)
 {
     static const struct {
@@ -31,6 +33,22 @@ static void test_handshake(void **state)
     }
     rig_stop(r);
     free(r);
+}
+
+/* How many descriptors are known to be browsers', once it is that many. */
+static unsigned known_fds(struct rig *r, unsigned want)
+{
+    unsigned n = 0;
+
+    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end;) {
+        n = 0;
+        for (int fd = 0; fd < 1024; fd++)
+            n += fds_has(&r->sip->fds, fd);
+        if (n == want)
+            break;
+        turn(r);
+    }
+    return n;
 }
 
 static void test_register(void **state)
@@ -77,9 +95,11 @@ static void test_register(void **state)
     assert_string_equal(b->service_route, "<sip:orig@127.0.0.1:5999;lr>");
     assert_string_equal(reg_identity(b, "\"A\" <tel:+15550100>"), "tel:+15550100");
     assert_string_equal(reg_identity(b, "sip:mallory@home.example.net"), "sip:alice@home.example.net");
+    assert_int_equal(known_fds(r, 3), 3); /* its own, both of the loopback connection */
     close(r->browser);
     r->browser = -1;
     turn_until(r, &r->closed);
+    assert_int_equal(known_fds(r, 0), 0);
     assert_int_equal(r->closed, 1);
     assert_null(reg_by_flow(r->reg, 1));
     rig_stop(r);
