@@ -86,7 +86,7 @@ async function again() {
 
     const call = invite().replace('probe.invalid', 'probe.invalid:5062'); // its answers go there by UDP, while this waits
     browser.rings = true;
-    const ringing = send(call, 1000), asked = browser.asked.length;
+    const ringing = send(call, 10000), asked = browser.asked.length;
     say(await until(1000, () => browser.asked.length > asked), `${pass}, a call that rings`);
     const r = await send(call.replace(/:5062;branch=\S+/, branch()), 1000);
     say(r.texts.map(statusOf).includes('482'), `${pass}, the same INVITE by another way while it rings (RFC 3261 8.2.2.2): 482`, r.texts);
