@@ -1,6 +1,6 @@
-/* OpenSSL 3.0 selects decoders anew for every certificate that comes: each of the 40 that it has is compared with each key type
- * under all its names, a quarter of what a handshake costs, for the one that reads the key. Here is a provider that is the
- * default one but for its decoders: of them it has those that read the keys which our ciphers' certificates can have. */
+/* OpenSSL 3.0 selects decoders anew for every certificate that comes: each of the 40 that it has is compared with each of 18 key
+ * types under all its names, a quarter of what a handshake costs, for the one that reads the key. Here is a provider that is the
+ * default one but for these: it has the keys which our ciphers' certificates can have and those of our groups, no others. */
 #include "agw/media/dtls_lib.h"
 
 #include <openssl/core_dispatch.h>
@@ -12,13 +12,13 @@
 
 #include "common/sv.h"
 
-#define NAME "default-few-decoders"
-#define DECODERS 16 /* five key types, two forms: 10 */
+#define NAME "default-few-keys"
+#define ROWS 16 /* of a table; six key types, five of them in two forms: 10 decoders */
 
 struct lib {
     OSSL_LIB_CTX *ctx;
     OSSL_FUNC_provider_query_operation_fn *query; /* the default provider's */
-    OSSL_ALGORITHM decoder[DECODERS + 1];
+    OSSL_ALGORITHM keys[ROWS + 1], decoders[ROWS + 1];
     OSSL_DISPATCH face[8];
 };
 
@@ -27,35 +27,46 @@ static struct lib lib;
 
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 {
-    if (operation != OSSL_OP_DECODER)
+    if (operation != OSSL_OP_DECODER && operation != OSSL_OP_KEYMGMT)
         return lib.query(provider, operation, no_cache);
     *no_cache = 0;
-    return lib.decoder;
+    return operation == OSSL_OP_DECODER ? lib.decoders : lib.keys;
 }
 
-/* RFC 8422 5.3, RFC 8446 4.2.3: keys that sign for ECDHE_ECDSA and ECDHE_RSA */
-static bool is_wanted(const OSSL_ALGORITHM *a)
+static bool is_one_of(const char *const *list, const OSSL_ALGORITHM *a)
 {
-    static const char *const keys[] = {"EC", "ED25519", "ED448", "RSA", "RSA-PSS"};
-    const char *form = strstr(a->property_definition, "structure=");
     struct sv names = sv_from(a->algorithm_names);
     const struct sv name = sv_cut(&names, ':');
 
-    if (!form || (strcmp(form, "structure=SubjectPublicKeyInfo") != 0 && strcmp(form, "structure=PrivateKeyInfo") != 0))
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (sv_eq(name, sv_from(keys[i])))
-            return true;
-    return false;
+    while (*list && !sv_eq(name, sv_from(*list)))
+        list++;
+    return *list;
 }
 
-static bool take_decoders(const OSSL_ALGORITHM *a)
+static bool is_key(const OSSL_ALGORITHM *a)
+{
+    /* RFC 8422 5.3: they sign for ECDHE_ECDSA and ECDHE_RSA; EC is P-256's, too */
+    static const char *const keys[] = {"EC", "ED25519", "ED448", "RSA", "RSA-PSS", "X25519", NULL};
+
+    return is_one_of(keys, a);
+}
+
+static bool is_decoder(const OSSL_ALGORITHM *a)
+{
+    static const char *const keys[] = {"EC", "ED25519", "ED448", "RSA", "RSA-PSS", NULL};
+    const char *form = strstr(a->property_definition, "structure=");
+
+    return is_one_of(keys, a) && form &&
+           (strcmp(form, "structure=SubjectPublicKeyInfo") == 0 || strcmp(form, "structure=PrivateKeyInfo") == 0);
+}
+
+static bool take(OSSL_ALGORITHM rows[ROWS + 1], const OSSL_ALGORITHM *all, bool (*is_wanted)(const OSSL_ALGORITHM *a))
 {
     size_t n = 0;
 
-    for (; a && a->algorithm_names && n < DECODERS; a++)
-        if (is_wanted(a))
-            lib.decoder[n++] = *a;
+    for (; all && all->algorithm_names && n < ROWS; all++)
+        if (is_wanted(all))
+            rows[n++] = *all;
     return n > 0;
 }
 
@@ -88,7 +99,8 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
     take_face(OSSL_PROVIDER_get0_dispatch(whole));
     *provider = OSSL_PROVIDER_get0_provider_ctx(whole);
     *out = lib.face;
-    return lib.query && take_decoders(lib.query(*provider, OSSL_OP_DECODER, &no_cache));
+    return lib.query && take(lib.keys, lib.query(*provider, OSSL_OP_KEYMGMT, &no_cache), is_key) &&
+           take(lib.decoders, lib.query(*provider, OSSL_OP_DECODER, &no_cache), is_decoder);
 }
 
 static void make(void)

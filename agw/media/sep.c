@@ -47,7 +47,8 @@ static void report(struct sep *sep)
         const char *role = dtls_is_client(sep->dtls) ? "client" : "server";
 
         sep_push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_UP, role);
-        sep_push(sep, SEP_OUT_UP, BUS_EV_DTLS_UP, role);
+        if (sep->data) /* else who comes for it later is told then: data_joins */
+            sep_push(sep, SEP_OUT_UP, BUS_EV_DTLS_UP, role);
         sep->is_up = true;
     } else if (state == DTLS_FAILED) {
         sep_push(sep, SEP_OUT_EVENT, BUS_EV_DTLS_FAILED, dtls_why(sep->dtls));

@@ -65,7 +65,7 @@ struct sep {
     struct dtls *dtls;        /* NULL: not begun */
     enum dtls_state reported; /* of dtls */
     bool data;                /* somebody waits for its application data */
-    bool is_up;               /* data was told UP */
+    bool is_up;               /* events told so, and, if there is data, UP */
     msec_t hello_by;          /* server: when waiting for a ClientHello ends; 0: not begun, MSEC_NEVER: told */
     struct addr dtls_src;     /* of the last DTLS datagram: where to answer before a pair is selected */
     bool has_src;

@@ -201,6 +201,7 @@ static inline int setup(void **state)
     f->spec.id = 7;
     f->spec.fd = -1;
     f->spec.ice = true;
+    f->spec.data = true;
     strcpy(f->spec.ufrag, UFRAG);
     strcpy(f->spec.pwd, PWD);
     strcpy(f->spec.peer, "wic");

@@ -281,6 +281,8 @@ static void data_joins_srtp(void **state)
     f->spec.data = false;
     want_rtp(f);
     bring_up(f, false);
+    assert_non_null(strstr(f->log, "DTLS_UP server;"));
+    assert_null(strstr(f->log, ";up server;"));
     for (int i = 0; i < 2; i++) {
         f->log[0] = '\0';
         f->spec.data = true;
