@@ -5,6 +5,7 @@
 
 #include <openssl/core_dispatch.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/provider.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -105,7 +106,8 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
 
 static void make(void)
 {
-    OSSL_LIB_CTX *ctx = OSSL_PROVIDER_available(NULL, "default") ? OSSL_LIB_CTX_new() : NULL;
+    const bool is_usual = OSSL_PROVIDER_available(NULL, "default") && !EVP_default_properties_is_fips_enabled(NULL);
+    OSSL_LIB_CTX *ctx = is_usual ? OSSL_LIB_CTX_new() : NULL;
 
     if (ctx && OSSL_PROVIDER_add_builtin(ctx, NAME, provider_init) && OSSL_PROVIDER_load(ctx, NAME))
         lib.ctx = ctx;

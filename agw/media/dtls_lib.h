@@ -4,5 +4,6 @@
 
 #include <openssl/types.h>
 
-/* NULL, which OpenSSL takes for its own: there is none to be had, or openssl.cnf has other providers in the default one's place. */
+/* NULL, which OpenSSL takes for its own: there is none to be had, or openssl.cnf wants FIPS or other providers in the default
+ * one's place. */
 OSSL_LIB_CTX *dtls_lib(void);
