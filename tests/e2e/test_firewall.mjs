@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Coturn } from './coturn.mjs';
-import { Lab, launch, phone, run, until } from './lab.mjs';
+import { Lab, launch, phone, run, sleep, until } from './lab.mjs';
 import { MIC, agwConf, assert, dial, fakeMedia, farMedia, flows, hangup, hears, isCalled, packets, says } from './media.mjs';
 import { Nat } from './nat.mjs';
 import { writeTone } from './tone.mjs';
@@ -62,21 +62,38 @@ async function takesOver(way, { known = 'any', then = 'any', ports = [80, 443], 
   const restarts = await page.evaluate(() => window.net.restarts); const start = Date.now();
   nat.firewall(ports);
   const [up, down] = [(await farMedia('audio')).rtp, await packets(page, 'audio')];
-  await until('the core hears the browser again', async () => { const p = await pair(); return p && by[way](p) && (await farMedia('audio')).rtp > up + 25; }, 25000);
+  await until('the core hears the browser again', async () => { const p = await pair(); return p && !by.udp(p) && (await farMedia('audio')).rtp > up + 25; }, 60000);
   await until('the browser hears the core again', async () => await packets(page, 'audio') > down + 25);
   console.log(`# media again ${Date.now() - start} ms after UDP died`);
   const n = await page.evaluate(() => window.net.restarts) - restarts;
-  assert(known === 'any' ? n === 0 : n > 0, `${n} ICE restarts`);
   await hears(page, MIC);
   if (chat) await says(page, `by ${way}, the same channel`);
-  await uses(way);
+  const other = await uses(way).then(() => null, async (e) => { if (known !== 'any') throw e; return pair(); });
   await hangup(page);
+  nat.firewall([]);
+  if (known !== 'any') assert(n > 0, 'no ICE restart');
+  else if (n > 0 || other) return `${other?.name ?? way}, ${n} ICE restarts`;
+  return null;
 }
-const dies = (way, how) => takesOver(way, how).catch(async (e) => { // the next one begins with no rules; what the page saw is told
-  const saw = () => [window.phone.pc?.iceConnectionState, ...[...document.querySelectorAll('#log li')].slice(-12).map((li) => li.textContent)].join('; ');
-  console.log(`# page: ${await page.evaluate(saw).catch(() => 'gone')}; now ${(await pair().catch(() => null))?.name}`);
+// A call that fails leaves no rules to the next one. Of a page that stands still nothing is to be had: that is told, too.
+const dies = (way, how) => takesOver(way, how).catch(async (e) => {
+  const saw = async () => { const { pc } = window.phone;
+    return [pc?.iceConnectionState, pc?.iceGatheringState, pc?.signalingState, ...(pc?.localDescription?.sdp.match(/^a=candidate.*/gm) ?? []),
+      ...[...document.querySelectorAll('#log li')].slice(-12).map((li) => li.textContent)].join('; '); };
+  const soon = (what) => Promise.race([what.catch(() => 'gone'), sleep(5000).then(() => 'no answer')]);
+  console.log(`# page: ${await soon(page.evaluate(saw))}; now ${await soon(pair().then((p) => p?.name))}`);
   throw e;
 }).finally(() => nat.firewall([]));
+// Which of the paths that it knows is taken is Chromium's affair: in one call of 40 it has given up its TCP connection when UDP dies,
+// and takes the relay. Such a call tells nothing of TCP, and another is made.
+async function changes(way) {
+  for (let i = 0; i < 3; i++) {
+    const other = await dies(way);
+    if (!other) return;
+    console.log(`# the browser took another way: ${other}`);
+  }
+  throw new Error(`three times not by ${way}`);
+}
 
 await run([
   ['namespaces, coturn, the pair, the far end and the browser start', async () => {
@@ -86,7 +103,7 @@ await run([
     await turn.up();
     const alg = join(lab.dir, 'alg.yaml');
     writeFileSync(alg, `wss_listen: ["${nat.gateway}:443"]\nws_listen: ["${nat.gateway}:8080"]\nstate_dir: ${lab.dir}/state\n${turn.alg}`);
-    await lab.up({ alg: ['-c', alg], agw: ['-c', agwConf(lab.dir, { access: nat.gateway, realm: 'ice_tcp: [80]' })] });
+    await lab.up({ alg: ['-c', alg], agw: ['-c', agwConf(lab.dir, { access: nat.gateway, realm: 'ice_tcp: [80]', more: 'ice_timeout: 90000\n' })] });
     browser = await launch(fakeMedia(tone), nat.chromium(lab.dir));
   }],
   ['only TCP 80 and 443 leave: the browser registers over WSS on 443 and has its TURN credential', async () => {
@@ -111,7 +128,7 @@ await run([
     await hangup(page);
   }],
   ['no rules: UDP', async () => { nat.firewall([]); await audio('udp'); await data('udp'); }],
-  ['UDP dies in a call: TCP port 80, checked before, takes over', () => dies('tcp')],
+  ['UDP dies in a call: TCP port 80, checked before, takes over', () => changes('tcp')],
   ['UDP dies in a call that knew nothing else, audio and a data channel: ICE restart to TCP port 80', () => dies('tcp', { known: 'udp', then: 'tcp', chat: true })],
   ['... and to TURN over TLS where port 80 is shut, too', () => dies('turn', { known: 'udp', ports: [443], chat: true })],
   ['without TLS, and not on loopback: no credential, no key, no endpoint', async () => {
