@@ -28,9 +28,8 @@ await run([
     const before = await page.evaluate(() => window.phone.received.length);
     await page.setInputFiles('#file', file);
     await page.waitForFunction((n) => window.phone.received.length > n, before, { timeout: 60000 });
-    const back = await page.evaluate((n) => Array.from(window.phone.received[n].bytes), before);
-    assert(back.length === bytes.length, `got ${back.length} octets`);
-    assert(Buffer.from(back).equals(bytes), 'other bytes came back');
+    const sum = await page.evaluate((n) => { const b = window.phone.received[n].bytes; let bad = 0; for (let i = 0; i < b.length; i++) if (b[i] !== ((i * 7 + (i >> 9)) & 255)) bad++; return [b.length, bad]; }, before);
+    assert(sum[0] === 1 << 20 && sum[1] === 0, `length ${sum[0]}, wrong octets ${sum[1]}`);
   }],
   ['a file of 1 MB from the far end arrives', async () => {
     const before = await page.evaluate(() => window.phone.received.length);
