@@ -50,6 +50,16 @@ lab_start() {
     lab_wait "$dir" "$far_at" "the far end" 10 && lab_wait "$dir" "$alg_at" alg 15 && lab_wait "$dir" "$agw_at" agw 15
 }
 
+lab_idle() { # until neither has a context left, 10 s at most: then their traces have the release, too
+    local i
+    for ((i = 0; i < 100; i++)); do
+        [ "$(curl -fsS -m 2 http://127.0.0.1:9101/metrics http://127.0.0.1:9102/metrics | grep -cE '^(alg_iq_contexts|agw_contexts) 0$')" = 2 ] && return 0
+        sleep 0.1
+    done
+    echo "lab: contexts are left 10 s after the call; see $1" >&2
+    return 1
+}
+
 lab_stop() { # far end and alg first, so that calls are released; status 0 when all ended with 0
     local pid i bad=0
     for pid in "${LAB_PIDS[@]}"; do
