@@ -96,7 +96,7 @@ export async function phone(browser, user = 'alice', ws = 'wss://127.0.0.1:8443/
   await page.fill('#user', user);
   await page.fill('#password', `${user}-secret`);
   await page.click('#register');
-  await page.waitForFunction(() => window.phone.registered, null, { timeout: 15000 });
+  await page.waitForFunction(() => window.phone.registered, null, { timeout: 30000 });
   return page;
 }
 

@@ -66,7 +66,7 @@ export const heard = (p, hz) => p.evaluate(async ([code, f]) => {
   return sound ? goertzel(sound.getChannelData(0).slice(-24000), 48000, f) : 0; // nothing came: nothing to decode
 }, [share.toString(), hz]);
 export const hears = (p, hz) => until(`a tone of ${hz} Hz`, async () => await heard(p, hz) > 0.5, 15000);
-export const frames = (p, more = 10) => until('video frames', async () => ((await inbound(p, 'video'))?.framesDecoded ?? 0) > more, 15000);
+export const frames = (p, more = 10) => until('video frames', async () => ((await inbound(p, 'video'))?.framesDecoded ?? 0) > more, 30000); // baresip's next whole picture may be 10 s away
 
 export async function flows(p, kind) {
   const before = await packets(p, kind);

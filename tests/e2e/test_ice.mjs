@@ -30,7 +30,7 @@ async function checked(role) {
   const now = await until('checks of the gateway', async () => { const i = await ice(); return i.asked > 0 && i.answered > 0 ? i : null; });
   assert(now.role === role, `the browser is ${now.role}`);
   assert(!/ice-lite/.test(now.remote) && /a=candidate:\S+ 1 UDP/i.test(now.remote) && /a=ice-options:.*ice2/.test(now.remote), now.remote);
-  await until('consent is asked for', async () => (await ice()).asked > now.asked, 8000); // 4 to 6 s (RFC 7675 5.1)
+  await until('consent is asked for', async () => (await ice()).asked > now.asked, 20000); // 4 to 6 s (RFC 7675 5.1)
 }
 
 // As browsers tell their addresses to pages that may not use the microphone: names that only their own network can resolve.

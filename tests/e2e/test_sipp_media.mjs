@@ -20,7 +20,7 @@ function start() { // the component tests' way with scenarios: what they have in
   writeFileSync(log, '');
   const out = openSync(join(lab.dir, 'sipp.out'), 'a');
   sipp = spawn('sipp', ['-sf', scenario, '-i', '127.0.0.1', '-p', '5070', '-mi', '127.0.0.1', '-mp', '36000', '-rtp_echo', '-nostdin', '-trace_logs',
-    '-log_file', log, '-timeout', '60'], { stdio: ['ignore', out, out] });
+    '-log_file', log, '-timeout', '280'], { stdio: ['ignore', out, out] });
   sipp.done = new Promise((go) => { sipp.on('exit', go); sipp.on('error', (e) => { sipp.failed = `SIPp: ${e.message} (scripts/deps test)`; go(); }); });
 }
 
