@@ -26,4 +26,5 @@
 #define TCP_REOPEN_TRIES 5     /* a lost connection of ours is opened again so often ... */
 #define TCP_REOPEN_MS 250      /* ... after this, then twice as long and so on: 8 s in all */
 #define TCP_STARVED_MS 200     /* a listener without descriptors rests */
+#define TCP_REFUSED_LOG_MS 100 /* between two lines about strangers */
 #define TCP_BACKLOG_ROUND 16   /* connections refused in one wake-up of a listener */

@@ -32,6 +32,7 @@ struct env {
     struct join *touched;
     msec_t now; /* of this wake-up */
     msec_t bad_logged; /* when a line said that a UE sent no MSRP; 0: never */
+    msec_t refused_logged; /* when one said that a stranger was refused */
     count_t counts[DATA_C_N];
 };
 

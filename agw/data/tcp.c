@@ -164,6 +164,57 @@ static bool source_ok(const struct tcp *t, const struct addr *from)
 
 static void accept_next(struct tcp *t);
 
+/* Where strangers knock they do so as often as they like: a line each would be a flood. */
+static void refuse(struct tcp *t, int fd, const struct addr *from)
+{
+    struct env *env = t->env;
+    char peer[ADDR_STRLEN];
+
+    close(fd);
+    env_count(env, DATA_C_TCP_REFUSED, 1);
+    if (env->refused_logged && env->now - env->refused_logged < TCP_REFUSED_LOG_MS)
+        return;
+    env->refused_logged = env->now;
+    log_warn("data", "tcp=%llu peer=%s msg=\"connection refused\" why=\"address was not signalled\" refused=%lld",
+             (unsigned long long)t->id, addr_str(from, peer), (long long)count_get(&env->counts[DATA_C_TCP_REFUSED]));
+}
+
+static void take(struct tcp *t, int fd)
+{
+    const int one = 1;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (!watch_open(&t->conn, t, fd))
+        conn_up(t);
+}
+
+static void next_close(struct tcp *t)
+{
+    if (t->has_next)
+        close(t->next);
+    t->has_next = false;
+}
+
+static void on_next(uv_timer_t *h)
+{
+    struct tcp *t = ((struct timer *)h->data)->tcp;
+    struct addr from = {0};
+    socklen_t n = sizeof from.u;
+    int fd = t->next;
+
+    timer_close(t);
+    if (!t->has_next)
+        return;
+    t->has_next = false;
+    if (getpeername(fd, &from.u.sa, &n))
+        close(fd); /* it did not wait */
+    else if (!source_ok(t, &from)) /* another was signalled meanwhile */
+        refuse(t, fd, &from);
+    else
+        take(t, fd);
+    accept_next(t);
+}
+
 static void on_rested(uv_timer_t *h)
 {
     struct tcp *t = ((struct timer *)h->data)->tcp;
@@ -187,8 +238,6 @@ static void accept_rest(struct tcp *t, int err)
 static void on_listener(uv_poll_t *h, int status, int events)
 {
     struct tcp *t = ((struct watch *)h->data)->tcp;
-    const int one = 1;
-    char peer[ADDR_STRLEN];
     struct addr from;
     socklen_t n;
     int fd;
@@ -205,26 +254,30 @@ static void on_listener(uv_poll_t *h, int status, int events)
         t->starved = false;
         if (source_ok(t, &from))
             break;
-        close(fd);
-        env_count(t->env, DATA_C_TCP_REFUSED, 1);
-        log_warn("data", "tcp=%llu peer=%s msg=\"connection refused\" why=\"address was not signalled\"",
-                 (unsigned long long)t->id, addr_str(&from, peer));
+        refuse(t, fd, &from);
         fd = -1;
     }
     if (fd < 0)
         return;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (watch_open(&t->conn, t, fd))
+    if (!t->conn) {
+        take(t, fd);
         return;
-    uv_poll_stop(&t->listener->poll); /* one connection; others wait in the backlog */
-    conn_up(t);
+    }
+    uv_poll_stop(&t->listener->poll); /* one connection; the next one of the peer waits, and those behind it in the backlog */
+    t->next = fd;
+    t->has_next = true;
 }
 
-/* Who connects before we know whom to expect waits in the backlog. */
+/* Who connects before we know whom to expect waits in the backlog. From then on strangers are closed at once, whether there is a
+ * connection or not, lest the peer finds no room there when it opens another. */
 static void accept_next(struct tcp *t)
 {
-    if (t->listener && !t->conn && t->conf.role == BUS_TCP_PASSIVE && (t->conf.has_remote || t->conf.any_source))
+    if (!t->listener || t->conf.role != BUS_TCP_PASSIVE || !(t->conf.has_remote || t->conf.any_source))
+        return;
+    if (!t->has_next)
         uv_poll_start(&t->listener->poll, UV_READABLE, on_listener);
+    else if (!t->conn) /* its join is told of the end of the one before first */
+        timer_start(t, on_next, 0);
 }
 
 /* --- active --- */
@@ -233,6 +286,7 @@ static void connect_start(struct tcp *t)
 {
     int fd;
 
+    next_close(t);
     watch_close(&t->listener);
     fd = net_tcp_connect(&t->conf.remote, &t->conf.local);
     if (fd < 0 || watch_open(&t->conn, t, fd)) {
@@ -296,6 +350,7 @@ void tcp_free(struct tcp *t)
     if (!t)
         return;
     conn_close(t);
+    next_close(t);
     watch_close(&t->listener);
     free(t);
 }

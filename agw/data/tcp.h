@@ -17,6 +17,8 @@ struct tcp {
     bool connecting, up;
     bool was_up;                   /* active: once; it is opened again when lost */
     unsigned tries;                /* of that */
+    bool has_next;                 /* passive: the peer opened another one, descriptor `next`, before the end of conn was seen */
+    int next;
     bool starved;                  /* no descriptor for a connection that waits: told once */
     bool readable;                 /* since the last read */
     bool eof;                      /* the far end closed, or the connection broke */

@@ -85,6 +85,7 @@ for port in $(ss -tlnH | awk -v a=$CORE -v b=$((CORE + 199)) '{ sub(/.*:/, "", $
     flood msrp $STRANGER "$port" 200
     echo "# MSRP port $port: $(last msrp)"
 done
+check "MSRP: 200 strangers are closed" test "$(closed msrp)" = 200
 check "MSRP: strangers leave no descriptor" test "$(($(ls "/proc/$AGW/fd" | wc -l) - before))" -lt 5
 : >"$TMP/wic.log"
 wic_do "send still here"

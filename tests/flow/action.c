@@ -142,6 +142,7 @@ static bool any_stranger(struct play *p, const struct chart_step *s, char *why, 
 {
     char text[128], missing[VAR_NAME];
     struct addr to;
+    uint32_t n;
 
     if (!p->real_agw)
         return true;
@@ -149,6 +150,8 @@ static bool any_stranger(struct play *p, const struct chart_step *s, char *why, 
         snprintf(why, size, "at=IP:PORT wanted");
         return false;
     }
+    if (sv_u32(chart_arg(s, "tcp"), PLAY_STRANGERS_MAX, &n) == 0)
+        return stranger_connects(p, &to, n, why, size);
     return stranger_sprays(p, &to, why, size);
 }
 

@@ -476,6 +476,7 @@ int play_run(struct play *p, const struct chart *c, bool real_alg, bool real_agw
     media_close(p);
     drain(p);
     relay_stop(p);
+    stranger_leaves(p);
     launch_stop(p);
     wires_close(p);
     drain(p);

@@ -20,6 +20,7 @@
 #define PLAY_MSRP_MAX 2   /* MSRP sessions of the core */
 #define PLAY_WIC_MAX 3    /* transports of the WIC */
 #define PLAY_RTP_MAX 2    /* lines of RTP of the core */
+#define PLAY_STRANGERS_MAX 128
 #define PLAY_LAST_MS 100   /* what comes behind the last step is waited for this long */
 #define PLAY_LEAVE_MS 3000 /* for the contexts to be gone at the end */
 
@@ -86,6 +87,10 @@ struct play {
         bool up;
     } ue;
 
+    /* stranger.c: their TCP connections; gone with the chart */
+    int strangers[PLAY_STRANGERS_MAX];
+    unsigned n_strangers;
+
     /* relay.c */
     pid_t turn_pid; /* of coturn; 0: the chart has none */
     struct turnc *turn;
@@ -103,6 +108,8 @@ int play_run(struct play *p, const struct chart *c, bool real_alg, bool real_agw
 int launch(struct play *p);
 int launch_ready(struct play *p); /* both real: agw is registered with alg */
 bool stranger_sprays(struct play *p, const struct addr *to, char *why, size_t size); /* stranger.c; true: in vain */
+bool stranger_connects(struct play *p, const struct addr *to, unsigned n, char *why, size_t size); /* true: they try */
+void stranger_leaves(struct play *p);
 bool launch_metric(uint16_t port, const char *name, long *value); /* of /metrics */
 int launch_signal(struct play *p, const char *actor, int sig);
 void launch_stop(struct play *p);

@@ -10,7 +10,9 @@
 
 #define STRANGER_ROUNDS 20
 #define STRANGER_WAIT_MS 300
+#define STRANGER_ARRIVE_MS 20
 #define STRANGER_SIZE 172
+#define STRANGER_HOST "127.0.0.66" /* whoever connects is not who was signalled */
 
 struct datagram {
     const char *what;
@@ -83,4 +85,28 @@ bool stranger_sprays(struct play *p, const struct addr *to, char *why, size_t si
     }
     close(fd);
     return ok;
+}
+
+bool stranger_connects(struct play *p, const struct addr *to, unsigned n, char *why, size_t size)
+{
+    static const bool never;
+    struct addr from;
+
+    for (unsigned i = 0; i < n && p->n_strangers < ARRAY_LEN(p->strangers); i++) {
+        int fd = addr_parse(&from, SV(STRANGER_HOST), 0) ? -EINVAL : net_tcp_connect(to, &from);
+
+        if (fd < 0) {
+            snprintf(why, size, "no connection: %s", strerror(-fd));
+            return false;
+        }
+        p->strangers[p->n_strangers++] = fd;
+    }
+    play_until(p, &never, STRANGER_ARRIVE_MS);
+    return true;
+}
+
+void stranger_leaves(struct play *p)
+{
+    while (p->n_strangers)
+        close(p->strangers[--p->n_strangers]);
 }

@@ -43,6 +43,73 @@ static void test_stranger_and_return(void **state)
     UNTIL(r, r->wic[0].n == 2 * n);
 }
 
+static bool is_closed(int fd)
+{
+    char octet;
+
+    return recv(fd, &octet, 1, MSG_DONTWAIT) == 0 || (errno != EAGAIN && errno != ENOTCONN);
+}
+
+/* While there is a connection strangers are closed, and another one of the peer waits for the end of the first. */
+static void test_next(void **state)
+{
+    struct rig *r = *state;
+    const count_t *refused = &data_counts(r->d)[DATA_C_TCP_REFUSED];
+    struct addr elsewhere = host("127.0.0.9");
+    int strangers[3], first, third;
+    char p[400];
+    size_t n = chunk(p, sizeof p, "next0001", "1-9/9", 9, 'a', '$');
+
+    addr_set_port(&elsewhere, 0);
+    up(r, 1, 0);
+    for (unsigned i = 0; i < ARRAY_LEN(strangers); i++)
+        strangers[i] = net_tcp_connect(&r->taddr[0], &elsewhere);
+    UNTIL(r, count_get(refused) == ARRAY_LEN(strangers));
+    for (unsigned i = 0; i < ARRAY_LEN(strangers); i++) {
+        UNTIL(r, is_closed(strangers[i]));
+        close(strangers[i]);
+    }
+    first = r->fd[0];
+    core_connect(r, 0);
+    third = net_tcp_connect(&r->taddr[0], NULL);
+    barrier(r);
+    assert_int_equal(r->ev[BUS_EV_TCP_UP], 1);
+    close(first);
+    UNTIL(r, r->ev[BUS_EV_TCP_CLOSED] == 1 && r->ev[BUS_EV_TCP_UP] == 2);
+    r->feed[0] = p;
+    r->feed_n[0] = n;
+    UNTIL(r, r->wic[0].n == n);
+    assert_false(is_closed(third));
+    close(third); /* it was accepted, and is over before its turn comes */
+    close(r->fd[0]);
+    r->fd[0] = -1;
+    UNTIL(r, r->ev[BUS_EV_TCP_CLOSED] >= 2);
+    core_connect(r, 0);
+    r->feed[0] = p;
+    r->feed_n[0] = n;
+    UNTIL(r, r->wic[0].n == 2 * n);
+}
+
+/* Who waits is judged by what is signalled when its turn comes. */
+static void test_next_moved(void **state)
+{
+    struct rig *r = *state;
+    const count_t *refused = &data_counts(r->d)[DATA_C_TCP_REFUSED];
+    struct addr moved = host("127.0.0.9"), from = moved;
+    int next;
+
+    addr_set_port(&from, 0);
+    up(r, 1, 0);
+    next = net_tcp_connect(&r->taddr[0], NULL);
+    barrier(r);
+    turns(r, 5);
+    remote_post(r, 0, BUS_TCP_PASSIVE, &moved);
+    UNTIL(r, r->fd[0] < 0 && count_get(refused) == 1 && is_closed(next));
+    close(next);
+    r->fd[0] = net_tcp_connect(&r->taddr[0], &from);
+    UNTIL(r, r->ev[BUS_EV_TCP_UP] == 2);
+}
+
 static void test_active(void **state)
 {
     struct rig *r = *state;
@@ -196,7 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_stranger_and_return), T(test_active), T(test_active_refused),
         T(test_active_opens_again), T(test_active_opens_again_so_often), T(test_active_is_closed_each_time),
-        T(test_no_descriptor_left),
+        T(test_no_descriptor_left), T(test_next), T(test_next_moved),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
