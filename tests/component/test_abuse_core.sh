@@ -82,7 +82,7 @@ wic_do "call sip:echo@home.example.net"
 until_true 10 metric_is "$AGW_OPS" agw_msrp_endpoints 1
 before=$(ls "/proc/$AGW/fd" | wc -l)
 for port in $(ss -tlnH | awk -v a=$CORE -v b=$((CORE + 199)) '{ sub(/.*:/, "", $4); if ($4 >= a && $4 <= b) print $4 }'); do
-    flood msrp $STRANGER "$port" 200
+    PACE=50 UNTIL=200 flood msrp $STRANGER "$port" 200
     echo "# MSRP port $port: $(last msrp)"
 done
 check "MSRP: 200 strangers are closed" test "$(closed msrp)" = 200
