@@ -179,9 +179,10 @@ static int set_policy(SSL_CTX *ssl)
     SSL_CTX_set_cert_verify_callback(ssl, on_verify, NULL);
     SSL_CTX_set_cookie_generate_cb(ssl, on_cookie);
     SSL_CTX_set_cookie_verify_cb(ssl, on_cookie_back);
+    /* P-384 for who has such a certificate: without it that is refused (RFC 8422 5.1.1) */
     if (!SSL_CTX_set_min_proto_version(ssl, DTLS1_2_VERSION) ||
         !SSL_CTX_set_max_proto_version(ssl, DTLS1_2_VERSION) || !SSL_CTX_set_cipher_list(ssl, CIPHERS) ||
-        !SSL_CTX_set1_groups_list(ssl, "X25519:P-256") || SSL_CTX_set_tlsext_use_srtp(ssl, SRTP_PROFILES) ||
+        !SSL_CTX_set1_groups_list(ssl, "X25519:P-256:P-384") || SSL_CTX_set_tlsext_use_srtp(ssl, SRTP_PROFILES) ||
         !SSL_CTX_set_max_send_fragment(ssl, MEDIA_RECORD_MAX)) /* and so the buffer of each connection is small */
         return -EINVAL;
     return 0;

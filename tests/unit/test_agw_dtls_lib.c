@@ -101,7 +101,7 @@ static void meet(struct dtls_ctx *ctx, EVP_PKEY *key, const EVP_MD *md, bool cli
     ERR_clear_error();
 }
 
-static EVP_PKEY *key_new(const char *kind)
+static EVP_PKEY *key_new(const char *kind, const char *group)
 {
     EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_name(NULL, kind, NULL);
     EVP_PKEY *key = NULL;
@@ -109,8 +109,8 @@ static EVP_PKEY *key_new(const char *kind)
     assert_true(EVP_PKEY_keygen_init(c) > 0);
     if (strncmp(kind, "RSA", 3) == 0)
         assert_true(EVP_PKEY_CTX_set_rsa_keygen_bits(c, 2048) > 0);
-    else if (strcmp(kind, "EC") == 0)
-        assert_true(EVP_PKEY_CTX_set_group_name(c, "P-256") > 0);
+    else if (group)
+        assert_true(EVP_PKEY_CTX_set_group_name(c, group) > 0);
     assert_true(EVP_PKEY_generate(c, &key) > 0);
     EVP_PKEY_CTX_free(c);
     return key;
@@ -119,11 +119,11 @@ static EVP_PKEY *key_new(const char *kind)
 static void every_key_is_read(void **state)
 {
     static const struct {
-        const char *kind;
+        const char *kind, *group;
         bool no_md;  /* it has its own */
         bool serves; /* OpenSSL as DTLS 1.2 server takes it */
-    } rows[] = {{"EC", false, true}, {"RSA", false, true}, {"RSA-PSS", false, false}, {"ED25519", true, false},
-                {"ED448", true, false}};
+    } rows[] = {{"EC", "P-256", false, true}, {"EC", "P-384", false, true}, {"RSA", NULL, false, true},
+                {"RSA-PSS", NULL, false, false}, {"ED25519", NULL, true, false}, {"ED448", NULL, true, false}};
     struct dtls_ctx *ctx;
     struct cert *cert;
 
@@ -131,7 +131,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(cert_new(&cert, "agw"), 0);
     assert_int_equal(dtls_ctx_new(&ctx, cert->der, cert->der_len, cert->key, cert->key_len), 0);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        EVP_PKEY *key = key_new(rows[i].kind);
+        EVP_PKEY *key = key_new(rows[i].kind, rows[i].group);
         const EVP_MD *md = rows[i].no_md ? NULL : EVP_sha256();
 
         assert_non_null(key);
