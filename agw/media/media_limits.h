@@ -85,7 +85,6 @@
 #define MEDIA_PIPE_STALL_MS 30000 /* the same for MSRP, whose sender waits so long for an answer (RFC 4975 7.1.1) */
 #define MEDIA_PIPE_LEAST 4096  /* octets that are worth a read: more than a frame of STUN that is not all there */
 #define MEDIA_LEG_CHECK_MS 5000 /* from accept to the first check that passes */
-#define MEDIA_LEG_LOSER_MS 3000 /* another pair was nominated: so long it is kept */
 #define MEDIA_LEG_IDLE_MS 60000 /* neither nominated nor checked any more for so long: browsers check spare pairs every 25 s */
 #define MEDIA_LEGS 8           /* connections of one stream endpoint at a time; one more is refused */
 #define MEDIA_DOOR_LISTENERS 64 /* of all realms: ports times address families */

@@ -79,8 +79,8 @@ void worker_legs_bury(struct worker *w)
 
 /* --- time --- */
 
-/* Another pair than before: its rivals have a little time left. Later ones stay as long as they are checked: a browser that
- * keeps one for worse times would only open it again. */
+/* Another pair than before. Its rivals stay as long as they are checked, also those that were there first: a browser keeps them
+ * for worse times, and does not open again what was closed to it. What was selected until now has not been timed. */
 static void look_at_selected(struct worker *w, struct port *port)
 {
     const struct addr *sel = sep_selected(port->sep);
@@ -91,7 +91,8 @@ static void look_at_selected(struct worker *w, struct port *port)
     port->leg_selected = *sel;
     LL_FOREACH(port->legs, l)
     {
-        l->by = w->now + MEDIA_LEG_LOSER_MS;
+        if (l->checked)
+            l->by = w->now + MEDIA_LEG_IDLE_MS;
         if (addr_eq(&l->peer, sel))
             sep_trace_pair(port->sep, &l->sock.local);
     }
@@ -238,8 +239,7 @@ static void judge(struct worker *w, struct leg *l, enum sep_verdict verdict)
     }
     if (!passed)
         return;
-    if (!l->checked || addr_eq(&l->peer, &l->sock.port->leg_selected) || l->by > w->now + MEDIA_LEG_LOSER_MS)
-        l->by = w->now + MEDIA_LEG_IDLE_MS;
+    l->by = w->now + MEDIA_LEG_IDLE_MS;
     l->checked = true;
 }
 
