@@ -202,6 +202,16 @@ int exch_rtp_answer_web(struct exch *x)
 
 /* --- the core's words --- */
 
+/* The number that lines of the bundle have for their MID: browsers keep one table of them for a transport. */
+static unsigned bundle_mid_ext(const struct layout *l)
+{
+    for (unsigned i = 0; i < l->n_rtp; i++) {
+        if (l->rtp[i].bundled && l->rtp[i].state != CHAN_GONE && l->rtp[i].mid_ext)
+            return l->rtp[i].mid_ext;
+    }
+    return 1;
+}
+
 static int add_from_ims(struct exch *x, unsigned k, const struct rtp_line *said)
 {
     struct layout *l = &x->lay;
@@ -226,7 +236,7 @@ static int add_from_ims(struct exch *x, unsigned k, const struct rtp_line *said)
     r->tp.tls_id = !l->plain_lines;
     r->sec[SIP_W2] = l->plain_lines ? RTP_PLAIN : RTP_DTLS;
     r->bundled = !l->plain_lines && x->policy->browser && (x->initial || l->bundle_stream);
-    r->mid_ext = r->bundled;
+    r->mid_ext = r->bundled ? bundle_mid_ext(l) : 0;
     take_side(r, SIP_MW, said);
     return make_key(x, r, SIP_MW, said);
 }
