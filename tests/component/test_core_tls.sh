@@ -22,7 +22,7 @@ ${1:-}" | sed "s/^next_hop:.*/next_hop: sip:core.home.example.net:$FAR_SIP;trans
 }
 start_agw
 tls_core core "$FAR_SIP" core
-CORE=$PID
+REGISTRAR=$PID
 run_alg
 pair_ready || give_up "the pair is ready"
 is "nothing of the key is left in the state directory" "$(grep -rlE 'PRIVATE KEY' "$TMP/state" | grep -vc wss)" 0
@@ -86,9 +86,9 @@ check "200 connections of strangers leave nothing (they left 6800 kB)" until_tru
 
 # --- whom alg trusts ---
 for bad in other wild rogue old; do
-    stop_pid "$CORE"
+    stop_pid "$REGISTRAR"
     tls_core core "$FAR_SIP" $bad
-    CORE=$PID
+    REGISTRAR=$PID
     fresh core
     : >"$TMP/alg.log"
     fresh alice
@@ -101,7 +101,7 @@ done
 stop_pid "$ALG"
 
 # --- not mutual; only some names ---
-stop_pid "$CORE"
+stop_pid "$REGISTRAR"
 run_alg "sip_tls_mutual: false"
 until_true 10 http_ok "$ALG_OPS/metrics"
 is "not mutual: who shows no certificate is answered" "$(probe none)" "SIP/2.0 200 OK"

@@ -16,7 +16,7 @@ start_core() { # start_core ALGORITHM
     start core kamailio -f "$HERE/kamailio/registrar.cfg" -DD -E -m 32 -M 4 -w "$TMP" -Y "$TMP" -A "PORT=$FAR_SIP" -A "DB=\"sqlite:///$TMP/core.db\"" \
         -A "ALGORITHM=\"$1\"" -A "DOMAIN=$HOME_NET" -A "CTL=\"unix:$TMP/ctl\"" -A "DOMAIN_TEXT=\"$HOME_NET\"" \
         -A "SELF=\"sip:127.0.0.1:$FAR_SIP\"" -A "SERVER=\"sip:reginfo@127.0.0.1:$FAR_SIP\""
-    CORE=$PID
+    REGISTRAR=$PID
     until_true 10 udp_bound "$FAR_SIP" || give_up "Kamailio listens"
 }
 users() { "$B/alg-users" --db "$TMP/state/users.db" "$@"; }
@@ -324,7 +324,7 @@ asked_again() { [ "$(grep -c 'got SUBSCRIBE to carol' "$TMP/core.log")" -gt "$AS
 check "restart: subscribed again for who was there" until_true 8 asked_again
 
 # --- the core speaks SHA-256 ---
-stop_pid "$CORE"
+stop_pid "$REGISTRAR"
 : >"$TMP/core.log"
 start_core SHA-256
 fresh carol
