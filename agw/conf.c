@@ -144,8 +144,9 @@ static const struct conf_key realm_keys[] = {
     ROW(address6, "\"\"", check_address6, "a second one of IPv6; empty: none"),
     ROW(ports, "24000-31999", check_ports, "local ports, UDP and TCP"),
     ROW(peer, "core", check_name, "name of the other side in traces"),
-    NETS(peers_allow, "networks that may be peers besides public addresses and those of the realm's own kind (loopback, private): "
-                      "SDP, candidates, sources of ICE and latching"),
+    NETS(peers_allow,
+         "networks that may be peers besides public addresses and those of the realm's own kind (loopback, private): "
+         "SDP, candidates, sources of ICE and latching"),
     NETS(peers_deny, "networks that may not, for example those of the operator's own servers"),
     {.name = "any_source",
      .type = CONF_BOOL,

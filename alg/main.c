@@ -112,10 +112,15 @@ static unsigned ways_read(const struct alg_conf *c, struct reg_way ways[REG_WAYS
     for (; n < c->web_domains.n && n < REG_WAYS_MAX; n++, row++)
         ways[n] = (struct reg_way){
             .domain = row->domain,
-            .kind = way_of(row->way), .password = way_of(row->way) != REG_WAY_TRUSTED && strcmp(row->login, "token") != 0,
+            .kind = way_of(row->way),
+            .password = way_of(row->way) != REG_WAY_TRUSTED && strcmp(row->login, "token") != 0,
             .token = way_of(row->way) == REG_WAY_TRUSTED || strcmp(row->login, "password") != 0,
-            .token_server = row->token_server, .pilot = row->pilot, .impi = *row->impi || !*row->pilot ? row->impi : row->pilot + 4,
-            .password_file = row->password_file, .bulk = !strcmp(row->contact, "bulk"), .expires = (unsigned)atoi(row->expires),
+            .token_server = row->token_server,
+            .pilot = row->pilot,
+            .impi = *row->impi || !*row->pilot ? row->impi : row->pilot + 4,
+            .password_file = row->password_file,
+            .bulk = !strcmp(row->contact, "bulk"),
+            .expires = (unsigned)atoi(row->expires),
         };
     return n;
 }
@@ -214,8 +219,12 @@ static int sip_open(struct service *v)
                          .ws = &ws, .trace = v->alg.trace, .resolv_conf = c->resolv_conf,
                          .options_s = (unsigned)c->hop_options, .options_lost = (unsigned)c->hop_options_lost,
                          .silent_ms = (unsigned)c->hop_silent};
-    struct reg_conf r = {.domain = c->home_domain, .orphan_s = (unsigned)(c->flow_recovery ? c->flow_recovery : c->orphan),
-                         .no_register_s = (unsigned)c->ws_no_register, .access_info = c->access_info, .state = v->alg.state, .reg_event = c->reg_event};
+    struct reg_conf r = {.domain = c->home_domain,
+                         .orphan_s = (unsigned)(c->flow_recovery ? c->flow_recovery : c->orphan),
+                         .no_register_s = (unsigned)c->ws_no_register,
+                         .access_info = c->access_info,
+                         .state = v->alg.state,
+                         .reg_event = c->reg_event};
     struct reg_way ways[REG_WAYS_MAX];
     struct sip_tls_conf tls;
     int err = listens(c, &ws);
@@ -319,7 +328,9 @@ static bool on_health(void *arg, struct buf *why)
 
     if (!v->stopping && mgc_ready(v->alg.mgc) && sip_core_is_up(v->alg.sip))
         return true;
-    buf_str(why, v->stopping ? "stopping" : !mgc_ready(v->alg.mgc) ? "no gateway is registered" : "no next hop of the core answers");
+    buf_str(why, v->stopping              ? "stopping"
+                 : !mgc_ready(v->alg.mgc) ? "no gateway is registered"
+                                          : "no next hop of the core answers");
     return false;
 }
 

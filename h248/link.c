@@ -59,7 +59,8 @@ static int on_send(void *arg, const struct addr *to, const void *p, size_t n)
 
     if (l->may != SIZE_MAX && addr_eq(to, &l->asker)) {
         if (n > l->may) { /* who forges a source must not make us send it more than he does */
-            log_warn("h248", "peer=%s octets=%zu msg=\"a stranger gets no answer longer than what he sent\"", addr_str(to, host), n);
+            log_warn("h248", "peer=%s octets=%zu msg=\"a stranger gets no answer longer than what he sent\"",
+                     addr_str(to, host), n);
             return 0;
         }
         l->may -= n;

@@ -1,6 +1,6 @@
-/* H.248 packages as tables: every package and item name of the profile stands in exactly one row of pkg_*.c, bound to one
- * field of struct iq_stream, iq_term, iq_stats or iq_observed. Code walks the rows (iq_put, iq_get); a new property is one row and
- * one field. Constant data and pure functions: any thread. */
+/* H.248 packages as tables: every package and item name of the profile stands in exactly one row of pkg_*.c, bound to
+ * one field of struct iq_stream, iq_term, iq_stats or iq_observed. Code walks the rows (iq_put, iq_get); a new property
+ * is one row and one field. Constant data and pure functions: any thread. */
 #pragma once
 
 #include "h248/iq.h"

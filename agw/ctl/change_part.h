@@ -27,7 +27,8 @@ struct change {
 
 /* The second step: all of merged, with the kind of each row. 0, -EBADMSG with fault. */
 int change_check(struct change *ch, enum stream_kind kinds[IQ_STREAM_MAX]);
-/* The third: ids, ports, transports and Local of one row, in order. 0, -EBADMSG with fault, -ENOMEM; what it took is in the row. */
+/* The third: ids, ports, transports and Local of one row, in order. 0, -EBADMSG with fault, -ENOMEM; what it took is in
+ * the row. */
 int change_reserve(struct change *ch, struct row *r, enum stream_kind kind);
 /* The last, which cannot fail: the termination is what merged says, and the other threads have their orders. */
 void change_do(struct change *ch, msec_t now);

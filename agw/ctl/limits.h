@@ -16,7 +16,7 @@
 #define CTL_PORT_TRIES       64 /* ports tried for one endpoint when others hold them; then error 510 */
 #define CTL_PORT_REST        64 /* single ports that rest before they are used again; till then pairs are broken */
 #define CTL_ICE_TCP          16 /* addresses of a realm that take ICE-TCP: ports times families */
-#define CTL_TCP_BACKLOG      64     /* an endpoint takes one connection; strangers may stand before it until the peer is signalled */
+#define CTL_TCP_BACKLOG      64     /* an endpoint takes one connection; so many strangers before its peer is known */
 #define CTL_MESSAGE_SIZE     262144 /* default: a=max-message-size that we answer */
 #define CTL_MESSAGE_SIZE_MAX (16u << 20)
 #define CTL_SCTP_PORT        5000   /* default: a=sctp-port that we answer */

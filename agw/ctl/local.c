@@ -96,8 +96,8 @@ static int candidate_given(struct fill *f, const struct sdp_attr *at)
     return sv_iis(c.transport, "UDP") && addr_eq(&a, f->l->addr) ? 0 : bad(f, at);
 }
 
-/* "$ 1 TCP $ $ $ typ host tcptype passive": the carrier of ICE-TCP is not known by the standard's text; each field of RFC 6544 4.5
- * that the gateway chooses is open. */
+/* "$ 1 TCP $ $ $ typ host tcptype passive": the carrier of ICE-TCP is not known by the standard's text; each field of
+ * RFC 6544 4.5 that the gateway chooses is open. */
 static bool is_open_tcp(const struct sdp_attr *at)
 {
     static const char *const words[] = {"$", "1", "TCP", "$", "$", "$", "typ", "host", "tcptype", "passive"};

@@ -134,8 +134,8 @@ static bool is_bundled(const struct stream *s)
     return false;
 }
 
-/* Who was told of the extension goes by it alone: Chromium drops what has no MID and an SSRC it does not know, whatever its payload
- * type (RFC 9143 9.2). */
+/* Who was told of the extension goes by it alone: Chromium drops what has no MID and an SSRC it does not know, whatever
+ * its payload type (RFC 9143 9.2). */
 static bool needs_mid(const struct stream *s)
 {
     return is_bundled(s) && rtp_can_tell_mid(&s->spec);

@@ -1,6 +1,6 @@
-/* The byte stream of an MSRP session on ICE-TCP (TS 33.203 W.3.4): its connection is a worker's, its octets come and go on the bus,
- * on credit both ways (agw/bus.h). Reads and writes when its join asks; touches the join when something can be done.
- * Owner: data.c. Thread: data. */
+/* The byte stream of an MSRP session on ICE-TCP (TS 33.203 W.3.4): its connection is a worker's, its octets come and go
+ * on the bus, on credit both ways (agw/bus.h). Reads and writes when its join asks; touches the join when something can
+ * be done. Owner: data.c. Thread: data. */
 #pragma once
 
 #include <uthash.h>

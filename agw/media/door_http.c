@@ -9,7 +9,8 @@
 
 int http_begins(const uint8_t *p, size_t n)
 {
-    static const char *const methods[] = {"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "CONNECT ", "TRACE ", "PATCH ", "PRI "};
+    static const char *const methods[] = {"GET ",     "HEAD ",    "POST ",  "PUT ",   "DELETE ",
+                                          "OPTIONS ", "CONNECT ", "TRACE ", "PATCH ", "PRI "};
     int is = -EBADMSG;
 
     for (unsigned i = 0; i < ARRAY_LEN(methods) && is < 1; i++) {

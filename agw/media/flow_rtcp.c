@@ -1,7 +1,7 @@
 /* RTCP of a stream: what passes to the other side, made anew so that it stays a valid compound (RFC 3550 6.1) and stays true,
  * and reports of our own when the other side has none. SSRCs pass unchanged, sequence numbers too unless their sender jumped
- * (flow_src.shift): then report blocks and NACKs about it are turned back. Sender reports count what was sent to us; what we withheld (Mode, rate, payload type) is taken off, so that
- * the far end does not hold it for loss. */
+ * (flow_src.shift): then report blocks and NACKs about it are turned back. Sender reports count what was sent to us; what we
+ * withheld (Mode, rate, payload type) is taken off, so that the far end does not hold it for loss. */
 #include <errno.h>
 
 #include "agw/media/flow_part.h"

@@ -33,8 +33,9 @@ int ice_input(struct ice *ice, const struct dgram *in, struct buf *reply, msec_t
  * 0, or -EALREADY: the same. */
 int ice_restart(struct ice *ice, const char *ufrag, const char *pwd);
 bool ice_is_valid(const struct ice *ice, const struct addr *src);
-/* A TCP connection (addr_conn) has ended: nothing may be sent to it. Was it the selected one, the next address that passes a check
- * takes its place without a nomination: RFC 6544 has the active side connect again, and the pair is the same one. */
+/* A TCP connection (addr_conn) has ended: nothing may be sent to it. Was it the selected one, the next address that
+ * passes a check takes its place without a nomination: RFC 6544 has the active side connect again, and the pair is the
+ * same one. */
 void ice_gone(struct ice *ice, const struct addr *peer);
 void ice_warm(const struct ice *ice); /* agw/media/warm.h */
 const struct addr *ice_selected(const struct ice *ice); /* NULL: none yet, or lost: nothing may be sent */

@@ -88,7 +88,8 @@ int leg_next(struct leg_rx *rx, const uint8_t **p, size_t *n)
     return 1;
 }
 
-/* By its head: the type's first bits, the cookie and the length that the frame has (RFC 8489 5). 2^-50 for octets of a message. */
+/* By its head: the type's first bits, the cookie and the length that the frame has (RFC 8489 5). 2^-50 for octets of a
+ * message. */
 static bool is_stun(const uint8_t *p, size_t n)
 {
     static const uint8_t cookie[] = {0x21, 0x12, 0xa4, 0x42};

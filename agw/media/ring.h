@@ -30,8 +30,9 @@ struct ring_in { /* one datagram; p lives until the next ring_next or ring_may_w
 int ring_new(struct ring **rp); /* -EPERM, -EINVAL, -ENOSYS...: this kernel or process has none */
 void ring_free(struct ring *r);
 int ring_fd(const struct ring *r); /* for epoll, edge-triggered: rarely, where a socket's queue cannot wake up */
-/* share: octets of the ring (a record takes 264, 520, 1544 or some 2100) that it may fill until the worker has emptied it
- * or took MEDIA_RING_TURN. -errno: the socket stays as it is, to be read by itself. What it holds already stays in its queue anyway. */
+/* share: octets of the ring (a record takes 264, 520, 1544 or some 2100) that it may fill until the worker has emptied
+ * it or took MEDIA_RING_TURN. -errno: the socket stays as it is, to be read by itself. What it holds already stays in
+ * its queue anyway. */
 int ring_join(struct ring *r, int fd, struct ring_member *m, uint32_t share);
 void ring_leave(struct ring *r, struct ring_member *m); /* the socket is about to be closed */
 /* The next datagram of a member, in the order of arrival over all of them; false: none, or first the sockets must be read. */

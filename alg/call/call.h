@@ -28,7 +28,8 @@ struct calls_conf {
     unsigned media_inactivity_s; /* RTP of the core that stays away ends the call; 0: never */
 };
 
-enum call_counter { CALL_C_ACTIVE, CALL_C_MO, CALL_C_MT, CALL_C_ESTABLISHED, CALL_C_FAILED, CALL_C_DROPPED, CALL_C_IQ_FAILED, CALL_C_N };
+enum call_counter { CALL_C_ACTIVE, CALL_C_MO, CALL_C_MT, CALL_C_ESTABLISHED, CALL_C_FAILED, CALL_C_DROPPED,
+                    CALL_C_IQ_FAILED, CALL_C_N };
 extern const struct count_def call_counters[CALL_C_N];
 
 int calls_new(struct calls **cp, struct alg *alg, const struct calls_conf *conf);

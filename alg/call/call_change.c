@@ -160,7 +160,8 @@ static void begin(struct call *call, struct leg *leg, struct sv body, bool quiet
     struct exch *x;
     int err;
 
-    if (exch_new(&x, leg->side, call->lay, &conf->policy, conf->dtls_active ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE, call->tls_id)) {
+    if (exch_new(&x, leg->side, call->lay, &conf->policy, conf->dtls_active ? SDP_SETUP_ACTIVE : SDP_SETUP_PASSIVE,
+                 call->tls_id)) {
         leg_refuse(leg, &(struct leg_why){.status = 500});
         return;
     }

@@ -69,7 +69,8 @@ bool call_early(struct call *call, struct branch *br, const struct call_ev *e)
         return false;
     err = exch_read_early(call->x, e->body);
     if (err) {
-        log_info("call", "%s msg=\"early media not served\" why=\"%s\"", call->fsm.tag, err == -EPROTO ? call->x->why.text : "no memory");
+        log_info("call", "%s msg=\"early media not served\" why=\"%s\"", call->fsm.tag,
+                 err == -EPROTO ? call->x->why.text : "no memory");
         return false;
     }
     call->won = br;

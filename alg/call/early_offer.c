@@ -218,7 +218,8 @@ static int answer_line(struct arena *a, const struct sdp *ours, struct sdp_media
         enum sdp_setup role = sdp_setup_parse(setup->value);
 
         sdp_attr_del(&m->attrs, "setup");
-        err = sdp_attr_add(a, &m->attrs, "setup", sv_from(sdp_setup_name(role == SDP_SETUP_ACTIVE ? SDP_SETUP_PASSIVE : SDP_SETUP_ACTIVE)));
+        err = sdp_attr_add(a, &m->attrs, "setup",
+                           sv_from(sdp_setup_name(role == SDP_SETUP_ACTIVE ? SDP_SETUP_PASSIVE : SDP_SETUP_ACTIVE)));
     }
     if (!err && (sv_is(m->media, "audio") || sv_is(m->media, "video")))
         err = answer_fmts(a, m, theirs);

@@ -64,8 +64,9 @@ struct ims_slot { /* a m= line of Mw; never moves */
     int rtp;         /* index into layout.rtp, -1: none. Neither: refused */
 };
 
-/* What both sides agreed on. Text and arrays live in the arena of whoever holds it: an exchange has room for DC_CHAN_MAX channels,
- * twice SDP_LINES_MAX lines, and with audio or video for RTP_LINE_MAX of it; a call keeps what there is. Never copied by `=`. */
+/* What both sides agreed on. Text and arrays live in the arena of whoever holds it: an exchange has room for
+ * DC_CHAN_MAX channels, twice SDP_LINES_MAX lines, and with audio or video for RTP_LINE_MAX of it; a call keeps what
+ * there is. Never copied by `=`. */
 struct layout {
     unsigned n, n_rtp, n_web, n_ims;
     struct chan *ch;

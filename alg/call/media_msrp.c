@@ -1,5 +1,5 @@
-/* T1 of m=message lines: a stream each, with ICE over TCP alone (TS 33.203 W.3.4; docs/ice-tcp.md for its lines on Iq). The stream
- * of T2 with the same id has the core's connection. */
+/* T1 of m=message lines: a stream each, with ICE over TCP alone (TS 33.203 W.3.4; docs/ice-tcp.md for its lines on Iq).
+ * The stream of T2 with the same id has the core's connection. */
 #include <errno.h>
 
 #include "alg/call/media_priv.h"

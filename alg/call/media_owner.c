@@ -1,5 +1,6 @@
-/* A bundle whose first line was removed, or refused by a WIC that took others: its stream, shut, keeps the transport of the others
- * (RFC 9143 7.3.3, 7.5), which is told, and may begin anew, by their words. Its line was audio, video, or the data channels'. */
+/* A bundle whose first line was removed, or refused by a WIC that took others: its stream, shut, keeps the transport of
+ * the others (RFC 9143 7.3.3, 7.5), which is told, and may begin anew, by their words. Its line was audio, video, or
+ * the data channels'. */
 #include <errno.h>
 #include <inttypes.h>
 

@@ -89,9 +89,10 @@ static struct sdp *core_local(struct make *mk, const struct media *m, const stru
     const struct codec_list *codecs = &r->codecs[x->from]; /* received with the offerer's numbers */
     struct sv addrtype = make_family(m->conf->core_v6, r->port[SIP_MW] ? r->addrtype[SIP_MW] : SV_NONE);
     struct sdp_media *md;
-    struct sdp *s = p ? rtp_line_sdp(mk, r, codecs, x->lay.ims[r->ims_line].proto, p->v6 ? SV("IP6") : SV("IP4"), sv_from(p->addr),
-                                 p->port, &md)
-                      : rtp_line_sdp(mk, r, codecs, x->lay.ims[r->ims_line].proto, addrtype, SV("$"), SDP_PORT_CHOOSE, &md);
+    struct sdp *s =
+        p ? rtp_line_sdp(mk, r, codecs, x->lay.ims[r->ims_line].proto, p->v6 ? SV("IP6") : SV("IP4"), sv_from(p->addr),
+                         p->port, &md)
+          : rtp_line_sdp(mk, r, codecs, x->lay.ims[r->ims_line].proto, addrtype, SV("$"), SDP_PORT_CHOOSE, &md);
 
     return s && !put_text(mk, &md->attrs, "crypto", r->key[SIP_MW]) ? s : NULL;
 }
@@ -204,7 +205,8 @@ static int put_bundle(struct make *mk, const struct exch *x, const struct rline 
 }
 
 /* fresh: everything is asked for; else what the gateway said, with the credentials open when ICE starts anew. */
-static int put_local_trans(struct make *mk, const struct media *m, const struct rline *r, const struct web_local *l, struct sdp_attr **list)
+static int put_local_trans(struct make *mk, const struct media *m, const struct rline *r, const struct web_local *l,
+                           struct sdp_attr **list)
 {
     bool dtls = r->sec[SIP_W2] == RTP_DTLS, ice = rline_has_ice(r), open = !l || r->tp.restart;
     int err = 0;

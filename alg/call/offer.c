@@ -380,7 +380,8 @@ static int dc_line(struct exch *x)
         return 0;
     x->lay.dc.tls_id = true;
     x->lay.dc_bundled = x->policy->browser;
-    if (exch_web_line(x, (struct web_line){WEB_DC, SV("application"), SV("UDP/DTLS/SCTP"), SV("webrtc-datachannel"), SV_NONE}) < 0)
+    if (exch_web_line(x, (struct web_line){WEB_DC, SV("application"), SV("UDP/DTLS/SCTP"), SV("webrtc-datachannel"),
+                                           SV_NONE}) < 0)
         return exch_refuse(x, 488, 399, "too many m= lines");
     return 0;
 }

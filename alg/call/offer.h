@@ -71,7 +71,8 @@ bool exch_asks(const struct exch *x);     /* does the other side have to agree? 
 int exch_commit(const struct exch *x, struct arena **keep, struct layout **lay);
 
 /* --- between the files of offer*.c --- */
-/* x->lay before another description is read, and back again if it was no use. 0, -ENOMEM, -EPROTO: the CALL_EARLY_MAX are over. */
+/* x->lay before another description is read, and back again if it was no use. 0, -ENOMEM, -EPROTO: the CALL_EARLY_MAX
+ * are over. */
 int exch_save(struct exch *x);
 void exch_restore(struct exch *x);
 int exch_refuse(struct exch *x, int status, unsigned warn, const char *text); /* -EPROTO */

@@ -33,7 +33,8 @@ void core_heard(struct core *c, struct hop *hop, const sip_t *answer)
     msec_t now = net_now_ms();
 
     if (hop_answered(hop)) {
-        log_info("core", "hop=%s transport=%s msg=\"next hop answers again\"", addr_str(&hop->addr, text), transports[hop->proto]);
+        log_info("core", "hop=%s transport=%s msg=\"next hop answers again\"", addr_str(&hop->addr, text),
+                 transports[hop->proto]);
         core_count(c);
     }
     if (answer->sip_status->st_status != 503)

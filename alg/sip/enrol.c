@@ -152,7 +152,8 @@ static void bound(struct enrol *p, struct binding *b, unsigned expires, sip_flow
     b->request = p->sent ? msg_ref_create(p->sent) : NULL;
     if (p->way != REG_WAY_PBX)
         regsub_need(r, b->aor, b->impu, b->service_route, false);
-    log_info("reg", "flow=%llu aor=%s msg=\"registered\" expires=%u impu=%s", (unsigned long long)p->flow, p->aor, expires, b->impu);
+    log_info("reg", "flow=%llu aor=%s msg=\"registered\" expires=%u impu=%s", (unsigned long long)p->flow, p->aor,
+             expires, b->impu);
     if (!old)
         return;
     count_add(&r->counts[REG_C_RECOVERED], 1);
@@ -187,12 +188,14 @@ static char *pub_gruu(struct enrol *p, const sip_contact_t *mine, const sip_cont
 
     if (!g->ours)
         return unquoted(p, contact_param(core, "pub-gruu="));
-    return instance ? su_sprintf(p->home, "sip:%s@%s;%s=%s", g->gruu_user, g->gruu_base, strstr(g->gruu_base, ";bg=") ? "sg" : "gr", instance)
+    return instance ? su_sprintf(p->home, "sip:%s@%s;%s=%s", g->gruu_user, g->gruu_base,
+                                 strstr(g->gruu_base, ";bg=") ? "sg" : "gr", instance)
                     : NULL;
 }
 
 /* false: there is no room for it, so the WIC must not think that it is registered. */
-static bool bind_one(struct enrol *p, const sip_contact_t *mine, const sip_contact_t *core, unsigned expires, const struct grant *g)
+static bool bind_one(struct enrol *p, const sip_contact_t *mine, const sip_contact_t *core, unsigned expires,
+                     const struct grant *g)
 {
     struct reg *r = p->reg;
     char *uri = url_as_string(p->home, mine->m_url);
@@ -242,7 +245,8 @@ static bool is_gruu(const char *param) /* from a WIC: nobody gave it one */
 }
 
 /* The WIC must find its own Contact again, or it never counts itself as registered. */
-static char *restored(struct enrol *p, const sip_contact_t *mine, const sip_contact_t *core, unsigned expires, const struct grant *g)
+static char *restored(struct enrol *p, const sip_contact_t *mine, const sip_contact_t *core, unsigned expires,
+                      const struct grant *g)
 {
     char *text = su_sprintf(p->home, "<%s>", url_as_string(p->home, mine->m_url));
     char *made = g->ours ? pub_gruu(p, mine, core, g) : NULL;

@@ -197,8 +197,9 @@ static void on_naptr(struct question *q, sres_record_t **answers)
         const sres_naptr_record_t *r = answers[i]->sr_naptr;
         enum self_proto proto;
 
-        if (r->na_record->r_status || r->na_record->r_type != sres_type_naptr || !r->na_flags || strcasecmp(r->na_flags, "s") != 0 ||
-            !service(e, r->na_services, &proto) || !r->na_replace || !r->na_replace[0])
+        if (r->na_record->r_status || r->na_record->r_type != sres_type_naptr || !r->na_flags ||
+            strcasecmp(r->na_flags, "s") != 0 || !service(e, r->na_services, &proto) || !r->na_replace ||
+            !r->na_replace[0])
             continue;
         if (proto == SELF_TLS && self_for(e->dns->core->sip, (struct self_how){SELF_TLS, false})->tls == false)
             continue;
@@ -328,7 +329,9 @@ static int name_read(struct name *e, struct hop_dns *d, unsigned entry, const ch
     }
     su_home_deinit(home);
     if (err)
-        log_error("core", "next_hop=%s msg=\"not a next hop\" do=\"write sip:HOST, sip:HOST:PORT;transport=udp, tcp or tls\"", text);
+        log_error("core",
+                  "next_hop=%s msg=\"not a next hop\" do=\"write sip:HOST, sip:HOST:PORT;transport=udp, tcp or tls\"",
+                  text);
     return err;
 }
 
@@ -349,7 +352,8 @@ int hop_dns_new(struct hop_dns **dp, struct core *c, const struct sip_conf *conf
     if (!err && !d->n)
         err = -EINVAL;
     if (!err && names) {
-        d->res = sres_resolver_create(c->sip->root, conf->resolv_conf && *conf->resolv_conf ? conf->resolv_conf : "/etc/resolv.conf", TAG_END());
+        d->res = sres_resolver_create(
+            c->sip->root, conf->resolv_conf && *conf->resolv_conf ? conf->resolv_conf : "/etc/resolv.conf", TAG_END());
         err = d->res ? 0 : -ENOMEM;
     }
     for (unsigned i = 0; i < d->n && !err; i++)

@@ -75,7 +75,8 @@ static void by_number(struct hop_try *t, const url_t *to, url_string_t const **u
 
 static struct hop *choose(struct hop_try *t, unsigned prefer, bool last_resort)
 {
-    struct hops_wish wish = {.tried = t->tried, .n_tried = t->n_tried, .prefer = prefer, .last_resort = last_resort, .chance = rnd_u32()};
+    struct hops_wish wish = {
+        .tried = t->tried, .n_tried = t->n_tried, .prefer = prefer, .last_resort = last_resort, .chance = rnd_u32()};
 
     return hops_choose(&t->sip->core->hops, net_now_ms(), &wish);
 }
@@ -92,7 +93,9 @@ int hop_take(struct hop_try *t, struct sip *s, const url_t *to, unsigned prefer,
         by_number(t, to, url);
         return 0;
     }
-    hop = to && to->url_host ? hops_by_target(&s->core->hops, to->url_host, (uint16_t)(port && to->url_port ? atoi(port) : 0)) : NULL;
+    hop = to && to->url_host
+              ? hops_by_target(&s->core->hops, to->url_host, (uint16_t)(port && to->url_port ? atoi(port) : 0))
+              : NULL;
     hop = choose(t, hop ? hop->id : prefer, true);
     if (!hop)
         return -EHOSTUNREACH;

@@ -60,7 +60,8 @@ int pbx_new(struct pbx **pp, struct reg *r, const struct reg_way *way)
     snprintf(text, sizeof text, "pbx-%.24s", hash);
     p->call_id = strdup(text);
     /* RFC 6140 7.1.1: the instance, of which GRUUs are made */
-    snprintf(text, sizeof text, "+sip.instance=\"<urn:uuid:%.8s-%.4s-4%.3s-8%.3s-%.12s>\"", hash, hash + 8, hash + 12, hash + 15, hash + 18);
+    snprintf(text, sizeof text, "+sip.instance=\"<urn:uuid:%.8s-%.4s-4%.3s-8%.3s-%.12s>\"", hash, hash + 8, hash + 12,
+             hash + 15, hash + 18);
     p->instance = strdup(text);
     p->gruu = strdup(self_uri(uri, r->sip, NULL, out_how(r->sip)) + 4); /* without its scheme */
     if (!err && (!p->call_id || !p->realm || !p->gruu || !p->instance))
@@ -236,7 +237,8 @@ static char *others(const struct enrol *e, char *list)
         for (const sip_contact_t *m = e->contacts; m && !e->star; m = m->m_next)
             mine = mine || uri_same(url_as_string(home, m->m_url), b->contact);
         if (!mine && uri_same(b->aor, e->aor) && b->expires > now)
-            list = su_sprintf(home, "%s%s<%s>;expires=%u", list ? list : "", list ? ", " : "", b->contact, (unsigned)((b->expires - now) / 1000));
+            list = su_sprintf(home, "%s%s<%s>;expires=%u", list ? list : "", list ? ", " : "", b->contact,
+                              (unsigned)((b->expires - now) / 1000));
     }
     return list;
 }

@@ -134,7 +134,8 @@ int reg_admit_dialog(struct reg *r, const sip_t *sip, sip_flow flow, const char 
     sip_method_t method = sip->sip_request->rq_method;
 
     lines[0] = 0;
-    if (!way || way->kind == REG_WAY_RELAY || !way->token || method == sip_method_bye || method == sip_method_ack || method == sip_method_cancel)
+    if (!way || way->kind == REG_WAY_RELAY || !way->token || method == sip_method_bye || method == sip_method_ack ||
+        method == sip_method_cancel)
         return 0;
     return wauth_again(r, way, sip, &(struct wauth_who){aor, true, flow}, lines, size);
 }

@@ -127,7 +127,8 @@ struct wauth_who { /* whose registration or dialog a request belongs to */
     sip_flow flow; /* that the request came on */
 };
 /* The same for a request of a WIC that is in: 0, or a status with the lines for it. */
-int wauth_again(struct reg *r, const struct reg_way *way, const sip_t *sip, const struct wauth_who *who, char *lines, size_t size);
+int wauth_again(struct reg *r, const struct reg_way *way, const sip_t *sip, const struct wauth_who *who, char *lines,
+                size_t size);
 
 void wauth_peer(const struct addr *peer, char out[ADDR_STRLEN]); /* customers as they are slowed down: IPv6 by their /64 */
 

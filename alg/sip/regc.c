@@ -149,13 +149,15 @@ static int answer_challenge(struct regc *c, const sip_t *sip)
     }
     if (digest_response(response, algo, c->secret.ha1[algo], &d, "REGISTER"))
         return -EACCES;
-    c->authorization = su_sprintf(c->home, "Digest username=\"%s\", realm=\"%s\", nonce=\"%s\", uri=\"%s\", response=\"%s\", algorithm=%s",
-                                  c->impi, d.realm, d.nonce, d.uri, response, digest_name(algo));
+    c->authorization = su_sprintf(
+        c->home, "Digest username=\"%s\", realm=\"%s\", nonce=\"%s\", uri=\"%s\", response=\"%s\", algorithm=%s",
+        c->impi, d.realm, d.nonce, d.uri, response, digest_name(algo));
     if (d.qop[0])
         c->authorization = su_sprintf(c->home, "%s, qop=auth, nc=%s, cnonce=\"%s\"", c->authorization, d.nc, d.cnonce);
     if (d.opaque[0])
         c->authorization = su_sprintf(c->home, "%s, opaque=\"%s\"", c->authorization, d.opaque);
-    c->authorization = su_sprintf(c->home, "%s, integrity-protected=\"ip-assoc-%s\"", c->authorization, c->bound ? "yes" : "pending");
+    c->authorization =
+        su_sprintf(c->home, "%s, integrity-protected=\"ip-assoc-%s\"", c->authorization, c->bound ? "yes" : "pending");
     return 0;
 }
 
@@ -163,8 +165,9 @@ static int answer_challenge(struct regc *c, const sip_t *sip)
 static void first_authorization(struct regc *c)
 {
     c->answered = 0;
-    c->authorization = su_sprintf(c->home, "Digest username=\"%s\", realm=\"%s\", nonce=\"\", uri=\"%s\", response=\"\"%s", c->impi, c->realm,
-                                  c->uri, c->trusted ? ", integrity-protected=\"auth-done\"" : "");
+    c->authorization =
+        su_sprintf(c->home, "Digest username=\"%s\", realm=\"%s\", nonce=\"\", uri=\"%s\", response=\"\"%s", c->impi,
+                   c->realm, c->uri, c->trusted ? ", integrity-protected=\"auth-done\"" : "");
 }
 
 /* 423 is about each contact (RFC 3261 10.2.8); one that is taken away stays so. */

@@ -123,7 +123,8 @@ static void notified(struct regsub *u, const sip_t *sip)
 
     if (err && err != -ENODATA)
         log_warn("reg", "impu=%s msg=\"reginfo that cannot be read\" err=%d", u->impu, err);
-    /* RFC 3680 5.1: an earlier one that was late. Full state of version 0 is taken: Kamailio counts nothing, and CSeq keeps the order. */
+    /* RFC 3680 5.1: an earlier one that was late. Full state of version 0 is taken: Kamailio counts nothing, and CSeq
+     * keeps the order. */
     if (!err && u->versioned && info->version <= u->version && (info->version || !info->full))
         err = -ESTALE;
     if (!err) {
@@ -137,7 +138,8 @@ static void notified(struct regsub *u, const sip_t *sip)
                 apply(u, &info->contacts[i]);
     free(info);
     if (state && state->ss_substate && !strcasecmp(state->ss_substate, "terminated")) {
-        bool at_once = state->ss_reason && (!strcasecmp(state->ss_reason, "deactivated") || !strcasecmp(state->ss_reason, "timeout"));
+        bool at_once = state->ss_reason &&
+                       (!strcasecmp(state->ss_reason, "deactivated") || !strcasecmp(state->ss_reason, "timeout"));
 
         leg_free(u); /* RFC 6665 4.1.3: why tells when to come back */
         u->next_at = net_now_ms() + (at_once ? LOST_MS : AGAIN_MIN_MS);
@@ -248,12 +250,12 @@ static void subscribe(struct regsub *u)
         hop_take(&u->hop, s, u->up ? dlg_to(u->leg) : route ? route->r_url : NULL, u->up ? u->hop_id : 0, &hop)) {
         leg_free(u);
     } else {
-        u->orq = nta_outgoing_tcreate(u->leg, on_answer, u, hop, SIP_METHOD_SUBSCRIBE, u->up ? NULL : (url_string_t *)u->impu,
-                                      TAG_IF(route, SIPTAG_ROUTE(route)),
+        u->orq = nta_outgoing_tcreate(u->leg, on_answer, u, hop, SIP_METHOD_SUBSCRIBE,
+                                      u->up ? NULL : (url_string_t *)u->impu, TAG_IF(route, SIPTAG_ROUTE(route)),
                                       SIPTAG_CONTACT_STR(self_name(s, home)), SIPTAG_EVENT_STR("reg"),
                                       SIPTAG_ACCEPT_STR("application/reginfo+xml"),
-                                      SIPTAG_EXPIRES_STR(su_sprintf(home, "%u", u->leaving ? 0 : EXPIRES_S)), SIPTAG_USER_AGENT_STR(s->agent_name),
-                                      SIPTAG_HEADER_STR(lines), TAG_END());
+                                      SIPTAG_EXPIRES_STR(su_sprintf(home, "%u", u->leaving ? 0 : EXPIRES_S)),
+                                      SIPTAG_USER_AGENT_STR(s->agent_name), SIPTAG_HEADER_STR(lines), TAG_END());
         if (u->orq) {
             hop_sent(&u->hop, &u->orq, on_answer, u);
             sip_wire_sent(s, SIP_MW, u->orq, NULL);

@@ -147,7 +147,8 @@ int dlg_on_request(void *magic, nta_leg_t *leg, nta_incoming_t *irq, const sip_t
         return 403;
     if (in_screen(a, irq, sip) || screen_token(d, irq, sip, flow))
         return 0;
-    if ((sip->sip_request->rq_method == sip_method_invite || sip->sip_request->rq_method == sip_method_update) && sip->sip_contact)
+    if ((sip->sip_request->rq_method == sip_method_invite || sip->sip_request->rq_method == sip_method_update) &&
+        sip->sip_contact)
         nta_leg_server_route(leg, NULL, sip->sip_contact); /* RFC 3261 12.2.2: target refresh */
     in = in_new(a, flow, irq, sip, d);
     if (!in)
@@ -314,9 +315,9 @@ int sip_ack(struct sip_dlg *d, const struct sip_hdr *hdrs, struct sv body)
     int err = d->side == SIP_W2 && !tp ? -ENOTCONN : d->inv_2xx ? 0 : -EINVAL;
 
     if (!err) {
-        ack = nta_outgoing_tcreate(d->leg, NULL, NULL, tp ? NULL : hop_any(&hop, s, dlg_to(d->leg), d->hop_id), SIP_METHOD_ACK, NULL,
-                                   TAG_IF(tp, NTATAG_TPORT(tp)), SIPTAG_CSEQ(cseq), NTATAG_ACK_BRANCH(d->inv_branch),
-                                   TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
+        ack = nta_outgoing_tcreate(d->leg, NULL, NULL, tp ? NULL : hop_any(&hop, s, dlg_to(d->leg), d->hop_id),
+                                   SIP_METHOD_ACK, NULL, TAG_IF(tp, NTATAG_TPORT(tp)), SIPTAG_CSEQ(cseq),
+                                   NTATAG_ACK_BRANCH(d->inv_branch), TAG_IF(lines, SIPTAG_HEADER_STR(lines)),
                                    TAG_IF(payload, SIPTAG_CONTENT_TYPE_STR("application/sdp")),
                                    TAG_IF(payload, SIPTAG_PAYLOAD(payload)), TAG_END());
         err = ack ? 0 : -EIO;

@@ -87,8 +87,9 @@ static void send_prack(struct sip_dlg *d, nta_leg_t *leg, const sip_t *sip)
     rack->ra_cseq = sip->sip_cseq->cs_seq;
     rack->ra_method = sip->sip_cseq->cs_method;
     rack->ra_method_name = sip->sip_cseq->cs_method_name;
-    out->orq = nta_outgoing_tcreate(leg, out_response, out, hop_any(&out->hop, s, dlg_to(leg), d->hop_id), SIP_METHOD_PRACK, NULL, SIPTAG_RACK(rack),
-                                    SIPTAG_USER_AGENT_STR(s->agent_name), TAG_END());
+    out->orq =
+        nta_outgoing_tcreate(leg, out_response, out, hop_any(&out->hop, s, dlg_to(leg), d->hop_id), SIP_METHOD_PRACK,
+                             NULL, SIPTAG_RACK(rack), SIPTAG_USER_AGENT_STR(s->agent_name), TAG_END());
     if (out->orq) {
         hop_sent(&out->hop, &out->orq, out_response, out);
         sip_wire_sent(s, d->side, out->orq, NULL);

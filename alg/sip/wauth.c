@@ -43,8 +43,10 @@ static int challenge(struct reg *r, const struct reg_way *way, const char *domai
                       v == LOGIN_INVALID ? ", error=\"invalid_token\"" : "");
     for (unsigned i = DIGEST_ALGOS; way->password && i-- > 0;) {
         login_nonce(r->login, domain, net_now_ms(), nonce);
-        n += snprintf(out + n, size - (size_t)n, "%sWWW-Authenticate: Digest realm=\"%s\", nonce=\"%s\", algorithm=%s, qop=\"auth\"%s",
-                      n ? "\r\n" : "", domain, nonce, digest_name((enum digest_algo)i), v == LOGIN_STALE ? ", stale=true" : "");
+        n += snprintf(out + n, size - (size_t)n,
+                      "%sWWW-Authenticate: Digest realm=\"%s\", nonce=\"%s\", algorithm=%s, qop=\"auth\"%s",
+                      n ? "\r\n" : "", domain, nonce, digest_name((enum digest_algo)i),
+                      v == LOGIN_STALE ? ", stale=true" : "");
     }
     return 401;
 }
@@ -89,7 +91,8 @@ static enum login_verdict judge(struct reg *r, const struct reg_way *way, const 
     return v;
 }
 
-static int lines_of(struct reg *r, const struct reg_way *way, const char *domain, enum login_verdict v, unsigned left, char *out, size_t size)
+static int lines_of(struct reg *r, const struct reg_way *way, const char *domain, enum login_verdict v, unsigned left,
+                    char *out, size_t size)
 {
     out[0] = 0;
     switch (v) {
@@ -118,7 +121,8 @@ static void log_refused(struct reg *r, sip_flow flow, const char *domain, const 
 {
     static const char *const why[] = {[LOGIN_WRONG] = "wrong name or password", [LOGIN_INVALID] = "token not good",
                                       [LOGIN_NOBODY] = "a good token, but its user has no IMS identity",
-                                      [LOGIN_WAIT] = "too many wrong passwords or tokens", [LOGIN_BAD] = "malformed Authorization",
+                                      [LOGIN_WAIT] = "too many wrong passwords or tokens",
+                                      [LOGIN_BAD] = "malformed Authorization",
                                       [LOGIN_BROKEN] = "the store of users does not answer"};
     char peer[ADDR_STRLEN], user[USER_TEXT_MAX];
     size_t n = 0;

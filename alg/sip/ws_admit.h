@@ -17,7 +17,8 @@ struct ws_admit_conf {
     int fd_max;                  /* a descriptor from here on is the reserve of others */
 };
 
-enum ws_admit_verdict { WS_ADMIT_OK, WS_ADMIT_RATE, WS_ADMIT_RATE_ADDR, WS_ADMIT_SHAKING, WS_ADMIT_SHAKING_ADDR, WS_ADMIT_FDS, WS_ADMIT_NOMEM };
+enum ws_admit_verdict { WS_ADMIT_OK, WS_ADMIT_RATE, WS_ADMIT_RATE_ADDR, WS_ADMIT_SHAKING,
+                        WS_ADMIT_SHAKING_ADDR, WS_ADMIT_FDS, WS_ADMIT_NOMEM };
 
 int ws_admit_new(struct ws_admit **ap, const struct ws_admit_conf *conf);
 void ws_admit_free(struct ws_admit *a);

@@ -88,7 +88,8 @@ static int password_from(const char *file, char out[PASSWORD_MAX])
 static int complete(struct user *u, const char *impu, const char *impi, const char *ims_realm)
 {
     const char *host;
-    int n = impu ? snprintf(u->impu, sizeof u->impu, "%s", impu) : snprintf(u->impu, sizeof u->impu, "sip:%s@%s", u->name, u->domain);
+    int n = impu ? snprintf(u->impu, sizeof u->impu, "%s", impu)
+                 : snprintf(u->impu, sizeof u->impu, "sip:%s@%s", u->name, u->domain);
 
     if (n >= (int)sizeof u->impu || (strncmp(u->impu, "sip:", 4) != 0 && strncmp(u->impu, "tel:", 4) != 0) ||
         strpbrk(u->impu, " <>\",;\r\n"))
@@ -179,8 +180,10 @@ static int from_json(struct user *u, const json_t *o)
         err = digest_secret_make(&u->access, u->name, u->domain, password);
     if (!err && ims)
         err = digest_secret_make(&u->ims, u->impi, u->ims_realm, ims);
-    if (!err && (hex_into(u->access.ha1[DIGEST_MD5], o, "ha1_md5", 32) || hex_into(u->access.ha1[DIGEST_SHA256], o, "ha1_sha256", 64) ||
-                 hex_into(u->ims.ha1[DIGEST_MD5], o, "ims_ha1_md5", 32) || hex_into(u->ims.ha1[DIGEST_SHA256], o, "ims_ha1_sha256", 64)))
+    if (!err && (hex_into(u->access.ha1[DIGEST_MD5], o, "ha1_md5", 32) ||
+                 hex_into(u->access.ha1[DIGEST_SHA256], o, "ha1_sha256", 64) ||
+                 hex_into(u->ims.ha1[DIGEST_MD5], o, "ims_ha1_md5", 32) ||
+                 hex_into(u->ims.ha1[DIGEST_SHA256], o, "ims_ha1_sha256", 64)))
         err = -EINVAL;
     return err;
 }
@@ -206,7 +209,8 @@ static int import_lines(struct users *users, FILE *f, unsigned *n)
         digest_forget(line, sizeof line);
         snprintf(where, sizeof where, "line %u", at);
         if (err)
-            return fail(where, err == -EINVAL ? "write {\"user\": \"NAME@DOMAIN\", \"password\": \"...\"}, see --help" : strerror(-err));
+            return fail(where, err == -EINVAL ? "write {\"user\": \"NAME@DOMAIN\", \"password\": \"...\"}, see --help"
+                                              : strerror(-err));
         ++*n;
     }
     return ferror(f) ? fail("import", strerror(errno)) : 0;

@@ -62,7 +62,8 @@ static int open_once(struct db *db, const char *path, const char *schema)
         return code(rc);
     sqlite3_busy_timeout(db->lite, BUSY_MS);
     /* A crash of alg loses nothing; of the machine, the last moments: browsers register again. */
-    rc = sqlite3_exec(db->lite, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=OFF;", NULL, NULL, NULL);
+    rc = sqlite3_exec(db->lite, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=OFF;", NULL,
+                      NULL, NULL);
     if (!rc)
         rc = sqlite3_exec(db->lite, schema, NULL, NULL, NULL);
     return code(rc);
@@ -154,7 +155,8 @@ static void done(struct db *db, sqlite3_stmt *stmt, const char *sql, int err)
 }
 
 /* Rows seen, or -errno. */
-static int run(struct db *db, const char *sql, int (*row)(void *arg, const struct db_row *r), void *arg, const char *types, va_list ap)
+static int run(struct db *db, const char *sql, int (*row)(void *arg, const struct db_row *r), void *arg,
+               const char *types, va_list ap)
 {
     int err = 0;
     sqlite3_stmt *stmt = prepared(db, sql, &err);

@@ -140,8 +140,9 @@ static bool is_well_formed(const struct digest *d, const struct login_try *t, en
     char *end = NULL;
 
     *nc = (uint32_t)strtoul(d->nc, &end, 16);
-    return d->username[0] && d->response[0] && d->cnonce[0] && !strcmp(d->qop, "auth") && strlen(d->nc) == 8 && end && !*end && *nc &&
-           !digest_algo_of(d->algorithm, algo) && !strcasecmp(d->realm, t->domain) && !strcasecmp(d->uri, t->uri);
+    return d->username[0] && d->response[0] && d->cnonce[0] && !strcmp(d->qop, "auth") && strlen(d->nc) == 8 && end &&
+           !*end && *nc && !digest_algo_of(d->algorithm, algo) && !strcasecmp(d->realm, t->domain) &&
+           !strcasecmp(d->uri, t->uri);
 }
 
 static enum login_verdict check_digest(struct login *l, const struct login_try *t, struct user *out)

@@ -40,8 +40,8 @@ enum login_verdict {
 
 int login_new(struct login **lp, struct users *users, const struct jwt_keys *keys);
 void login_free(struct login *l); /* NULL is fine */
-/* LOGIN_OK: *out; *left: seconds the token is still good, 0 = a password. LOGIN_WAIT: *left: seconds to wait. Any other: out->name is
- * who it says to be, "" = nobody can tell; for the log. */
+/* LOGIN_OK: *out; *left: seconds the token is still good, 0 = a password. LOGIN_WAIT: *left: seconds to wait. Any
+ * other: out->name is who it says to be, "" = nobody can tell; for the log. */
 enum login_verdict login_check(struct login *l, const struct login_try *t, struct user *out, unsigned *left);
 void login_nonce(const struct login *l, const char *domain, msec_t now, char out[LOGIN_NONCE_LEN + 1]);
 /* "Bearer x" and "Bearer access_token="x"" (TS 24.371 A.3.2); NULL: neither */

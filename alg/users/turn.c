@@ -174,7 +174,8 @@ void turn_json(const struct turn *t, const struct turn_cred *c, struct buf *out)
 void turn_header(const struct turn *t, const struct turn_cred *c, struct buf *out)
 {
     for (unsigned i = 0; i < t->n_uris; i++)
-        buf_printf(out, "%s<%s>;username=\"%s\";credential=\"%s\";ttl=%u", i ? ", " : "", t->uris[i], c->name, c->password, c->ttl);
+        buf_printf(out, "%s<%s>;username=\"%s\";credential=\"%s\";ttl=%u", i ? ", " : "", t->uris[i], c->name,
+                   c->password, c->ttl);
 }
 
 /* --- life --- */

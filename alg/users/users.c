@@ -100,7 +100,8 @@ int users_by_impi(struct users *u, const char *impi, struct user *out)
 {
     struct reading g = {.out = out};
 
-    return found(db_each(u->db, "SELECT " COLUMNS " FROM user WHERE impi = ? AND ims_ha1_md5 <> '' LIMIT 1", on_row, &g, "s", impi));
+    return found(db_each(u->db, "SELECT " COLUMNS " FROM user WHERE impi = ? AND ims_ha1_md5 <> '' LIMIT 1", on_row, &g,
+                         "s", impi));
 }
 
 int users_put(struct users *u, const struct user *user)
