@@ -150,6 +150,7 @@ int wsc_lib_new(struct wsc_lib **lp, uv_loop_t *loop)
     lws_set_log_level(0, NULL);
     l->loops[0] = loop;
     info.foreign_loops = l->loops;
+    info.pcontext = &l->ctx;
     l->ctx = lws_create_context(&info);
     if (!l->ctx) {
         free(l);
@@ -164,6 +165,10 @@ void wsc_lib_free(struct wsc_lib *l)
     if (!l)
         return;
     lws_context_destroy(l->ctx);
+    for (int i = 0; i < 10 && l->ctx; i++)
+        uv_run(l->loops[0], UV_RUN_NOWAIT);
+    if (l->ctx) /* foreign loop: the first call starts, the loop ends its handles, the second frees the rest */
+        lws_context_destroy(l->ctx);
     free(l);
 }
 

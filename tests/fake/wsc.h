@@ -17,7 +17,7 @@ struct wsc_h {
 };
 
 int wsc_lib_new(struct wsc_lib **lp, uv_loop_t *loop);
-void wsc_lib_free(struct wsc_lib *l); /* run the loop a few times afterwards */
+void wsc_lib_free(struct wsc_lib *l); /* runs the loop a few times */
 /* url: "ws://127.0.0.1:8080/" or "wss://..." (any certificate is taken). origin NULL = none. */
 int wsc_new(struct wsc **wp, struct wsc_lib *l, const char *url, const char *origin, const struct wsc_h *h);
 int wsc_send(struct wsc *w, struct sv text);
