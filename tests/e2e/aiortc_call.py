@@ -248,4 +248,4 @@ async def main(url, what, hz, callee="echo"):
     print("ended", flush=True)
 
 
-asyncio.run(asyncio.wait_for(main(*sys.argv[1:]), 40))
+asyncio.run(asyncio.wait_for(main(*sys.argv[1:]), 120))

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { far, sleep, until } from './lab.mjs';
+import { BOUND, far, sleep, until } from './lab.mjs';
 
 const PREFS = { 'media.navigator.streams.fake': true, 'media.navigator.permission.disabled': true, 'media.peerconnection.ice.loopback': true,
   'media.peerconnection.ice.obfuscate_host_addresses': false, 'media.autoplay.default': 0, 'media.autoplay.blocking_policy': 0,
@@ -31,7 +31,7 @@ export class Firefox {
     this.socket = await until('Firefox', () => {
       if (this.failed) throw new Error(`Firefox: ${this.failed}`);
       return new Promise((go) => { const s = connect(this.port, '127.0.0.1', () => go(s)); s.on('error', () => go(null)); });
-    }, 40000);
+    });
     let left = Buffer.alloc(0);
     this.socket.on('data', (data) => {
       left = Buffer.concat([left, data]);
@@ -62,7 +62,7 @@ export class Firefox {
   evaluate(fn, arg = null) {
     return this.command('WebDriver:ExecuteScript', { script: `return (${fn})(arguments[0]);`, args: [arg], sandbox: null });
   }
-  waitForFunction(fn, arg, { timeout = 15000 } = {}) { return until(`${fn}`, () => this.evaluate(`async (a) => !!await (${fn})(a)`, arg), timeout); }
+  waitForFunction(fn, arg, { timeout = BOUND } = {}) { return until(`${fn}`, () => this.evaluate(`async (a) => !!await (${fn})(a)`, arg), timeout); }
   fill(selector, text) { return this.evaluate(([s, t]) => { document.querySelector(s).value = t; }, [selector, text]); }
   click(selector) { return this.evaluate((s) => { document.querySelector(s).click(); }, selector); }
   async phone(user, ws) { // the phone page, registered

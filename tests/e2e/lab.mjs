@@ -10,7 +10,11 @@ const WEB = 8000;
 export const far = `http://127.0.0.1:${WEB}`;
 export const sleep = (ms) => new Promise((go) => setTimeout(go, ms));
 
-export async function until(what, check, ms = 15000) {
+// What anything may take that has no time of its own: two browsers at once have been seen to stand still for half a minute on a
+// machine that pages out code which is not in use.
+export const BOUND = 45000;
+
+export async function until(what, check, ms = BOUND) {
   const end = Date.now() + ms;
   for (;;) {
     const value = await check();
@@ -96,14 +100,14 @@ export async function phone(browser, user = 'alice', ws = 'wss://127.0.0.1:8443/
   await page.fill('#user', user);
   await page.fill('#password', `${user}-secret`);
   await page.click('#register');
-  await page.waitForFunction(() => window.phone.registered, null, { timeout: 30000 });
+  await page.waitForFunction(() => window.phone.registered, null, { timeout: BOUND });
   return page;
 }
 
 export async function call(page, callee = 'echo') {
   await page.fill('#callee', callee);
   await page.click('#call');
-  await page.waitForFunction(() => !document.getElementById('send').disabled, null, { timeout: 20000 });
+  await page.waitForFunction(() => !document.getElementById('send').disabled, null, { timeout: BOUND });
 }
 
 // What the processes said last, as TAP comments.

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { get, metric, post, sleep, until } from './lab.mjs';
+import { BOUND, get, metric, post, sleep, until } from './lab.mjs';
 import { share } from './tone.mjs';
 
 export const MIC = 1000; // Hz, the browser's microphone
@@ -21,16 +21,16 @@ ${more}`);
   return file;
 }
 
-export const ended = (p) => p.waitForFunction(() => window.phone.ended, null, { timeout: 10000 });
+export const ended = (p) => p.waitForFunction(() => window.phone.ended, null, { timeout: BOUND });
 // Nothing is left of a call, at the far end neither: contexts may be gone before a BYE comes there.
 export async function idle() {
-  await until('contexts released', async () => await metric(9102, 'agw_contexts') === 0 && await metric(9101, 'alg_iq_contexts') === 0, 15000);
+  await until('contexts released', async () => await metric(9102, 'agw_contexts') === 0 && await metric(9101, 'alg_iq_contexts') === 0);
   await until('the far end has no call', async () => (await get('/api/calls')).length === 0);
 }
 
 // What a failed test left must not spoil the next one.
 export const clear = (p) => p.evaluate(() => { if (window.phone.session) window.phone.session.terminate(); });
-export const established = (p) => p.waitForFunction(() => window.phone.session && window.phone.session.isEstablished(), null, { timeout: 15000 });
+export const established = (p) => p.waitForFunction(() => window.phone.session && window.phone.session.isEstablished(), null, { timeout: BOUND });
 
 export async function dial(p, what, callee = 'echo') {
   await clear(p);
@@ -65,8 +65,8 @@ export const heard = (p, hz) => p.evaluate(async ([code, f]) => {
   const sound = await new OfflineAudioContext(1, 48000, 48000).decodeAudioData(bytes).catch(() => null);
   return sound ? goertzel(sound.getChannelData(0).slice(-24000), 48000, f) : 0; // nothing came: nothing to decode
 }, [share.toString(), hz]);
-export const hears = (p, hz) => until(`a tone of ${hz} Hz`, async () => await heard(p, hz) > 0.5, 15000);
-export const frames = (p, more = 10) => until('video frames', async () => ((await inbound(p, 'video'))?.framesDecoded ?? 0) > more, 30000); // baresip's next whole picture may be 10 s away
+export const hears = (p, hz) => until(`a tone of ${hz} Hz`, async () => await heard(p, hz) > 0.5);
+export const frames = (p, more = 10) => until('video frames', async () => ((await inbound(p, 'video'))?.framesDecoded ?? 0) > more); // baresip's next whole picture may be 10 s away
 
 export async function flows(p, kind) {
   const before = await packets(p, kind);
@@ -91,10 +91,10 @@ export async function farMedia(kind) {
 
 // A text on the data channel comes back as an echo.
 export async function says(p, text) {
-  await p.waitForFunction(() => !document.getElementById('send').disabled, null, { timeout: 15000 });
+  await p.waitForFunction(() => !document.getElementById('send').disabled, null, { timeout: BOUND });
   await p.fill('#text', text);
   await p.click('#send');
-  await p.waitForFunction((t) => window.phone.received.some((m) => m.text === t), `echo: ${text}`, { timeout: 10000 });
+  await p.waitForFunction((t) => window.phone.received.some((m) => m.text === t), `echo: ${text}`, { timeout: BOUND });
 }
 
 // --- whole calls, the same in every browser ---

@@ -17,7 +17,7 @@ function aiortc(what) { // its lines, and how it ended
     peer.says = (line) => until(`aiortc says ${line}`, () => {
       if (!peer.lines.includes(line) && peer.end !== null) throw new Error(`aiortc ended with ${peer.end}: ${peer.errors.trim().split('\n').pop()}`);
       return peer.lines.includes(line);
-    }, 20000);
+    });
     peer.ends = () => until('aiortc ends', () => peer.end !== null).then(() => assert(peer.end === 0, `status ${peer.end}: ${peer.errors}`));
     return peer;
 }

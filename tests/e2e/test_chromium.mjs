@@ -1,14 +1,14 @@
 // Chromium with JsSIP registers over WSS and exchanges MSRP text and files with the far end through alg and agw.
-import { Lab, launch, phone, call, run, until, post, get, metric, sleep } from './lab.mjs';
+import { BOUND, Lab, launch, phone, call, run, until, post, get, metric, sleep } from './lab.mjs';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const lab = new Lab();
 let browser; let page;
 const assert = (cond, what) => { if (!cond) throw new Error(what); };
-const ended = (p) => p.waitForFunction(() => window.phone.ended, null, { timeout: 10000 });
-const received = (p, text) => p.waitForFunction((t) => window.phone.received.some((m) => m.text === t), text, { timeout: 10000 });
-const idle = () => until('contexts released', async () => await metric(9102, 'agw_contexts') === 0 && await metric(9101, 'alg_iq_contexts') === 0, 8000);
+const ended = (p) => p.waitForFunction(() => window.phone.ended, null, { timeout: BOUND });
+const received = (p, text) => p.waitForFunction((t) => window.phone.received.some((m) => m.text === t), text, { timeout: BOUND });
+const idle = () => until('contexts released', async () => await metric(9102, 'agw_contexts') === 0 && await metric(9101, 'alg_iq_contexts') === 0);
 
 await run([
   ['the pair and the far end start', async () => { await lab.up(); browser = await launch(); }],
@@ -77,7 +77,7 @@ await run([
   ['hang up while it rings: CANCEL', async () => {
     await page.fill('#callee', 'ring');
     await page.click('#call');
-    await page.waitForFunction(() => document.getElementById('state').textContent === 'ringing', null, { timeout: 10000 });
+    await page.waitForFunction(() => document.getElementById('state').textContent === 'ringing', null, { timeout: BOUND });
     await page.click('#hangup');
     await ended(page);
     await until('far end released', async () => (await get('/api/calls')).length === 0);

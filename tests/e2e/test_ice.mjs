@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { Lab, call, metric, phone, post, run, until } from './lab.mjs';
+import { BOUND, Lab, call, metric, phone, post, run, until } from './lab.mjs';
 import { MIC, agwConf, assert, dial, ended, established, fakeMedia, flows, frames, hangup, holds, host, idle, says } from './media.mjs';
 import { writeTone } from './tone.mjs';
 
@@ -68,7 +68,7 @@ function aiortc(what) {
   peer.says = (line) => until(`aiortc says ${line}`, () => {
     assert(peer.said.includes(`${line}\n`) || peer.end === null, `aiortc ended with ${peer.end}: ${peer.said}`);
     return peer.said.includes(`${line}\n`);
-  }, 20000);
+  });
   peer.ends = () => until('aiortc ends', () => peer.end !== null).then(() => assert(peer.end === 0, `status ${peer.end}: ${peer.said}`));
   return peer;
 }
@@ -87,7 +87,7 @@ await run([
   ['Chromium is called, its addresses hidden: the gateway nominates', async () => {
     const before = logged('msg="ICE_PEER"');
     await post('/api/call?to=alice&text=hello%20browser');
-    await page.waitForFunction(() => window.phone.received.some((m) => m.text === 'hello browser'), null, { timeout: 10000 });
+    await page.waitForFunction(() => window.phone.received.some((m) => m.text === 'hello browser'), null, { timeout: BOUND });
     await checked('controlled');
     await post('/api/hangup');
     await ended(page);

@@ -2,7 +2,7 @@
 // ways, over ICE-TCP on agw's one port 80 (TS 33.203 W.3). Without the firewall it uses UDP.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Lab, call, launch, metric, phone, post, run, until } from './lab.mjs';
+import { BOUND, Lab, call, launch, metric, phone, post, run, until } from './lab.mjs';
 import { MIC, agwConf, assert, dial, ended, established, fakeMedia, farMedia, hangup, hears, idle, packets } from './media.mjs';
 import { Nat } from './nat.mjs';
 import { writeTone } from './tone.mjs';
@@ -11,7 +11,7 @@ const lab = new Lab();
 const tone = join(lab.dir, 'mic.wav');
 writeTone(tone, MIC);
 let nat; let browser; let page;
-const received = (text) => page.waitForFunction((t) => window.phone.received.some((m) => m.text === t), text, { timeout: 10000 });
+const received = (text) => page.waitForFunction((t) => window.phone.received.some((m) => m.text === t), text, { timeout: BOUND });
 const trace = (name) => readFileSync(join(lab.trace, `${name}.trace`), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
 
 // The pair that the browser has chosen.
@@ -81,7 +81,7 @@ await run([
     nat.mend();
     const start = Date.now();
     const had = await packets(page, 'audio');
-    await until('the browser hears the core again', async () => await packets(page, 'audio') > had + 10, 20000);
+    await until('the browser hears the core again', async () => await packets(page, 'audio') > had + 10);
     console.log(`# after ${Date.now() - start} ms; ${await metric(9102, 'agw_door_let_in') - before} connections came`);
     await hears(page, MIC);
     await hangup(page);

@@ -1,7 +1,7 @@
 // Chromium behind a NAT calls through; the NAT gives it another port in the call; and its access network loses packets.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Lab, launch, phone, run, until } from './lab.mjs';
+import { BOUND, Lab, launch, phone, run, until } from './lab.mjs';
 import { MIC, agwConf, assert, dial, fakeMedia, farMedia, hangup, hears, idle, inbound, isCalled, packets, report } from './media.mjs';
 import { Nat } from './nat.mjs';
 import { writeTone } from './tone.mjs';
@@ -54,7 +54,7 @@ await run([
     await hears(page, MIC);
     nat.loss(5);
     const before = await inbound(page, 'audio');
-    await until('300 packets more', async () => await packets(page, 'audio') > before.packetsReceived + 300, 30000);
+    await until('300 packets more', async () => await packets(page, 'audio') > before.packetsReceived + 300);
     await hears(page, MIC);
     const after = await inbound(page, 'audio');
     const lost = after.packetsLost - before.packetsLost;
@@ -72,7 +72,7 @@ await run([
     const before = lost();
     nat.loss(100);
     const start = Date.now();
-    await page.waitForFunction(() => window.phone.ended, null, { timeout: 40000 });
+    await page.waitForFunction(() => window.phone.ended, null, { timeout: BOUND });
     await idle();
     console.log(`# after ${Date.now() - start} ms`); // of the 8 s some had passed: the last check was before
     assert(lost() === before + 1, 'it was cleared by something else');

@@ -12,7 +12,7 @@ const dir = mkdtempSync(join(tmpdir(), 'openiq-run-'));
 const tone = join(dir, 'mic.wav');
 writeTone(tone, MIC);
 let said = ''; let script; let browser; let page;
-const told = (what) => until(`"${what}" on the output`, () => what.test(said), 60000); // two calls come before the page
+const told = (what) => until(`"${what}" on the output`, () => what.test(said));
 
 async function by(transport, pair) {
   said = '';
@@ -43,7 +43,7 @@ await run([
     assert(await page.inputValue('#user') === user, 'another user');
     const had = await page.evaluate(() => window.net.renewed);
     await page.click('#register');
-    await until(`${user} is registered`, async () => await page.textContent('#state') === `registered as ${user}`, 20000).catch(async (e) => {
+    await until(`${user} is registered`, async () => await page.textContent('#state') === `registered as ${user}`).catch(async (e) => {
       throw new Error(`${e.message}; the page says "${await page.textContent('#state')}", alg: ${readFileSync(join(dir, 'run/alg.log'), 'utf8').split('\n').slice(-6).join(' | ')}`);
     });
     await until('TURN servers of its own', () => page.evaluate((n) => window.net.renewed > n && window.net.servers.length > 0, had));
@@ -59,7 +59,7 @@ await run([
   ['Ctrl-C stops everything, status 0', async () => {
     await browser.close();
     script.kill('SIGINT');
-    const code = await until('its end', () => script.exitCode !== null && { code: script.exitCode }, 20000);
+    const code = await until('its end', () => script.exitCode !== null && { code: script.exitCode });
     assert(code.code === 0 && /stopped cleanly/.test(said), `status ${code.code}: ${said}`);
     rmSync(dir, { recursive: true, force: true });
   }],

@@ -10,7 +10,7 @@ const lab = new Lab();
 const tone = join(lab.dir, 'mic.wav');
 writeTone(tone, MIC);
 const log = join(lab.dir, 'sipp.log');
-const got = (what) => until(`SIPp got ${what}`, () => readFileSync(log, 'utf8').includes(`got ${what}`), 5000);
+const got = (what) => until(`SIPp got ${what}`, () => readFileSync(log, 'utf8').includes(`got ${what}`));
 let browser; let page; let sipp;
 
 function start() { // the component tests' way with scenarios: what they have in common is put in
