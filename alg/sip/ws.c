@@ -10,6 +10,8 @@
 #include "common/enc.h"
 #include "common/log.h"
 
+#define DESTROY_TURNS 100 /* of the loop, however long: what libwebsockets closes goes in steps, with memory freed at its last */
+
 const struct count_def ws_counters[WS_C_N] = {
     [WS_C_CONNS] = {"alg_ws_connections", "WebSocket connections open", true},
     [WS_C_ACCEPTED] = {"alg_ws_accepted_total", "WebSocket connections opened", false},
@@ -274,7 +276,7 @@ void ws_free(struct ws *w)
         while (w->conns && uv_hrtime() < end)
             uv_run(w->loop, UV_RUN_NOWAIT);
         lws_context_destroy(w->context); /* foreign loop: the first call starts, the loop ends it */
-        for (int i = 0; i < 100 && uv_hrtime() < end + 200000000u; i++)
+        for (int i = 0; i < DESTROY_TURNS; i++)
             uv_run(w->loop, UV_RUN_NOWAIT);
         lws_context_destroy(w->context);
     } else if (w->ticks) {

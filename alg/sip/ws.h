@@ -66,7 +66,7 @@ enum ws_counter { WS_C_CONNS, WS_C_ACCEPTED, WS_C_ORIGIN, WS_C_HOST, WS_C_HANDSH
 extern const struct count_def ws_counters[WS_C_N];
 
 int ws_new(struct ws **wp, uv_loop_t *loop, const struct ws_conf *conf, const struct ws_h *h);
-/* Closes every connection (1001). Runs the loop until its handles are gone, at most a second. */
+/* Closes every connection (1001), for a second at most; runs the loop until its handles are gone. */
 void ws_free(struct ws *w);
 uint16_t ws_port(const struct ws *w, unsigned listen);
 const count_t *ws_counts(const struct ws *w);

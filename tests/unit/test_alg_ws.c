@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -11,7 +12,22 @@
 #include "alg/sip/ws.h"
 #include "common/log.h"
 
+#define BROWSERS 20
+
 static char room[4096];
+
+/* What alg sees of time: with `tired` it takes half a second to look. */
+static bool tired;
+
+uint64_t uv_hrtime(void)
+{
+    static uint64_t lost;
+    struct timespec t;
+
+    lost += tired ? 500000000 : 0;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec + lost;
+}
 
 static const char *in(const char *text, int want)
 {
@@ -152,11 +168,61 @@ static void test_listeners(void **state)
     }
 }
 
+static void on_opened(void *arg, sip_flow flow, const struct addr *peer, bool tls)
+{
+    (void)flow, (void)peer, (void)tls;
+    ++*(unsigned *)arg;
+}
+
+static void on_closed(void *arg, sip_flow flow)
+{
+    (void)flow;
+    --*(unsigned *)arg;
+}
+
+/* Browsers that do not answer the Close, and a machine on which their end takes longer than it may: libwebsockets has its turns of
+ * the loop all the same, or handles of freed memory are left. */
+static void test_end_of_many(void **state)
+{
+    static const char ask[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n";
+    struct ws_conf conf = {.n_listen = 1, .state_dir = "/nonexistent", .max_conns = BROWSERS, .max_per_addr = BROWSERS,
+                           .shaking_per_addr = BROWSERS, .handshake_s = 10, .max_msg = 1000, .ping_s = 30, .origin_missing_ok = true};
+    unsigned opened = 0;
+    struct ws_h h = {.opened = on_opened, .closed = on_closed, .arg = &opened};
+    int fds[BROWSERS];
+    struct ws *ws;
+    struct addr to;
+    uv_loop_t loop;
+
+    (void)state;
+    conf.listen[0].addr = address("127.0.0.1", 0);
+    uv_loop_init(&loop);
+    assert_int_equal(ws_new(&ws, &loop, &conf, &h), 0);
+    to = address("127.0.0.1", ws_port(ws, 0));
+    for (unsigned i = 0; i < BROWSERS; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(fds[i], &to.u.sa, addr_len(&to)), 0);
+        assert_int_equal(write(fds[i], ask, sizeof ask - 1), (ssize_t)sizeof ask - 1);
+    }
+    while (opened < BROWSERS)
+        assert_true(uv_run(&loop, UV_RUN_ONCE));
+    tired = true;
+    ws_free(ws);
+    tired = false;
+    assert_int_equal(opened, 0);
+    for (int k = 0; k < 100 && uv_loop_alive(&loop); k++)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    for (unsigned i = 0; i < BROWSERS; i++)
+        close(fds[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_in), cmocka_unit_test(test_in_bad), cmocka_unit_test(test_out),
                                        cmocka_unit_test(test_reply), cmocka_unit_test(test_length),
-                                       cmocka_unit_test(test_listeners)};
+                                       cmocka_unit_test(test_listeners), cmocka_unit_test(test_end_of_many)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
