@@ -402,6 +402,8 @@ int main(int argc, char **argv)
     if (l.holding)
         uv_run(&l.loop, UV_RUN_DEFAULT); /* until SIGTERM */
     l.over = true;
+    uv_signal_stop(&term); /* it lives on this stack, and we end anyway */
+    signal(SIGTERM, SIG_IGN);
     if (l.audio)
         print_audio(&l);
     for (unsigned i = 0; i < l.n_agents; i++)
