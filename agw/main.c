@@ -2,7 +2,6 @@
 #include "agw/agw.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +13,6 @@
 #include "common/log.h"
 
 #define DAY_MS (24ULL * 3600 * 1000)
-#define HEAP (64 << 20) /* glibc's heaps are not longer */
 #define BUS_QUEUE     4096 /* control takes control posts only; the bound is for data posts */
 
 static const char usage[] =
@@ -37,13 +35,6 @@ static void descriptors(void)
         return;
     many.rlim_cur = many.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &many);
-}
-
-/* A thread's heap grows by what is missing, a system call for each few pages, unless all of it may be written from the start:
- * that takes addresses and no memory. */
-static void heaps(void)
-{
-    (void)mallopt(M_TOP_PAD, HEAP);
 }
 
 static int realms_set(struct agw *g)
@@ -347,7 +338,6 @@ static int serve(struct agw *g, const char *trace_dir)
     int err = trace_dir ? trace_open(&g->trace, trace_dir, "agw") : 0;
 
     descriptors();
-    heaps();
     uv_loop_init(&g->loop);
     if (!err)
         what = "memory", err = inbox_new(&g->inbox, BUS_QUEUE);
