@@ -102,14 +102,6 @@ static void forget(struct core_conns *c, struct core_conn *v)
 
 /* --- looking for them --- */
 
-static const struct door_listener *listener_of(const struct core_conns *c, const struct addr *own)
-{
-    for (unsigned i = 0; i < c->n_listeners; i++)
-        if (c->listeners[i].port == addr_port(own) && c->listeners[i].v6 == addr_is_v6(own))
-            return &c->listeners[i];
-    return NULL;
-}
-
 static struct core_conn *add(struct core_conns *c, const struct addr *peer, msec_t now)
 {
     struct core_conn *v = calloc(1, sizeof *v);
@@ -123,7 +115,7 @@ static struct core_conn *add(struct core_conns *c, const struct addr *peer, msec
 
 static void see(struct core_conns *c, int fd, const struct addr *own, msec_t now)
 {
-    const struct door_listener *at = listener_of(c, own);
+    const struct self *at = self_at(c->conf.sip, own);
     struct addr peer = {0};
     socklen_t n = sizeof peer.u;
     struct stat st;

@@ -116,13 +116,15 @@ static bool ends_of(const SSL *ssl, struct addr *own, struct addr *peer)
 /* Once; only now it is known who connected to whom. */
 static void note_ends(const struct core_tls *t, struct conn *v)
 {
+    const struct self *at;
+
     if (v->peer.u.sa.sa_family)
         return;
     if (!ends_of(v->ssl, &v->own, &v->peer))
         v->peer.u.sa.sa_family = AF_UNSPEC;
-    for (unsigned i = 0; i < t->sip->n_selfs; i++)
-        if (t->sip->selfs[i].tls && t->sip->selfs[i].port == addr_port(&v->own))
-            v->hop = 0;
+    at = self_at(t->sip, &v->own);
+    if (at && at->tls)
+        v->hop = 0;
 }
 
 /* With the first event on it, so before Sofia may have closed it. */

@@ -82,15 +82,15 @@ static bool is_ours(int fd, const struct sip *s, struct door_listener *at)
     socklen_t n = sizeof is;
     struct addr a = {0};
     socklen_t m = sizeof a.u;
+    const struct self *self;
 
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is, &n) || !is || getsockname(fd, &a.u.sa, &m))
         return false;
-    for (unsigned i = 0; i < s->n_selfs; i++)
-        if (s->selfs[i].v6 == addr_is_v6(&a) && s->selfs[i].port == addr_port(&a)) {
-            *at = (struct door_listener){.fd = fd, .port = addr_port(&a), .v6 = addr_is_v6(&a), .tls = s->selfs[i].tls};
-            return true;
-        }
-    return false;
+    self = self_at(s, &a);
+    if (!self)
+        return false;
+    *at = (struct door_listener){.fd = fd, .v6 = addr_is_v6(&a), .tls = self->tls};
+    return true;
 }
 
 unsigned door_listeners(const struct sip *s, struct door_listener v[SIP_LISTEN_MAX])

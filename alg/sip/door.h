@@ -11,7 +11,6 @@ struct door;
 
 struct door_listener {
     int fd;
-    uint16_t port;
     bool v6, tls;
 };
 

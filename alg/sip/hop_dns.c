@@ -61,7 +61,7 @@ static void add(struct name *e, const struct addr *a, const struct question *q)
     bool family = false;
 
     for (unsigned i = 0; i < s->n_selfs; i++)
-        family = family || (s->selfs[i].v6 == addr_is_v6(a) && s->selfs[i].tls == (q->proto == SELF_TLS));
+        family = family || (addr_is_v6(&s->selfs[i].at) == addr_is_v6(a) && s->selfs[i].tls == (q->proto == SELF_TLS));
     if (!family || e->n == HOPS_MAX)
         return;
     *hop = (struct hop){.addr = *a, .proto = q->proto, .prio = q->prio * 2 + !addr_is_v6(a), .weight = q->weight};

@@ -26,9 +26,9 @@ static int keep(struct sip *s, const struct addr *at, bool tls, const char *host
     const tport_t *tp = newest(s->agents[SIP_MW].nta);
 
     me->host = strdup(host);
-    me->port = tp ? (uint16_t)atoi(tport_name(tp)->tpn_port) : 0;
+    me->at = *at;
+    addr_set_port(&me->at, tp ? (uint16_t)atoi(tport_name(tp)->tpn_port) : 0);
     me->tls = tls;
-    me->v6 = addr_is_v6(at);
     s->n_selfs++;
     return me->host ? 0 : -ENOMEM;
 }
@@ -87,7 +87,7 @@ const struct self *self_for(const struct sip *s, struct self_how how)
 
         if (me->tls != (how.proto == SELF_TLS))
             continue;
-        if (me->v6 == how.v6)
+        if (addr_is_v6(&me->at) == how.v6)
             return me;
         if (best->tls != me->tls)
             best = me;
@@ -102,8 +102,19 @@ const char *self_uri(char out[SELF_URI_MAX], const struct sip *s, const char *us
 
     if (how.proto == SELF_TLS && !me->tls)
         how.proto = SELF_TCP;
-    snprintf(out, SELF_URI_MAX, "sip:%s%s%s:%u%s", user ? user : "", user ? "@" : "", me->host, me->port, transports[how.proto]);
+    snprintf(out, SELF_URI_MAX, "sip:%s%s%s:%u%s", user ? user : "", user ? "@" : "", me->host, addr_port(&me->at), transports[how.proto]);
     return out;
+}
+
+const struct self *self_at(const struct sip *s, const struct addr *own)
+{
+    for (unsigned i = 0; i < s->n_selfs; i++) {
+        const struct addr *at = &s->selfs[i].at;
+
+        if (addr_port(at) == addr_port(own) && addr_is_v6(at) == addr_is_v6(own) && (addr_is_any(at) || addr_eq_host(at, own)))
+            return &s->selfs[i];
+    }
+    return NULL;
 }
 
 const char *self_host(const struct sip *s)
@@ -114,7 +125,7 @@ const char *self_host(const struct sip *s)
 bool self_is(const struct sip *s, const char *host, const char *port)
 {
     for (unsigned i = 0; i < s->n_selfs; i++)
-        if (!strcasecmp(s->selfs[i].host, host) && (!port || atoi(port) == s->selfs[i].port))
+        if (!strcasecmp(s->selfs[i].host, host) && (!port || atoi(port) == addr_port(&s->selfs[i].at)))
             return true;
     return false;
 }

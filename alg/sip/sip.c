@@ -234,7 +234,7 @@ static int start_core(struct sip *s, const struct sip_conf *conf)
     if (!err)
         err = self_open(s, &s->agents[SIP_MW], conf);
     if (!err && s->wire)
-        wire_set_local(s->wire, s->selfs[0].port);
+        wire_set_local(s->wire, addr_port(&s->selfs[0].at));
     if (!err)
         err = core_new(&s->core, s, conf);
     return err;
@@ -388,7 +388,7 @@ void sip_turn(struct sip *s, unsigned max_ms)
 
 uint16_t sip_port(const struct sip *s)
 {
-    return s->selfs[0].port;
+    return addr_port(&s->selfs[0].at);
 }
 
 uint16_t sip_ws_port(const struct sip *s, unsigned listen)

@@ -52,7 +52,7 @@ static int begin(void **state)
         host(&r->at[i], "127.0.0.1");
         r->listeners[i] = net_tcp_listen(&r->at[i], 1024);
         assert_true(r->listeners[i] >= 0);
-        r->s.selfs[i].port = addr_port(&r->at[i]);
+        r->s.selfs[i].at = r->at[i];
         r->s.selfs[i].tls = i;
     }
     r->s.n_selfs = 2;
@@ -81,12 +81,10 @@ static int end(void **state)
 }
 
 /* One more from there, accepted as Sofia does. Its number. */
-static unsigned come(struct room *r, const char *from, bool tls)
+static unsigned come_from(struct room *r, struct addr a, bool tls)
 {
     struct pollfd p = {.fd = r->listeners[tls], .events = POLLIN};
-    struct addr a;
 
-    host(&a, from);
     r->out[r->n] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(r->out[r->n], &a.u.sa, sizeof a.u.in4), 0);
     assert_int_equal(connect(r->out[r->n], &r->at[tls].u.sa, sizeof a.u.in4), 0);
@@ -95,6 +93,14 @@ static unsigned come(struct room *r, const char *from, bool tls)
     r->in[r->n] = accept(r->listeners[tls], NULL, NULL);
     assert_true(r->in[r->n] >= 0);
     return r->n++;
+}
+
+static unsigned come(struct room *r, const char *from, bool tls)
+{
+    struct addr a;
+
+    host(&a, from);
+    return come_from(r, a, tls);
 }
 
 static void come_all(struct room *r, unsigned n, const char *from, bool tls)
@@ -136,6 +142,19 @@ static void later(struct room *r, msec_t ms)
 {
     r->now += ms;
     conns_tick(r->conns, r->now);
+}
+
+/* What we open has an address of ours, too, and may have the listener's port: it is nobody who came. */
+static void test_own(void **state)
+{
+    struct room *r = *state;
+    struct addr a;
+
+    host(&a, "127.0.0.9");
+    addr_set_port(&a, addr_port(&r->at[0]));
+    come_from(r, a, false);
+    later(r, 100);
+    assert_int_equal(conns_n(r->conns), 1);
 }
 
 static void test_stranger(void **state)
@@ -315,6 +334,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many, begin, end),      cmocka_unit_test_setup_teardown(test_late, begin, end),
         cmocka_unit_test_setup_teardown(test_seen_late, begin, end), cmocka_unit_test_setup_teardown(test_scarce, begin, end),
         cmocka_unit_test_setup_teardown(test_wakes, begin, end),     cmocka_unit_test_setup_teardown(test_browsers, begin, end),
+        cmocka_unit_test_setup_teardown(test_own, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,8 +58,7 @@ static void open_at(struct room *r, const char *own)
     r->fd = net_tcp_listen(&r->at, 16);
     assert_true(r->fd >= 0);
     r->s.n_selfs = 1;
-    r->s.selfs[0].port = addr_port(&r->at);
-    r->s.selfs[0].v6 = addr_is_v6(&r->at);
+    r->s.selfs[0].at = r->at;
     r->peers.closed = true;
 }
 
@@ -162,10 +161,31 @@ static void test_open(void **state)
     close_it(&r);
 }
 
+/* Browsers' listener may have the core's port at another address: the core's rule is not theirs. */
+static void test_other(void **state)
+{
+    struct room r;
+    struct addr other = host("127.0.0.2");
+    int fd;
+
+    (void)state;
+    open_at(&r, "127.0.0.1");
+    addr_set_port(&other, addr_port(&r.at));
+    fd = net_tcp_listen(&other, 16);
+    assert_true(fd >= 0);
+    assert_int_equal(reach_allow(&r.peers, "127.0.0.5"), 0);
+    assert_int_equal(door_new(&r.door, &r.s, &r.peers), 0);
+    door_set(r.door, &r.hops);
+    assert_false(connects("127.0.0.66", &r.at));
+    assert_true(connects("127.0.0.66", &other));
+    close(fd);
+    close_it(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_v4), cmocka_unit_test(test_v6), cmocka_unit_test(test_full),
-                                       cmocka_unit_test(test_open)};
+                                       cmocka_unit_test(test_open), cmocka_unit_test(test_other)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
