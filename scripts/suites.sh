@@ -1,5 +1,5 @@
-# Sourced by scripts/test: what each suite runs. A suite calls `run NAME COMMAND...` for each program, or `lane` and at the end
-# `lanes_end` for programs that open ports and wait.
+# Sourced by scripts/test: what each suite runs. A suite calls `run NAME COMMAND...` for each program (behind own_net where it opens
+# ports), or `lane` and at the end `lanes_end` for programs that wait.
 SUITES="layers unit asan tsan flow component e2e"
 export CMOCKA_MESSAGE_OUTPUT=TAP
 
@@ -10,7 +10,7 @@ units() { # units BUILD-DIR PATTERN LABEL [make arguments]
     # shellcheck disable=SC2086,SC2046
     make -s -j2 B="$dir" "$@" $(for t in $list; do echo "$dir/unit/$t"; done) >build/test/build_$label.log 2>&1 ||
         { grep -E 'error|Error|undefined' build/test/build_$label.log | head -20; return 1; }
-    for t in $list; do run "$label/$t" "$dir/unit/$t"; done
+    for t in $list; do run "$label/$t" "${own_net[@]}" "$dir/unit/$t"; done
 }
 
 suite_layers() { run layers bash -c 'scripts/check_layers && echo "ok 1 - include rules hold"'; }
