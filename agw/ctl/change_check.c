@@ -120,6 +120,14 @@ static bool rides_on_ice(const struct change *ch, const struct iq_stream *s)
     return false;
 }
 
+/* What has one socket cannot send there. Nobody's address (hold by c=0.0.0.0) is of any. */
+static bool same_family(const struct sdp *local, const struct addr *far)
+{
+    const struct sdp_conn *c = local ? sdp_conn_of(local, local->media) : NULL;
+
+    return !c || addr_is_any(far) || sv_iis(c->addrtype, "IP6") == addr_is_v6(far);
+}
+
 static int check_remote(const struct change *ch, const struct row *r, enum stream_kind kind)
 {
     struct remote far;
@@ -128,6 +136,8 @@ static int check_remote(const struct change *ch, const struct row *r, enum strea
     if (err)
         return err;
     far.ice = rides_on_ice(ch, r->m);
+    if (!far.ice && !same_family(r->m->local, &far.addr))
+        return iq_refuse(ch->fault, 449, "Remote of stream %u: another address family than Local", r->m->id);
     err = remote_reach(&far, ch->t->realm->conf->reach, kind == STREAM_TCP, r->m->id, ch->fault);
     if (err)
         count_add(&ch->t->ctx->ctl->counts[CTL_C_UNREACHABLE], 1);

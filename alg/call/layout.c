@@ -19,7 +19,7 @@ static int tport_own(struct arena *a, struct tport *t)
 
 static int rline_own(struct arena *a, struct rline *r)
 {
-    int err = tport_own(a, &r->tp);
+    int err = tport_own(a, &r->tp) | copy_sv(a, &r->rtcp_addrtype) | copy_sv(a, &r->rtcp_addr);
 
     for (unsigned k = 0; k < 2; k++)
         err |= copy_sv(a, &r->key[k]) | copy_sv(a, &r->their_key[k]) | copy_sv(a, &r->addrtype[k]) |

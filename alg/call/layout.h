@@ -54,6 +54,7 @@ struct rline {
     struct codec_list codecs[2];   /* agreed, with the payload types of that side; before the answer: offered */
     struct sv addrtype[2], addr[2]; /* where that side receives: Remote (of the WIC only without ICE); port 0: not known yet */
     uint16_t port[2], rtcp_port[2];
+    struct sv rtcp_addrtype, rtcp_addr; /* of the core's RTCP; empty: beside RTP */
 };
 /* Only SDES may be without. */
 static inline bool rline_has_ice(const struct rline *r) { return r->sec[SIP_W2] != RTP_SDES || r->tp.ufrag.n > 0; }

@@ -52,7 +52,8 @@ static struct sdp *line_sdp(struct make *mk, const struct exch *x, const struct 
     struct sv addrtype = e ? e->local.addrtype : t->addrtype, addr = e ? e->local.addr : make_numeric(t->addrtype, t->addr);
     int port = e ? e->local.port : t->port, err = 0;
     struct sv mid = l->owner || !r ? l->owner_mid : l->web[r->web_line].mid;
-    struct sdp *s = r ? rtp_line_sdp(mk, r, &r->codecs[SIP_W2], l->web[r->web_line].proto, addrtype, addr, port, md)
+    struct sv proto = r ? rtp_proto_iq(l->web[r->web_line].proto, r->sec[SIP_W2]) : SV_NONE;
+    struct sdp *s = r ? rtp_line_sdp(mk, r, &r->codecs[SIP_W2], proto, addrtype, addr, port, md)
                       : make_sdp(mk, SV("application"), addrtype, addr, port, SV("UDP/DTLS/SCTP"), SV("webrtc-datachannel"), md);
 
     if (!s)

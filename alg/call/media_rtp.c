@@ -41,7 +41,7 @@ struct sdp *rtp_line_sdp(struct make *mk, const struct rline *r, const struct co
                          struct sv addrtype, struct sv addr, int port, struct sdp_media **md)
 {
     struct sv fmts = codec_fmts(mk->a, codecs);
-    struct sdp *s = fmts.p ? make_sdp(mk, sv_from(kinds[r->kind]), addrtype, addr, port, rtp_proto_iq(proto), fmts, md) : NULL;
+    struct sdp *s = fmts.p ? make_sdp(mk, sv_from(kinds[r->kind]), addrtype, addr, port, proto, fmts, md) : NULL;
 
     return s && !codec_write(mk->a, codecs, false, &(*md)->attrs) ? s : NULL;
 }
@@ -104,7 +104,10 @@ static struct sdp *core_remote(struct make *mk, const struct exch *x, const stru
                              r->port[SIP_MW], &md);
     int err = s ? put_text(mk, &md->attrs, "crypto", r->their_key[SIP_MW]) : -ENOMEM;
 
-    if (!err && r->rtcp_port[SIP_MW])
+    if (!err && r->rtcp_addr.n > 0)
+        err = sdp_attr_addf(mk->a, &md->attrs, "rtcp", "%u IN %.*s %.*s", r->rtcp_port[SIP_MW], SV_ARG(r->rtcp_addrtype),
+                            SV_ARG(r->rtcp_addr));
+    else if (!err && r->rtcp_port[SIP_MW])
         err = sdp_attr_addf(mk->a, &md->attrs, "rtcp", "%u", r->rtcp_port[SIP_MW]);
     return err ? NULL : s;
 }
@@ -229,7 +232,7 @@ static struct sdp *access_local(struct make *mk, const struct media *m, const st
 {
     const struct codec_list *codecs = &r->codecs[x->from];
     const struct web_trans *t = x->web ? x->web->trans[r->web_line] : NULL;
-    struct sv proto = x->lay.web[r->web_line].proto, family = make_family(m->conf->access_v6, t ? t->addrtype : SV_NONE);
+    struct sv proto = rtp_proto_iq(x->lay.web[r->web_line].proto, r->sec[SIP_W2]), family = make_family(m->conf->access_v6, t ? t->addrtype : SV_NONE);
     struct sdp_media *md;
     struct sdp *s = l ? rtp_line_sdp(mk, r, codecs, proto, l->addrtype, l->addr, l->port, &md)
                       : rtp_line_sdp(mk, r, codecs, proto, family, SV("$"), SDP_PORT_CHOOSE, &md);
@@ -282,8 +285,8 @@ static struct sdp *access_remote(struct make *mk, const struct exch *x, const st
 {
     const struct web_trans *t = x->web->trans[r->web_line];
     struct sdp_media *md;
-    struct sdp *s = rtp_line_sdp(mk, r, &r->codecs[SIP_W2], x->lay.web[r->web_line].proto, t->addrtype,
-                             make_numeric(t->addrtype, t->addr), t->port, &md);
+    struct sv proto = rtp_proto_iq(x->lay.web[r->web_line].proto, r->sec[SIP_W2]);
+    struct sdp *s = rtp_line_sdp(mk, r, &r->codecs[SIP_W2], proto, t->addrtype, make_numeric(t->addrtype, t->addr), t->port, &md);
     bool ice = t->ufrag.n > 0;
     int err = s ? 0 : -ENOMEM;
 

@@ -37,6 +37,10 @@ static void take_side(struct rline *r, enum sip_side side, const struct rtp_line
     r->addr[side] = said->addr;
     r->port[side] = said->port;
     r->rtcp_port[side] = said->rtcp_port;
+    if (side == SIP_MW) {
+        r->rtcp_addrtype = said->rtcp_addrtype;
+        r->rtcp_addr = said->rtcp_addr;
+    }
 }
 
 /* A key of ours, in the suite and under the tag that the peer named; as the offerer in the suite that all have (RFC 4568 5.1.2,

@@ -54,10 +54,12 @@ bool rtp_proto_tcp(struct sv proto)
     return sv_istarts(proto, "TCP/RTP/");
 }
 
-struct sv rtp_proto_iq(struct sv proto)
+struct sv rtp_proto_iq(struct sv proto, enum rtp_sec sec)
 {
     size_t n = strlen("TCP/");
 
+    if (sec == RTP_DTLS && sv_istarts(proto, "RTP/SAVP"))
+        return rtp_proto_feedback(proto) ? SV("UDP/TLS/RTP/SAVPF") : SV("UDP/TLS/RTP/SAVP");
     return rtp_proto_tcp(proto) ? (struct sv){proto.p + n, proto.n - n} : proto;
 }
 
@@ -118,14 +120,31 @@ static bool read_crypto(const struct sdp_media *m, struct rtp_line *out)
     return false;
 }
 
+/* Another host than that of c= may take RTCP (RFC 3605 2.1), of the same family: it is one socket that sends. */
+static void read_rtcp_addr(struct sv rest, uint16_t port, struct rtp_line *out)
+{
+    struct sv nettype = sv_word(&rest), addrtype = sv_word(&rest), text = sv_word(&rest);
+    struct addr addr, rtp;
+
+    if (!sv_iis(nettype, "IN") || addr_parse(&addr, text, port) || addr_is_any(&addr) || addr_parse(&rtp, out->addr, port) ||
+        addr_is_v6(&addr) != addr_is_v6(&rtp) || addr_eq(&addr, &rtp))
+        return;
+    out->rtcp_port = port;
+    out->rtcp_addrtype = addrtype;
+    out->rtcp_addr = text;
+}
+
 static void read_rtcp(const struct sdp_media *m, struct rtp_line *out)
 {
     const struct sdp_attr *at = sdp_attr_find(m->attrs, "rtcp");
     struct sv rest = at ? at->value : SV_NONE;
     uint32_t port;
 
-    if (at && !sv_u32(sv_word(&rest), UINT16_MAX, &port) && port > 0 && port != out->port + 1u)
-        out->rtcp_port = (uint16_t)port;
+    if (at && !sv_u32(sv_word(&rest), UINT16_MAX, &port) && port > 0) {
+        if (port != out->port + 1u)
+            out->rtcp_port = (uint16_t)port;
+        read_rtcp_addr(rest, (uint16_t)port, out);
+    }
     out->mux = sdp_attr_find(m->attrs, "rtcp-mux") != NULL;
     out->rsize = sdp_attr_find(m->attrs, "rtcp-rsize") != NULL;
 }

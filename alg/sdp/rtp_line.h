@@ -17,6 +17,7 @@ struct rtp_line { /* as somebody said it */
     uint16_t port;
     bool hold;                 /* c= of all zeros: keep the address known before (RFC 3264 8.4) */
     uint16_t rtcp_port;        /* a=rtcp (RFC 3605); 0: port + 1 */
+    struct sv rtcp_addrtype, rtcp_addr; /* with that port; empty: as above */
     bool mux, rsize;
     struct sv crypto_tag, crypto_suite, crypto; /* SDES: the one taken, whole */
     unsigned mid_ext;          /* id of the MID header extension, 0: none (RFC 9143 16.2) */
@@ -51,7 +52,9 @@ int rtp_write_w2(struct arena *a, const struct rtp_out *o, struct sdp *s);
 
 bool rtp_proto_feedback(struct sv proto); /* "RTP/AVPF", "UDP/TLS/RTP/SAVPF" ... */
 bool rtp_proto_tcp(struct sv proto);      /* "TCP/RTP/AVP" */
-struct sv rtp_proto_iq(struct sv proto);  /* without that "TCP/": there candidates alone tell */
+/* As Iq has it: without that "TCP/", as there candidates alone tell; RTP/SAVP(F) of a line with DTLS by its later name (RFC 5764 8),
+ * as the gateway cannot tell it from SDES otherwise. */
+struct sv rtp_proto_iq(struct sv proto, enum rtp_sec sec);
 /* Our default candidate of a line of W2: of TCP the last resort, as the one that gets through (TS 33.203 W.3.4). */
 uint16_t rtp_port_w2(struct sv proto, const struct web_local *l);
 /* A direction, seen from the other side; what is left of an answer when the offer allowed less; without receiving. */

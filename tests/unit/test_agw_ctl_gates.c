@@ -333,6 +333,7 @@ static const struct refusal {
     {515, CORE("rtcph/rsb = ON", "m=audio $ RTP/FOO 0\n")},
     {515, CORE("rtcph/rsb = ON", "m=application $ RTP/AVP 0\n")},
     {449, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP 128\n")},
+    {449, REMOTE("c=IN IP6 2001:db8::9\nm=audio 5000 RTP/AVP 0\n")}, /* its socket is of the other family */
     {449, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP opus\n")},
     {449, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP 96\na=rtpmap:96 opus/0\n")},
     {510, CORE("rtcph/rsb = ON", "m=audio $ RTP/AVP 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 "

@@ -169,6 +169,72 @@ static void test_sdes(void **state)
     hang_up(SIP_W2);
 }
 
+/* DTLS under the name that it had before RFC 5764: so the WIC hears it, so Iq does not, where it would be SDES. */
+static void test_savpf_of_dtls(void **state)
+{
+    static const struct {
+        const char *w2, *iq;
+    } rows[] = {{"RTP/SAVPF", "UDP/TLS/RTP/SAVPF"}, {"RTP/SAVP", "UDP/TLS/RTP/SAVP"}};
+    char text[2048], local[128], remote[128], said[64];
+    struct sip_in *in;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        snprintf(text, sizeof text, W2_HEAD "m=audio 54400 %s 0\r\nc=IN IP4 203.0.113.7\r\n" W2_ICE W2_SEC("actpass") "a=rtcp-mux\r\n",
+                 rows[i].w2);
+        snprintf(local, sizeof local, "m=audio $ %s 0|", rows[i].iq);
+        snprintf(remote, sizeof remote, "m=audio 54400 %s 0|", rows[i].iq);
+        snprintf(said, sizeof said, " %s 0\r\n", rows[i].w2);
+        world_open(1);
+        in = originate(text);
+        op_ok(op_pending());
+        respond(out_pending("INVITE"), 200, MW_HEAD "m=audio 49170 RTP/AVP 0\r\n");
+        op_ok(op_pending());
+        OP("ADD ip/$/access/$", local, "a=fingerprint:sha-256 $|", remote, "EstBNC", "!crypto");
+        op_ok(op_pending());
+        assert_int_equal(in->status, 200);
+        TEXT(in->body, said, "a=fingerprint:sha-256 ", "a=setup:active\r\n", "!UDP/TLS", "!crypto");
+        ack(in);
+        hang_up(SIP_W2);
+    }
+}
+
+/* RTCP that the core takes at another host (RFC 3605 2.1), until it says otherwise; an address that no socket of ours can send to
+ * counts for nothing. */
+static void test_rtcp_apart(void **state)
+{
+    static const struct {
+        const char *attr, *told;
+    } rows[] = {{"a=rtcp:53020 IN IP4 10.20.0.77\r\n", "a=rtcp:53020 IN IP4 10.20.0.77|"},
+                {"a=rtcp:49171 IN IP4 10.20.0.77\r\n", "a=rtcp:49171 IN IP4 10.20.0.77|"},
+                {"a=rtcp:53020 IN IP4 10.20.0.99\r\n", "a=rtcp:53020|"},
+                {"a=rtcp:53020 IN IP6 fd00::77\r\n", "a=rtcp:53020|"},
+                {"a=rtcp:53020 IN IP4 phone.example.net\r\n", "a=rtcp:53020|"},
+                {"a=rtcp:53020 IN IP4 0.0.0.0\r\n", "a=rtcp:53020|"},
+                {"a=rtcp:49171\r\n", "!a=rtcp"}};
+    char text[1024];
+    struct sip_in *in;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        world_open(1);
+        in = originate(AUDIO_ONLY("sendrecv"));
+        op_ok(op_pending());
+        snprintf(text, sizeof text, MW_HEAD MW_AUDIO("49170", "sendrecv") "%s", rows[i].attr);
+        respond(out_pending("INVITE"), 200, text);
+        OP("R(v=0| c=IN IP4 10.20.0.99| m=audio 49170", rows[i].told);
+        all_ok();
+        ack(in);
+        in = inside(dlg_of(SIP_MW), "INVITE", MW_HEAD MW_AUDIO("49170", "sendrecv")); /* beside RTP again, if it was not */
+        if (rows[i].told[0] != '!')
+            OP("R(v=0| c=IN IP4 10.20.0.99| m=audio 49170", "!a=rtcp");
+        all_ok();
+        assert_int_equal(in->status, 200);
+        ack(in);
+        hang_up(SIP_W2);
+    }
+}
+
 #define UE_TCP(proto) UE_TCP_AS(proto, "active")
 #define UE_TCP_AS(proto, setup) W2_HEAD "m=audio 9 " proto " 0\r\nc=IN IP4 203.0.113.7\r\na=setup:" setup "\r\na=connection:new\r\n" W2_ICE \
     "a=candidate:5 1 TCP 1518280447 203.0.113.7 9 typ host tcptype active\r\na=rtcp-mux\r\n"
@@ -261,7 +327,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rtp_tcp),       cmocka_unit_test(test_rtp_tcp_of_core), cmocka_unit_test(test_plain_called),
         cmocka_unit_test(test_both_families), cmocka_unit_test(test_hold_v6), cmocka_unit_test(test_channels_v6),
-        cmocka_unit_test(test_trickle),       cmocka_unit_test(test_sdes),
+        cmocka_unit_test(test_trickle),       cmocka_unit_test(test_sdes),       cmocka_unit_test(test_savpf_of_dtls),
+        cmocka_unit_test(test_rtcp_apart),
     };
 
     log_init(LOG_ERROR);
