@@ -247,8 +247,9 @@ static void ask(struct name *e, uint16_t type, const struct question *like)
     struct question *q = e->asked < QUESTIONS_MAX && e->dns->res ? malloc(sizeof *q) : NULL;
     struct addr a;
 
-    if (type == sres_type_a && !addr_parse(&a, sv_from(like->domain), like->port)) { /* a target that is no name after all */
-        add(e, &a, like);
+    if ((type == sres_type_a || type == sres_type_aaaa) && !addr_parse(&a, sv_from(like->domain), like->port)) {
+        if (type == sres_type_a) /* no name after all: nothing of it waits for a resolver */
+            add(e, &a, like);
         free(q);
         return;
     }

@@ -211,4 +211,15 @@ check "an unknown name: said once, with what to do" until_true 3 seen "$TMP/alg.
 again
 register
 says "and alice hears 503" alice 'REGISTER 503' 2
+stop_pid "$ALG"
+
+# --- a resolver that says nothing: an address beside the name does not wait for it ---
+kill -STOP "$DNS"
+run_alg "[\"sip:nowhere.example.net\", \"sip:$P3:5060\"]"
+check "a silent resolver: the address is there at once" until_true 3 metric_is "$ALG_OPS" alg_core_hops 1
+again
+register
+took "and is asked" p3 REGISTER
+says "and alice gets its answer" alice 'REGISTER 200' 3
+kill -CONT "$DNS"
 done_testing
