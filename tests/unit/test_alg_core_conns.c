@@ -1,4 +1,5 @@
 /* Connections that came to the core's listeners, on real sockets of loopback: who is closed, and who stays. */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@
 #include "alg/sip/agent.h"
 #include "alg/sip/core_conns.h"
 
-#define FILES 4096 /* descriptors: both ends of each connection are here */
+#define FILES 4096    /* descriptors: both ends of each connection are here */
+#define WAIT_MS 10000 /* loopback delivers at once, unless others keep the kernel busy */
 
 struct room {
     struct sip s;
@@ -23,7 +25,7 @@ struct room {
     struct addr at[2]; /* plain, TLS */
     int listeners[2], in[FILES], out[FILES];
     unsigned n, why[CONNS_LATE + 1];
-    msec_t now;
+    msec_t begun, now; /* ours runs ahead */
     struct core_conns *conns;
 };
 
@@ -47,7 +49,7 @@ static int begin(void **state)
     assert_true(net_files(FILES) >= FILES);
     assert_int_equal(uv_loop_init(&r->loop), 0);
     r->s.loop = &r->loop;
-    r->now = net_now_ms();
+    r->begun = r->now = net_now_ms();
     for (unsigned i = 0; i < 2; i++) {
         host(&r->at[i], "127.0.0.1");
         r->listeners[i] = net_tcp_listen(&r->at[i], 1024);
@@ -88,7 +90,7 @@ static unsigned come_from(struct room *r, struct addr a, bool tls)
     r->out[r->n] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(r->out[r->n], &a.u.sa, sizeof a.u.in4), 0);
     assert_int_equal(connect(r->out[r->n], &r->at[tls].u.sa, sizeof a.u.in4), 0);
-    assert_int_equal(poll(&p, 1, 1000), 1);
+    assert_int_equal(poll(&p, 1, WAIT_MS), 1);
     uv_run(&r->loop, UV_RUN_NOWAIT);
     r->in[r->n] = accept(r->listeners[tls], NULL, NULL);
     assert_true(r->in[r->n] >= 0);
@@ -116,7 +118,7 @@ static void says(struct room *r, unsigned i, size_t n)
 
     memset(text, '.', sizeof text);
     assert_int_equal(write(r->out[i], text, n), (ssize_t)n);
-    assert_int_equal(poll(&p, 1, 1000), 1);
+    assert_int_equal(poll(&p, 1, WAIT_MS), 1);
     while (poll(&p, 1, 0) == 1 && read(r->in[i], text, sizeof text) > 0)
         ;
 }
@@ -136,6 +138,13 @@ static bool is_open(const struct room *r, unsigned i)
     struct pollfd p = {.fd = r->out[i], .events = POLLRDHUP};
 
     return !poll(&p, 1, 0);
+}
+
+static bool is_ended(const struct room *r, unsigned i)
+{
+    struct pollfd p = {.fd = r->out[i], .events = POLLRDHUP};
+
+    return poll(&p, 1, WAIT_MS) == 1;
 }
 
 static void later(struct room *r, msec_t ms)
@@ -166,7 +175,7 @@ static void test_stranger(void **state)
     r->hops.n = 1;
     later(r, 100);
     assert_true(is_open(r, peer));
-    assert_false(is_open(r, stranger));
+    assert_true(is_ended(r, stranger));
     assert_true(is_open(r, tls)); /* it has to show a certificate */
     assert_true(is_open(r, come(r, "127.0.0.77", false)));
     later(r, 100);
@@ -190,7 +199,7 @@ static void test_address(void **state)
     later(r, 100);
     assert_int_equal(r->why[CONNS_ADDRESS], 1);
     assert_true(is_open(r, spoke) && is_open(r, other) && is_open(r, last));
-    assert_false(is_open(r, silent));
+    assert_true(is_ended(r, silent));
     later(r, 1000);
     assert_int_equal(r->why[CONNS_ADDRESS], 1); /* once */
 }
@@ -209,7 +218,7 @@ static void test_many(void **state)
         come_all(r, CORE_CONNS_PER_ADDRESS, from[i], false);
     later(r, 100);
     assert_int_equal(r->why[CONNS_MANY], 2);
-    assert_false(is_open(r, silent));
+    assert_true(is_ended(r, silent));
     assert_true(is_open(r, spoke) && is_open(r, tls));
     hop = come(r, "127.0.0.10", false);
     late = come(r, "127.0.0.11", false);
@@ -242,10 +251,10 @@ static void test_late(void **state)
     assert_int_equal(r->why[CONNS_LATE], 0);
     whole(r, slow); /* as it ends */
     later(r, 1000);
-    assert_false(is_open(r, silent) || is_open(r, half) || is_open(r, never));
-    later(r, 2000); /* the message began on this process's own clock */
+    assert_true(is_ended(r, silent) && is_ended(r, half) && is_ended(r, never));
+    later(r, 2000 + (net_now_ms() - r->begun)); /* the message began on this process's own clock */
     assert_true(is_open(r, pings) && is_open(r, slow));
-    assert_false(is_open(r, trickle));
+    assert_true(is_ended(r, trickle));
     assert_int_equal(r->why[CONNS_LATE], 4);
 }
 
@@ -277,7 +286,7 @@ static void test_scarce(void **state)
 {
     struct room *r = *state;
     struct rlimit was, few;
-    unsigned kept = 0;
+    unsigned kept = UINT_MAX;
 
     come_all(r, 100, "127.0.0.9", false);
     getrlimit(RLIMIT_NOFILE, &was);
@@ -286,8 +295,11 @@ static void test_scarce(void **state)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
     later(r, 100);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
-    for (unsigned i = 0; i < r->n; i++)
-        kept += is_open(r, i);
+    for (msec_t end = net_now_ms() + WAIT_MS; net_now_ms() < end && kept != r->n - r->why[CONNS_MANY];) {
+        kept = 0;
+        for (unsigned i = 0; i < r->n; i++)
+            kept += is_open(r, i);
+    }
     assert_in_range(kept, 100 - CORE_FD_RESERVE - 4, 100 - CORE_FD_RESERVE + 4);
     assert_int_equal(r->why[CONNS_MANY], 100 - kept);
 }
