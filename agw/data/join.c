@@ -52,25 +52,28 @@ static bool take_from_wic(struct env *env, struct join *j)
     return any;
 }
 
-static void write_to_core(struct join *j)
+static bool write_to_core(struct join *j)
 {
+    bool any = false;
     struct msg *m;
     size_t n;
 
-    while ((m = relay_core_next(j->relay))) {
-        n = tcp_write(j->tcp, m->p + m->off, m->n - m->off);
-        if (!n)
-            break;
+    while ((m = relay_core_next(j->relay)) && (n = tcp_write(j->tcp, m->p + m->off, m->n - m->off)) > 0) {
         relay_core_wrote(j->relay, n);
+        any = true;
     }
+    return any;
 }
 
+/* Whatever made room is followed by a look at what waits for it: nobody else wakes us when the relay is empty and the channel full. */
 static void pump_to_core(struct env *env, struct join *j)
 {
-    while (j->tcp->up && open_to_core(j) && take_from_wic(env, j))
-        write_to_core(j);
-    if (j->tcp->gate_out)
-        write_to_core(j);
+    bool moved;
+
+    do {
+        moved = j->tcp->up && open_to_core(j) && take_from_wic(env, j);
+        moved = (j->tcp->gate_out && write_to_core(j)) || moved;
+    } while (moved);
 }
 
 /* 0: nothing is left; -EAGAIN: something waits; -EPROTO: no MSRP */
@@ -100,7 +103,7 @@ static void conn_bad(struct env *env, struct join *j)
 {
     log_warn("data", "tcp=%llu msg=\"connection closed\" why=\"MSRP framing broken\"", (unsigned long long)j->tcp->id);
     env_count(env, DATA_C_MSRP_BAD, 1);
-    write_to_core(j); /* the answer, if there is one */
+    (void)write_to_core(j); /* the answer, if there is one */
     tcp_drop(j->tcp);
     conn_lost(j);
     env_event(env, j->tcp->id, BUS_EV_MSRP_BAD, "MSRP framing broken");
