@@ -106,6 +106,16 @@ stop_all() {
     STARTED=()
 }
 
+capture() { # capture FILE FILTER [OPTIONS]: what passes on loopback; SHARK is the process. It says "Capturing on" before it does.
+    tshark -q -i lo -a duration:280 -w "$1" -f "$2" "${@:3}" >"$TMP/capture.log" 2>&1 &
+    SHARK=$!
+    STARTED+=("$SHARK")
+    until_true 10 test -s "$1" && return
+    seen "$TMP/capture.log" 'permission|Operation not permitted|no interfaces|not supported' &&
+        skip_all "this machine allows no capture: $(head -n 1 "$TMP/capture.log")"
+    give_up "the capture starts"
+}
+
 # --- a bad network, only in a namespace of our own (inside_own_net) ---
 inside_own_net() { # inside_own_net SCRIPT ARGUMENTS...: starts it again there, once
     [ -n "${OWN_NET:-}" ] && { ip link set lo up; return; }
@@ -154,7 +164,8 @@ http_ok() { curl -fsS -m 2 -o /dev/null "http://127.0.0.1:$1" 2>/dev/null; }
 start_agw() { agw_conf "${1:-}" >"$TMP/agw.yaml"; start agw "$B/agw" -c "$TMP/agw.yaml"; AGW=$PID; }
 start_alg() { alg_conf "${1:-}" >"$TMP/alg.yaml"; start alg "$B/alg" -c "$TMP/alg.yaml"; ALG=$PID; }
 start_far() { start far "$LAB/lab-far" --sip "$FAR_SIP" --web "$FAR_WEB" --ring 50 "$@"; FAR=$PID; }
-pair_ready() { until_true 15 http_ok "$ALG_OPS/health" && until_true 15 http_ok "$AGW_OPS/health"; }
+far_up() { [ -z "${FAR:-}" ] || ! alive "$FAR" || http_ok "$FAR_WEB/config.json"; } # where one was started
+pair_ready() { until_true 15 http_ok "$ALG_OPS/health" && until_true 15 http_ok "$AGW_OPS/health" && until_true 10 far_up; }
 metric() { # metric PORT NAME: its value, nothing when the process does not answer
     curl -fsS -m 2 "http://127.0.0.1:$1/metrics" 2>/dev/null | awk -v n="$2" '$1 == n { print $2 }'
 }

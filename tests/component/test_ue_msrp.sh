@@ -17,10 +17,7 @@ ues() { # ues LOG CASE...: their verdicts become ours
     has "$log: every case was tried" "$TMP/$log.log" '^end$'
 }
 CAP=$TMP/core.pcapng
-tshark -q -i lo -B 32 -a duration:280 -w "$CAP" -f "tcp portrange $CORE-$((CORE + 199))" >"$TMP/capture.log" 2>&1 &
-SHARK=$!
-STARTED+=("$SHARK")
-until_true 10 seen "$TMP/capture.log" 'Capturing on' || skip_all "this machine allows no capture: $(head -n 1 "$TMP/capture.log")"
+capture "$CAP" "tcp portrange $CORE-$((CORE + 199))" -B 32
 start_far
 export FAR
 start_alg "$(printf 'msrp_tcp: yes\nplain_rtp: yes')"
