@@ -133,7 +133,7 @@ function overUdp(text, patience) {
     });
 }
 
-function overTcp(text, patience) { // or pieces of it, a moment between
+function overTcp(text, patience, ends) { // or pieces of it, a moment between; ends: it is to be closed, which is waited for
     return new Promise((resolve) => {
         const s = net.connect(port, here), texts = [], whole = [text].flat().join('');
         let stream = '', raw = '', closed = false;
@@ -147,7 +147,7 @@ function overTcp(text, patience) { // or pieces of it, a moment between
             stream = left;
             texts.push(...more);
             for (const got of more.filter(isFinal)) if (wantsAck(got)) s.write(Buffer.from(ackOf(whole, got), 'latin1'));
-            if (!more.some(isFinal)) return;
+            if (!more.some(isFinal) || ends) return;
             clearTimeout(timer);
             timer = setTimeout(end, 25);
         });

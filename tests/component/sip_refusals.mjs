@@ -65,7 +65,7 @@ const cases = [
 ];
 
 async function one(name, text, want, { loud: line, closed, check } = {}) {
-    const from = log().length, r = await send(text, want === 'none' ? 250 : 2000), finals = r.texts.filter(isFinal);
+    const from = log().length, r = await send(text, want === 'none' && !(tcp && closed) ? 250 : 2000, closed), finals = r.texts.filter(isFinal);
 
     name = `${pass}, ${name}`;
     say((finals.map(statusOf).join(' ') || 'none') === want && (!check || check(finals[0])), `${name}: ${want}`, r.texts);

@@ -52,7 +52,7 @@ const inAnswer = {
 async function torture(row) {
     const [text, did] = sentAs(row.name, fs.readFileSync(`${dir}/${row.name}.sip`, 'latin1'));
     const at = { browser: browser.asked.length, core: atCore.length, log: log().length };
-    const r = await send(text, row.status === 'none' ? 250 : 2000);
+    const r = await send(text, row.status === 'none' && !row.closed ? 250 : 2000, row.closed);
     const finals = r.texts.filter(isFinal), what = `${pass} ${row.name} (RFC ${row.rfc})`;
     const arrived = [...browser.asked.slice(at.browser), ...atCore.slice(at.core)].filter((t) => methodOf(t) === methodOf(text));
 
