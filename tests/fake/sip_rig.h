@@ -317,8 +317,10 @@ static void frame(struct rig *r, unsigned char first, const char *p, size_t n)
 
         if (k > 0)
             sent += (size_t)k;
-        else
+        else if (errno == EAGAIN)
             turn(r);
+        else
+            return; /* closed: who listens is told */
     }
 }
 

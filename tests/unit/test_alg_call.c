@@ -227,7 +227,7 @@ static void test_change_refused_is_undone(void **state)
     /* the core asks again what is so: nothing of the refused offer is left */
     in = inside(dlg_of(SIP_MW), "INVITE", core_offer);
     assert_int_equal(in->status, 200);
-    TEXT(in->body, "m=message 31000 TCP/MSRP *\r\n", "!31002", "a=setup:passive\r\n");
+    TEXT(in->body, "m=message 31000 TCP/MSRP *\r\n", "!m=message 31002", "a=setup:passive\r\n");
     ack(in);
     hang_up(SIP_W2);
 }

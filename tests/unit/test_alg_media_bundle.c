@@ -402,17 +402,17 @@ static void test_sdes(void **state)
     in = originate(offer);
     OP("m=audio $ RTP/SAVP 0 126|", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:");
     op_ok(op_pending());
-    TEXT(out_pending("INVITE")->body, "m=audio 30000 RTP/SAVP 0 126\r\n", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:", "!d0Rm");
+    TEXT(out_pending("INVITE")->body, "m=audio 30000 RTP/SAVP 0 126\r\n", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:", "!inline:d0Rm");
     respond(out_pending("INVITE"), 200, MW_HEAD "m=audio 49170 RTP/SAVP 0 126\r\na=rtpmap:126 telephone-event/8000\r\n"
                                                 "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n");
     OP("S1 sr R(", "inline:WVNf");
     op_ok(op_pending());
     OP("ADD ip/$/access/$", "L(v=0| c=IN IP4 $| m=audio $ RTP/SAVP 0 126|", "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:",
        "R(v=0| c=IN IP4 203.0.113.7| m=audio 5000 RTP/SAVP 0 126|", "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:d0Rm", " latch", "!astuns", "!EstBNC",
-       "!ice", "!fingerprint", "!mux");
+       "!a=ice", "!a=fingerprint", "!a=rtcp-mux");
     op_ok(op_pending());
     assert_int_equal(in->status, 200);
-    TEXT(in->body, "m=audio 40002 RTP/SAVP 0 126\r\n", "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:", "!d0Rm", "!WVNf", "!mux", "!setup");
+    TEXT(in->body, "m=audio 40002 RTP/SAVP 0 126\r\n", "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:", "!inline:d0Rm", "!inline:WVNf", "!a=rtcp-mux", "!a=setup");
     ack(in);
     hang_up(SIP_W2);
 }
@@ -460,7 +460,7 @@ static void test_sdes_again(void **state)
     rekey(SIP_W2, SDES_WIC(CM_80("2", KEY_1)), "inline:WVNf", "! L(", "a=crypto:2 AES_CM_128_HMAC_SHA1_80 ");
     rekey(SIP_W2, SDES_WIC(GCM("7")), "a=crypto:7 AEAD_AES_128_GCM inline:d0Rm", " L(", "a=crypto:7 AEAD_AES_128_GCM ");
     inside(dlg_of(SIP_MW), "INVITE", SDES_CORE(GCM("1") "a=sendonly\r\n")); /* hold: the client is offered what it has */
-    TEXT(out_pending("INVITE")->body, "a=crypto:7 AEAD_AES_128_GCM inline:", "!d0Rm", "!CM_128_HMAC");
+    TEXT(out_pending("INVITE")->body, "a=crypto:7 AEAD_AES_128_GCM inline:", "!inline:d0Rm", "!CM_128_HMAC");
     world_drain(true, NULL);
     world_close();
 }

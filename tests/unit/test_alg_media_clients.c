@@ -157,14 +157,14 @@ static void test_sdes(void **state)
     in = originate(offer);
     OP("m=audio $ RTP/AVP 0 126|", "!crypto");
     op_ok(op_pending());
-    TEXT(out_pending("INVITE")->body, "RTP/AVP 0 126\r\n", "!crypto", "!d0Rm");
+    TEXT(out_pending("INVITE")->body, "RTP/AVP 0 126\r\n", "!crypto", "!inline:d0Rm");
     respond(out_pending("INVITE"), 200, MW_HEAD MW_AUDIO("49170", "sendrecv"));
     op_ok(op_pending());
     OP("L(v=0| c=IN IP6 $| m=audio $ RTP/SAVPF 0 126|", "a=ice-ufrag:$|", "a=crypto:3 AEAD_AES_128_GCM inline:",
        "R(v=0| c=IN IP6 2001:db8:7::1| m=audio 5000 RTP/SAVPF", "a=ice-ufrag:Tw7h|", "inline:d0Rm", "astuns", "!EstBNC", "!fingerprint", "! latch");
     op_ok(op_pending());
     assert_int_equal(in->status, 200);
-    TEXT(in->body, "RTP/SAVPF 0 126\r\n", "a=crypto:3 AEAD_AES_128_GCM inline:", "a=ice-ufrag:", "!d0Rm", "!fingerprint", "!setup");
+    TEXT(in->body, "RTP/SAVPF 0 126\r\n", "a=crypto:3 AEAD_AES_128_GCM inline:", "a=ice-ufrag:", "!inline:d0Rm", "!a=fingerprint", "!a=setup");
     ack(in);
     hang_up(SIP_W2);
 }

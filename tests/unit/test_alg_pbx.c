@@ -302,9 +302,13 @@ static void test_route_changes(void **state)
     wic_register(&w.r, "bob", "office.example.net", "bob", "bob-secret", "SIP/2.0 200");
     assert_true(core_hears_within(&w.r, "REGISTER ", 3000));
     core_answer(&w.r, "200 OK", "Expires: 600\r\nService-Route: <sip:orig@other;lr>\r\n", "");
-    core_hears_within(&w.r, "nothing", 50);
     b = reg_by_flow(w.r.reg, 1);
     assert_non_null(b);
+    for (unsigned i = 0; i < 100 && strcmp(b->service_route, "<sip:orig@other;lr>"); i++) {
+        turn(&w.r);
+        b = reg_by_flow(w.r.reg, 1);
+        assert_non_null(b);
+    }
     assert_string_equal(b->service_route, "<sip:orig@other;lr>");
     end(&w);
 }

@@ -65,7 +65,7 @@ static void test_register(void **state)
     assert_string_equal(header(r->last, "Max-Forwards"), "68");
     assert_string_equal(header(r->last, "Require"), "path");
     assert_non_null(strstr(header(r->last, "Path"), ";lr;ob>"));
-    assert_null(strstr(r->last, "boss"));
+    assert_null(strstr(r->last, "sip:boss"));
     assert_null(strstr(r->last, "SIP/2.0/WS"));
     assert_string_equal(header(r->last, "P-Visited-Network-ID"), "\"home.example.net\"");
     assert_non_null(strstr(r->last, "q1w2e3r4@abcdefghijkl.invalid"));
@@ -259,13 +259,13 @@ static void test_register_flood(void **state)
                  "To: <sip:m@home.example.net>\r\nFrom: <sip:m@home.example.net>;tag=m1\r\nCall-ID: flood%u\r\nCSeq: 1 REGISTER\r\n"
                  "Contact: <sip:m@b.invalid;transport=ws>;expires=600\r\nContent-Length: 0\r\n\r\n", i, i);
         say(r, text);
-        if (i < RELAYS_PER_FLOW_MAX)
-            core_wait(r, "REGISTER ");
     }
-    hear_sip(r, "SIP/2.0 503");
+    hear_sip(r, "SIP/2.0 503"); /* before the first of the others has waited for too long */
     snprintf(text, sizeof text, "flood%u", RELAYS_PER_FLOW_MAX);
     assert_string_equal(header(r->text, "Call-ID"), text);
     assert_true(strlen(header(r->text, "Retry-After")) > 0);
+    for (unsigned i = 0; i < RELAYS_PER_FLOW_MAX; i++)
+        core_wait(r, "REGISTER ");
     rig_stop(r);
     free(r);
 }
