@@ -33,6 +33,7 @@ static void settled(struct call *call)
 {
     struct exch *x = call->x;
 
+    media_forget(&call->won->media, x, CHAN_GONE); /* both terminations were told; no stream leaves twice (H.248 error 441) */
     if (!x->told && exch_write_answer(x, &call->won->media, &call->near.own)) {
         call_end_status(call, 500, 0, NULL);
         return;

@@ -46,6 +46,8 @@ struct media {
     struct media_port ports[MEDIA_PORTS_MAX];
     struct media_end ends[MEDIA_ENDS_MAX];
     int64_t inactivity_s;      /* T2 was told to watch RTP; 0: not */
+    uint16_t sctp[DC_CHAN_MAX]; /* T1's group of channels, as it was said last */
+    unsigned n_sctp;
 };
 
 #define MEDIA_NOTHING 1 /* the procedure would say nothing: none is sent, done is not called */

@@ -141,22 +141,37 @@ static bool is_in(enum step step, bool fresh, enum chan_state state, bool reserv
     return !fresh || (step == STEP_RESERVE && reserved);
 }
 
+/* Whose last channel was closed has those still that were in its group then, until another one comes. */
+static void list_channels(struct media *m, const struct exch *x, enum step step)
+{
+    const struct layout *l = &x->lay;
+    uint16_t ids[DC_CHAN_MAX];
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < l->n; i++) {
+        if (!l->ch[i].line && is_in(step, l->ch[i].fresh, l->ch[i].state, x->dc_fresh))
+            ids[n++] = l->ch[i].stream;
+    }
+    if (n == 0 && l->dc_stream && !(step == STEP_UNDO && x->dc_fresh))
+        return;
+    memcpy(m->sctp, ids, n * sizeof ids[0]);
+    m->n_sctp = n;
+}
+
 /* "SCTP 2 3" of the channels, "BUNDLE 1 4" of the lines that share a transport, its owner first. The property is replaced whole;
  * an empty one cannot be said: a group whose de-aggregation stream leaves goes with it. */
-static int put_groups(struct make *mk, const struct exch *x, enum step step)
+static int put_groups(struct make *mk, struct media *m, const struct exch *x, enum step step)
 {
     char text[16 + 6 * (DC_CHAN_MAX + RTP_LINE_MAX)];
     struct buf b = buf_over(text, sizeof text);
     const struct layout *l = &x->lay;
-    unsigned n = 0;
     int err = 0;
 
+    list_channels(m, x, step);
     buf_str(&b, "SCTP");
-    for (unsigned i = 0; i < l->n; i++) {
-        if (!l->ch[i].line && is_in(step, l->ch[i].fresh, l->ch[i].state, x->dc_fresh))
-            buf_printf(&b, " %u", l->ch[i].stream), n++;
-    }
-    if (n > 0)
+    for (unsigned i = 0; i < m->n_sctp; i++)
+        buf_printf(&b, " %u", m->sctp[i]);
+    if (m->n_sctp > 0)
         err = put_text(mk, &b);
     if (err || !l->bundle_stream)
         return err;
@@ -320,7 +335,7 @@ int media_reserve_access(struct media *m, const struct exch *x, iq_done_h *done,
     if (!err)
         err = msrp_reserve_access(&mk, m, x);
     if (!err && mk.t->n_streams > 0)
-        err = put_groups(&mk, x, STEP_RESERVE);
+        err = put_groups(&mk, m, x, STEP_RESERVE);
     if (!err && mk.t->n_streams > 0)
         err = access_events(&mk, m, x);
     if (!err && mk.t->n_streams > 0)
@@ -358,7 +373,7 @@ int media_undo_access(struct media *m, const struct exch *x, iq_done_h *done, vo
     if (!err)
         err = msrp_undo_access(&mk, m, x);
     if (!err && mk.t->n_streams > 0)
-        err = put_groups(&mk, x, STEP_UNDO);
+        err = put_groups(&mk, m, x, STEP_UNDO);
     return make_send(&mk, m, err, done, arg);
 }
 
@@ -442,7 +457,7 @@ int media_configure_access(struct media *m, const struct exch *x, iq_done_h *don
     if (!err)
         err = msrp_configure_access(&mk, m, x);
     if (!err && mk.t->n_streams > 0 && (x->initial || x->new_chans || x->gone_chans) && (n_channels(x) > 0 || bundle_changes(x)))
-        err = put_groups(&mk, x, STEP_CONFIGURE);
+        err = put_groups(&mk, m, x, STEP_CONFIGURE);
     if (!err && is_fresh(&mk, m, true))
         err = access_events(&mk, m, x);
     if (!err && (is_fresh(&mk, m, false) || exch_renews(x)))

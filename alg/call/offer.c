@@ -456,8 +456,10 @@ static int answer_ims(struct exch *x, struct sv body)
         const struct ims_line *line = &x->ims->lines[c->ims_line];
         enum sdp_setup role;
 
-        if (c->state == CHAN_GONE)
+        if (c->state == CHAN_GONE) {
+            x->lock = x->lock || line->open;
             continue;
+        }
         role = dc_answer_setup(x->offered[i], line->ch.setup);
         if (!line->msrp || role == SDP_SETUP_NONE ||
             !ims_is_direct(line, role == SDP_SETUP_ACTIVE ? SDP_SETUP_PASSIVE : SDP_SETUP_ACTIVE)) {
@@ -533,7 +535,7 @@ static void drop_dc(struct exch *x)
         if (l->ch[i].state != CHAN_GONE && !l->ch[i].line)
             return;
     }
-    if (!x->dc_fresh || !l->dc_stream)
+    if (!x->dc_fresh || !l->dc_stream || x->told) /* the WIC has it, and so has T1 */
         return;
     if (!asked && l->bundle_stream == l->dc_stream)
         l->bundle_stream = 0;

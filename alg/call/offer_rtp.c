@@ -309,8 +309,10 @@ int exch_rtp_answer_ims(struct exch *x)
         const struct rtp_line *said = x->ims->lines[r->ims_line].rtp;
         struct codec_list web, ims, offered;
 
-        if (r->state == CHAN_GONE)
+        if (r->state == CHAN_GONE) { /* a fork that would have it came too late */
+            x->lock = x->lock || x->ims->lines[r->ims_line].open;
             continue;
+        }
         offered = x->told || !x->web_rtp[i] ? r->codecs[SIP_W2] : x->web_rtp[i]->codecs; /* the WIC keeps to what it was told */
         if (said)
             codec_agree(&offered, &said->codecs, r->kind, &web, &ims);

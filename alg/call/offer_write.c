@@ -43,7 +43,8 @@ static int write_ims(struct exch *x, const struct media *m, struct sdp_own *own,
             said[i].setup = inverse(c->core);
         else if (c->line || said[i].setup == SDP_SETUP_NONE)
             said[i].setup = SDP_SETUP_ACTPASS; /* the far end picks the direction (step 5) */
-        x->offered[i] = said[i].setup;
+        if (offer) /* an answer is no offer: what the same side says next is still of ours */
+            x->offered[i] = said[i].setup;
         o->ch = &said[i];
         o->port = p->port;
         o->addrtype = p->v6 ? SV("IP6") : SV("IP4");
@@ -109,7 +110,8 @@ static int write_web(struct exch *x, const struct media *m, struct sdp_own *own,
             d->setup = c->core;
         else if (d->setup == SDP_SETUP_NONE)
             d->setup = SDP_SETUP_ACTIVE; /* RFC 4975 5.4: the offerer connects */
-        x->offered[i] = d->setup;
+        if (offer)
+            x->offered[i] = d->setup;
         w.n_chans++;
     }
     if (!err)

@@ -410,6 +410,51 @@ static void test_lock_useless_line(void **state)
     world_close();
 }
 
+/* The last channel of a bundle was closed: its stream and its group stay at T1, and the group is said again with each other one
+ * (H.248.1 7.1.1: the property is replaced whole), until a channel comes. */
+static void test_group_without_channel(void **state)
+{
+    static const char closed[] = "a=mid:2\r\na=sctp-port:5000\r\n";
+    const char *gone = "m=video 0 UDP/TLS/RTP/SAVPF 102\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n";
+    char text[8192];
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    W.calls->conf.policy.browser = true;
+    establish(W2_HEAD "a=group:BUNDLE 0 1 2\r\n" W2_AUDIO("54400", "0 126", "actpass", "sendrecv") W2_VIDEO("102", "actpass")
+              W2_DC("2", "actpass"), MW_HEAD MW_AUDIO("49170", "sendrecv") MW_VIDEO("49180") MW_MSRP("49200", "active"));
+    snprintf(text, sizeof text, W2_HEAD "a=group:BUNDLE 0 1 2\r\n" W2_AUDIO("54400", "0 126", "actpass", "sendrecv") W2_VIDEO("102", "actpass")
+             "m=application 54404 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 203.0.113.7\r\n%s", closed);
+    in = inside(dlg_of(SIP_W2), "INVITE", text);
+    respond(out_pending("INVITE"), 200, MW_HEAD MW_AUDIO("49170", "sendrecv") MW_VIDEO("49180") "m=message 0 TCP/MSRP *\r\n");
+    OP("MOD ip/1/access/8", "S4 - reset ev-reset");
+    op_ok(op_pending());
+    W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/access/8"), &(struct iq_observed){.event = IQ_EV_SCTP_RESET, .stream = 4});
+    all_ok();
+    assert_int_equal(in->status, 200);
+    ack(in);
+    snprintf(text, sizeof text, W2_HEAD "a=group:BUNDLE 0 2\r\n" W2_AUDIO("54400", "0 126", "actpass", "sendrecv") "%s"
+             "m=application 54404 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 203.0.113.7\r\n%s", gone, closed);
+    in = inside(dlg_of(SIP_W2), "INVITE", text);
+    respond(out_pending("INVITE"), 200, MW_HEAD MW_AUDIO("49170", "sendrecv") "m=video 0 RTP/AVPF 102\r\nm=message 0 TCP/MSRP *\r\n");
+    OP("MOD ip/1/access/8 groupse=[SCTP 4] groupse=[BUNDLE 1 3]", "S2 - L{} R{}");
+    all_ok();
+    assert_int_equal(in->status, 200);
+    ack(in);
+    snprintf(text, sizeof text, W2_HEAD "a=group:BUNDLE 0 2\r\n" W2_AUDIO("54400", "0 126", "actpass", "sendrecv") "%s" W2_DC("2", "actpass"), gone);
+    in = inside(dlg_of(SIP_W2), "INVITE", text);
+    op_ok(op_pending());
+    respond(out_pending("INVITE"), 200, MW_HEAD MW_AUDIO("49170", "sendrecv") "m=video 0 RTP/AVPF 102\r\n" MW_MSRP("49202", "active"));
+    while (strncmp(op_pending()->text, "MOD ip/1/access/8", 17))
+        op_ok(op_pending());
+    OP("MOD ip/1/access/8 groupse=[SCTP 5] groupse=[BUNDLE 1 3]", "strdeagg=5");
+    all_ok();
+    assert_int_equal(in->status, 200);
+    ack(in);
+    hang_up(SIP_W2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_channels_return_alone),
         cmocka_unit_test(test_lock),
         cmocka_unit_test(test_lock_useless_line),
+        cmocka_unit_test(test_group_without_channel),
     };
 
     log_init(LOG_ERROR);

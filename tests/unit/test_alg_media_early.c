@@ -163,6 +163,79 @@ static void test_early_fork_first(void **state)
     hang_up(SIP_W2);
 }
 
+#define NO_VIDEO MW_HEAD MW_AUDIO("49170", "sendrecv") "m=video 0 RTP/AVPF 102\r\n"
+
+/* A phone without video, which says so in its 18x and again in its 200: the line's stream leaves T2 once. A fork with video that
+ * answers instead hears that there is none, as the WIC did. */
+static void test_early_refused(void **state)
+{
+    static const char *const last[] = {NULL, NO_VIDEO, A3};
+    struct sip_in *in;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(last); i++) {
+        world_open(1);
+        in = originate(A1);
+        op_ok(op_pending());
+        say("a", 183, NO_VIDEO);
+        OP("MOD ip/1/core/7\n S1 ro R(", "S2 - L{} R{}");
+        op_ok(op_pending());
+        OP("ADD ip/$/access/$", "S1 ", "!S2");
+        op_ok(op_pending());
+        TEXT(in->early, "m=audio 4000", "m=video 0 ");
+        say("a", 183, NO_VIDEO);
+        assert_null(op_pending());
+        say(i == 2 ? "b" : "a", 200, last[i]);
+        OP("MOD ip/1/core/7\n S1 sr", "!S2");
+        op_ok(op_pending());
+        OP("MOD ip/1/access/8\n S1 sr", "!S2");
+        op_ok(op_pending());
+        assert_int_equal(in->status, 200);
+        assert_string_equal(in->body, in->early);
+        ack(in);
+        if (i == 2) {
+            TEXT(out_pending("INVITE")->body, "m=audio 30000 ", "m=video 0 ");
+            respond(out_pending("INVITE"), 200, NO_VIDEO);
+        }
+        assert_null(out_pending("INVITE"));
+        hang_up(SIP_W2);
+    }
+}
+
+/* The same of a channel; and one that was taken stays, whatever role its answers have. */
+static void test_early_channel(void **state)
+{
+    static const struct {
+        const char *core, *web;
+    } rows[] = {{MW_HEAD MW_AUDIO("49170", "sendrecv") MW_MSRP("49200", "active"), "!m=application 0 "},
+                {MW_HEAD MW_AUDIO("49170", "sendrecv") MW_MSRP("49200", "passive"), "!m=application 0 "},
+                {MW_HEAD MW_AUDIO("49170", "sendrecv") "m=message 0 TCP/MSRP *\r\n", "m=application 0 "}};
+    struct sip_in *in;
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+        const unsigned k = i / 2;
+
+        world_open(1);
+        W.calls->conf.policy.browser = i % 2;
+        in = originate(W2_HEAD "a=group:BUNDLE 0 2\r\n" W2_AUDIO("54400", "0 126", "actpass", "sendrecv") W2_DC("2", "actpass"));
+        op_ok(op_pending());
+        say("a", 183, rows[k].core);
+        all_ok();
+        TEXT(in->early, "m=audio 4000", rows[k].web);
+        say("a", 200, rows[k].core);
+        OP("MOD ip/1/core/7", "S1 sr", k == 2 ? "!S3" : "S3 sr R(", "!L{}");
+        op_ok(op_pending());
+        OP("MOD ip/1/access/8", "S1 sr", "!L{}");
+        op_ok(op_pending());
+        assert_int_equal(in->status, 200);
+        assert_string_equal(in->body, in->early);
+        ack(in);
+        assert_null(out_pending("INVITE"));
+        hang_up(SIP_W2);
+    }
+}
+
 /* Another one speaks while the gateway is busy with the first: T2 turns to it when that is done. */
 static void test_early_fork_meanwhile(void **state)
 {
@@ -479,6 +552,8 @@ int main(void)
         cmocka_unit_test(test_early_shut),
         cmocka_unit_test(test_early_fork),
         cmocka_unit_test(test_early_fork_first),
+        cmocka_unit_test(test_early_refused),
+        cmocka_unit_test(test_early_channel),
         cmocka_unit_test(test_early_fork_meanwhile),
         cmocka_unit_test(test_answer_said_before),
         cmocka_unit_test(test_early_useless),
