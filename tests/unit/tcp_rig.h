@@ -82,7 +82,8 @@ static inline void name(struct fixture *f, struct bus_msg *m)
     m->u.door = (struct bus_door){.id = WIC, .ufrag = "wicufrag"};
 }
 
-static inline int setup(void **state)
+/* check_ms: so long a connection may say nothing, 0: the product's */
+static inline int setup_with(void **state, unsigned check_ms)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     struct door_listener l[3] = {{.realm = 0}, {.realm = 1}, {.realm = 0, .has_http = true}};
@@ -98,7 +99,7 @@ static inline int setup(void **state)
     f->other = l[1].local;
     f->web = l[2].local;
     assert_int_equal(door_new(&f->door, &(struct door_conf){.listeners = l, .n_listeners = 3, .workers = f->inboxes,
-                                                            .check_ms = 300, .waiting = 4}), 0);
+                                                            .check_ms = check_ms, .waiting = 4}), 0);
     assert_int_equal(addr_parse(&f->udp, SV("127.0.0.1"), 0), 0);
     f->core = f->core_at = f->udp;
     f->phone = net_udp(&f->core_at);
@@ -110,6 +111,11 @@ static inline int setup(void **state)
     post(f->inboxes[0], BUS_FLOW_JOIN, wire, f);
     post(door_inbox(f->door), BUS_DOOR_NAME, name, f);
     return 0;
+}
+
+static inline int setup(void **state)
+{
+    return setup_with(state, 0);
 }
 
 static inline int teardown(void **state)

@@ -81,6 +81,11 @@ static void strangers(void **state)
     close(good);
 }
 
+static int setup_hasty(void **state)
+{
+    return setup_with(state, 300);
+}
+
 static void silent_ones(void **state)
 {
     struct fixture *f = *state;
@@ -236,7 +241,7 @@ int main(void)
         RIG(relays),
         RIG(pieces),
         RIG(strangers),
-        RIG(silent_ones),
+        cmocka_unit_test_setup_teardown(silent_ones, setup_hasty, teardown),
         RIG(crowd),
         RIG(too_long),
         RIG(rivals),
