@@ -245,11 +245,14 @@ static void test_no_descriptor_left(void **state)
 static void test_active_refused(void **state)
 {
     struct rig *r = *state;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct addr a;
-    int fd;
+    socklen_t len = sizeof a.u;
 
+    /* Nobody listens there, and nobody else gets the port: ours with the same number would be connected to itself. */
     addr_parse(&a, SV("127.0.0.1"), 0);
-    fd = net_udp(&a); /* nobody listens there on TCP */
+    assert_int_equal(bind(fd, &a.u.sa, addr_len(&a)), 0);
+    assert_int_equal(getsockname(fd, &a.u.sa, &len), 0);
     tcp_post(r, 0);
     remote_post(r, 0, BUS_TCP_ACTIVE, &a);
     UNTIL(r, r->ev[BUS_EV_TCP_FAILED] == 1);
