@@ -397,7 +397,7 @@ static void on_invite(struct calls *c, struct sip_in *in, const struct sip_msg *
         return;
     }
     if (sip_msg_side(m) == SIP_W2) {
-        b[0] = reg_by_flow(c->alg->reg, sip_msg_flow(m));
+        b[0] = reg_by_sender(c->alg->reg, m);
         n = b[0] != NULL;
         alive = n;
         why.status = 403; /* sip-sdp 1.3: not registered */

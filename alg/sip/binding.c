@@ -297,12 +297,24 @@ int store_put(struct store *s, const struct binding_text *t, struct binding **bp
 
 void store_set_flow(struct store *s, struct binding *b, sip_flow flow)
 {
-    if (b->has_flow)
-        HASH_DELETE(by_flow, s->flows, b);
+    struct binding *first = b->has_flow ? store_by_flow(s, b->pub.flow) : NULL;
+
+    if (first) {
+        HASH_DELETE(by_flow, s->flows, first);
+        LL_DELETE2(first, b, flow_next);
+        if (first)
+            HASH_ADD(by_flow, s->flows, pub.flow, sizeof first->pub.flow, first);
+    }
     b->pub.flow = flow;
     b->has_flow = flow != 0;
-    if (flow) /* two of one connection: either will do */
-        HASH_ADD(by_flow, s->flows, pub.flow, sizeof b->pub.flow, b);
+    b->flow_next = NULL;
+    if (!flow)
+        return;
+    first = store_by_flow(s, flow);
+    if (first)
+        HASH_DELETE(by_flow, s->flows, first);
+    b->flow_next = first; /* the newest stands for all of its connection */
+    HASH_ADD(by_flow, s->flows, pub.flow, sizeof b->pub.flow, b);
 }
 
 void store_del(struct store *s, struct binding *b)

@@ -11,7 +11,8 @@ struct binding {
     struct reg_binding pub;      /* first member: callers hold pointers to it */
     struct binding *prev, *next;
     UT_hash_handle by_key, by_flow;
-    bool has_flow;               /* it is in the store's by_flow */
+    struct binding *flow_next;   /* older ones of the same connection; the newest is in by_flow */
+    bool has_flow;               /* it is one of these */
     struct store_aor *user;      /* counts the flows of one AOR */
     char *key;                   /* AOR and instance;reg-id, or AOR and Contact */
     char *impu, *aor, *contact, *service_route;
@@ -59,7 +60,7 @@ void store_set_flow(struct store *s, struct binding *b, sip_flow flow); /* never
 void store_del(struct store *s, struct binding *b);
 void store_clear(struct store *s);
 struct binding *store_by_key(const struct store *s, const char *key);
-struct binding *store_by_flow(const struct store *s, sip_flow flow);
+struct binding *store_by_flow(const struct store *s, sip_flow flow); /* the newest; flow_next: the others */
 /* Whose connection this is or was just before: the same instance came back on another one. */
 struct binding *store_by_token(const struct store *s, sip_flow flow);
 /* First "sip:user@host" of a name-addr list value; out is cut to size. False: none. */

@@ -112,11 +112,16 @@ static bool may_be(const struct enrol *p, const struct user *user, const struct 
 /* A request of a registered WIC outside of dialogs. */
 int reg_admit(struct reg *r, const sip_t *sip, sip_flow flow, char *lines, size_t size)
 {
-    const struct binding *b = store_by_flow(&r->store, flow);
-    const struct reg_way *way = b ? reg_way_of_binding(r, b) : NULL;
+    const struct binding *b;
+    const struct reg_way *way;
+    struct sip_msg view;
 
+    msg_open(&view, r->sip, SIP_W2, flow, sip);
+    b = (const struct binding *)reg_by_sender(r, &view); /* its first member */
+    msg_close(&view);
+    way = b ? reg_way_of_binding(r, b) : NULL;
     lines[0] = 0;
-    if (!b || b->expires <= net_now_ms() || !way)
+    if (!way)
         return 403;
     if (way->kind == REG_WAY_PBX && !pbx_is_up(r->pbxs[way - r->ways])) {
         snprintf(lines, size, "Retry-After: 10");

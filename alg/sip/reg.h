@@ -73,6 +73,9 @@ const count_t *reg_counts(const struct reg *r);
 
 /* Who is behind this connection? NULL: not registered. */
 const struct reg_binding *reg_by_flow(const struct reg *r, sip_flow flow);
+/* Whose request of a browser is this? A connection may have registered several users: P-Preferred-Identity and From tell; else
+ * the newest. NULL: not registered. */
+const struct reg_binding *reg_by_sender(const struct reg *r, const struct sip_msg *m);
 /* Where a request from the core goes: by the flow token in its topmost Route/Path or by Request-URI (the Contact that was
  * registered). Returns how many flows were put into out (several tabs of one user), 0 = none: answer 404/480. */
 unsigned reg_by_request(const struct reg *r, const struct sip_msg *m, const struct reg_binding **out, unsigned max);

@@ -197,6 +197,31 @@ unsigned reg_by_request(const struct reg *r, const struct sip_msg *m, const stru
     return f.n;
 }
 
+static const struct binding *whose(const struct binding *first, const char *uri)
+{
+    const struct binding *b;
+
+    LL_FOREACH2(first, b, flow_next)
+        if (owns(b, uri))
+            return b;
+    return NULL;
+}
+
+const struct reg_binding *reg_by_sender(const struct reg *r, const struct sip_msg *m)
+{
+    const struct binding *first = store_by_flow(&r->store, m->flow), *b = NULL;
+    struct sv preferred = sv_from(sip_msg_header(m, "P-Preferred-Identity"));
+    char uri[512];
+
+    if (uri_first(&preferred, uri, sizeof uri))
+        b = whose(first, uri);
+    if (!b)
+        b = whose(first, sip_msg_from_uri(m));
+    if (!b)
+        b = first;
+    return b && b->expires > net_now_ms() ? &b->pub : NULL;
+}
+
 const char *reg_identity(const struct reg_binding *pub, const char *preferred)
 {
     const struct binding *b = (const struct binding *)pub;

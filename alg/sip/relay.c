@@ -254,13 +254,19 @@ static int message_answer(void *arg, int status, const sip_t *in, msg_t *msg, si
 
 static int message_to_core(struct message *m, const sip_t *sip, sip_flow flow)
 {
-    const struct reg_binding *b = reg_by_flow(m->sip->reg, flow);
     su_home_t home[1] = {SU_HOME_INIT(home)};
+    const struct reg_binding *b;
+    struct sip_msg view;
     const char *preferred = msg_value(home, sip, "P-Preferred-Identity");
     char *from = url_as_string(home, sip->sip_from->a_url);
-    const char *id = b ? reg_identity(b, preferred ? preferred : from) : NULL;
-    char *text = id ? su_sprintf(home, "<%s>", id) : NULL;
+    const char *id;
+    char *text;
 
+    msg_open(&view, m->sip, SIP_W2, flow, sip);
+    b = reg_by_sender(m->sip->reg, &view);
+    msg_close(&view);
+    id = b ? reg_identity(b, preferred ? preferred : from) : NULL;
+    text = id ? su_sprintf(home, "<%s>", id) : NULL;
     m->identity = text ? strdup(text) : NULL;
     m->route = b && b->service_route ? strdup(b->service_route) : NULL;
     su_home_deinit(home);

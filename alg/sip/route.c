@@ -28,9 +28,17 @@ static void strip(msg_t *msg, sip_t *sip, const char *const *names, unsigned n)
         msg_remove(msg, sip, names[i]);
 }
 
+/* RFC 8898 2.3: a web token may stand here, too, and must not leave. A digest is the answer to a proxy of the core. */
+static bool is_token(void *arg, const msg_header_t *h)
+{
+    (void)arg;
+    return msg_is_named(h, "Proxy-Authorization") && h->sh_auth->au_scheme && !strcasecmp(h->sh_auth->au_scheme, "Bearer");
+}
+
 void route_strip_from_wic(msg_t *msg, sip_t *sip)
 {
     strip(msg, sip, from_wic, ARRAY_LEN(from_wic));
+    msg_sift(msg, sip, is_token, NULL);
     for (sip_require_t *r = sip->sip_require; r; r = r->k_next)
         if (r->k_items && msg_params_remove((msg_param_t *)r->k_items, "sec-agree") > 0)
             msg_fragment_clear(r->k_common);

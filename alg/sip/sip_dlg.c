@@ -23,10 +23,11 @@ static char *make_contact(const struct sip *s, enum sip_side side, struct self_h
     return strdup(text);
 }
 
-static struct sip_dlg *dlg_new(struct sip *s, enum sip_side side, sip_flow flow, struct self_how how, const struct sip_dlg_h *h)
+/* b: whose it is, of a WIC; NULL: nobody's that is registered */
+static struct sip_dlg *dlg_new(struct sip *s, enum sip_side side, sip_flow flow, const struct reg_binding *b, struct self_how how,
+                               const struct sip_dlg_h *h)
 {
     struct sip_dlg *d = calloc(1, sizeof *d);
-    const struct reg_binding *b = side == SIP_W2 && s->reg ? reg_by_flow(s->reg, flow) : NULL;
 
     if (!d)
         return NULL;
@@ -67,7 +68,7 @@ void sip_dlg_free(struct sip_dlg *d)
 int sip_dlg_accept(struct sip_dlg **dp, struct sip *s, struct sip_in *in, const struct sip_msg *m, const struct sip_dlg_h *h)
 {
     const sip_t *sip = m->in;
-    struct sip_dlg *d = dlg_new(s, m->side, m->flow, in_how(in), h);
+    struct sip_dlg *d = dlg_new(s, m->side, m->flow, m->side == SIP_W2 && s->reg ? reg_by_sender(s->reg, m) : NULL, in_how(in), h);
     su_home_t home[1] = {SU_HOME_INIT(home)};
     sip_to_t *us;
 
@@ -259,7 +260,8 @@ int sip_invite(struct sip_dlg **dp, struct sip_out **op, struct sip *s, const st
                struct sv sdp, const struct sip_dlg_h *h, sip_response_h *cb, void *cb_arg)
 {
     struct shape q = {"INVITE", hdrs, sdp, NULL, to->uri, to->route};
-    struct sip_dlg *d = dlg_new(s, to->side, to->flow, out_how(s), h);
+    struct sip_dlg *d = dlg_new(s, to->side, to->flow, to->side == SIP_W2 && s->reg ? reg_by_flow(s->reg, to->flow) : NULL,
+                                out_how(s), h);
     int err = -ENOMEM;
 
     if (!d)

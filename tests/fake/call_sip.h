@@ -189,11 +189,11 @@ unsigned sip_core_wait(const struct sip *s)
 
 /* --- reg.h --- */
 
-const struct reg_binding *reg_by_flow(const struct reg *r, sip_flow flow)
+const struct reg_binding *reg_by_sender(const struct reg *r, const struct sip_msg *m)
 {
     (void)r;
     for (unsigned i = 0; i < W.n_bindings; i++) {
-        if (W.binding[i].flow == flow)
+        if (W.binding[i].flow == m->flow)
             return &W.binding[i];
     }
     return NULL;

@@ -172,6 +172,7 @@ static const struct field from_wic[] = { /* TS 24.229 4.4, 5.2.6.3; RFC 3329 2.4
     {"Resource-Priority", "ev.il.1"}, {"Service-Route", "<sip:ev.il@example.net;lr>"}, {"Path", "<sip:ev.il@example.net;lr>"},
     {"Security-Client", "tls;q=0.1;ev.il=1"}, {"Security-Verify", "tls;q=0.1;ev.il=1"}, {"Proxy-Require", "sec-agree"},
     {"Require", "sec-agree"}, {"History-Info", "<sip:ev.il@example.net>;index=1"}, {"P-Associated-URI", "<sip:ev.il@example.net>"},
+    {"Proxy-Authorization", "Bearer ev.il"}, /* RFC 8898 2.3 */
 };
 static const struct field to_wic[] = { /* 4.4; what tells of the core or of another's equipment */
     {"Service-Route", "<sip:ev.il@example.net;lr>"}, {"Path", "<sip:ev.il@example.net;lr>"}, {"P-Charging-Vector", "icid-value=ev.il"},
@@ -271,6 +272,57 @@ static void test_fields(void **state)
     rig_stop(&r);
 }
 
+static void register_dave(struct rig *r)
+{
+    say(r, "REGISTER sip:home.example.net SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bKd1\r\nMax-Forwards: 69\r\n"
+           "To: <sip:dave@home.example.net>\r\nFrom: <sip:dave@home.example.net>;tag=d\r\nCall-ID: reg2\r\nCSeq: 1 REGISTER\r\n"
+           "Contact: <sip:d@abcdefghijkl.invalid;transport=ws>;expires=600\r\nContent-Length: 0\r\n\r\n");
+    core_wait(r, "REGISTER ");
+    core_answer(r, "200 OK", "Contact: <sip:d@abcdefghijkl.invalid;transport=ws>;expires=300\r\nService-Route: <sip:dave@scscf;lr>\r\n"
+                "P-Associated-URI: <sip:dave@home.example.net>, <tel:+15550101>\r\n", "");
+    hear_sip(r, "SIP/2.0 200");
+}
+
+/* TS 24.229 5.2.6.3.1: of the identities that this connection registered, the one that the request is of. */
+static void test_two_users(void **state)
+{
+    static const struct {
+        const char *more, *identity, *route;
+    } rows[] = {
+        {"", "<sip:alice@home.example.net>", "<sip:orig@scscf;lr>"},
+        {"P-Preferred-Identity: <tel:+15550101>\r\n", "<tel:+15550101>", "<sip:dave@scscf;lr>"},
+        {"P-Preferred-Identity: <sip:boss@home.example.net>\r\n", "<sip:alice@home.example.net>", "<sip:orig@scscf;lr>"},
+    };
+    char text[8192], id[8];
+    struct rig r;
+
+    (void)state;
+    start(&r);
+    say(&r, REGISTER("1", ""));
+    core_wait(&r, "REGISTER ");
+    answer(&r, "300");
+    register_dave(&r); /* the newest */
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        snprintf(id, sizeof id, "two%u", i);
+        message(text, "sip:bob@home.example.net", "SIP/2.0/WS a.invalid", id, rows[i].more);
+        say(&r, text);
+        core_wait(&r, "MESSAGE ");
+        assert_string_equal(header(r.last, "P-Asserted-Identity"), rows[i].identity);
+        assert_string_equal(header(r.last, "Route"), rows[i].route);
+        core_answer(&r, "200 OK", "", "");
+        hear_sip(&r, "SIP/2.0 200");
+    }
+    say(&r, "REGISTER sip:home.example.net SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bKd2\r\nMax-Forwards: 69\r\n"
+            "To: <sip:dave@home.example.net>\r\nFrom: <sip:dave@home.example.net>;tag=d\r\nCall-ID: reg2\r\nCSeq: 2 REGISTER\r\n"
+            "Contact: <sip:d@abcdefghijkl.invalid;transport=ws>;expires=0\r\nContent-Length: 0\r\n\r\n");
+    core_wait(&r, "REGISTER ");
+    core_answer(&r, "200 OK", "", "");
+    hear_sip(&r, "SIP/2.0 200");
+    assert_non_null(reg_by_flow(r.reg, 1)); /* alice stays */
+    assert_string_equal(reg_by_flow(r.reg, 1)->aor, "sip:alice@home.example.net");
+    rig_stop(&r);
+}
+
 #define DIGEST "Authorization: Digest username=\"alice\", realm=\"h\", nonce=\"n\", uri=\"sip:h\", response=\"aa\""
 
 static void test_integrity(void **state)
@@ -354,7 +406,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_claims), cmocka_unit_test(test_own_access), cmocka_unit_test(test_integrity),
                                        cmocka_unit_test(test_message_in), cmocka_unit_test(test_message_answer),
-                                       cmocka_unit_test(test_masked), cmocka_unit_test(test_peer), cmocka_unit_test(test_fields)};
+                                       cmocka_unit_test(test_masked), cmocka_unit_test(test_peer), cmocka_unit_test(test_fields),
+                                       cmocka_unit_test(test_two_users)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
