@@ -8,7 +8,8 @@
 
 #define PORT_LO 33000
 #define PORT_HI 34998
-#define BATCH 64
+#define BATCH 1024            /* all that waits: what came first goes back first, RTCP too, however long this stood still */
+#define RECEIVE_BUFFER (1 << 20)
 #define RTCP_SR 200
 #define RTCP_RR 201
 #define RTCP_BYE 203
@@ -102,6 +103,14 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     }
 }
 
+static void buffer(int fd)
+{
+    const int size = RECEIVE_BUFFER;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size)) /* past net.core.rmem_max wants root */
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+}
+
 static int bind_pair(struct far_rtp *r, const char *host)
 {
     for (int tries = 0; tries < 500; tries++) {
@@ -114,6 +123,7 @@ static int bind_pair(struct far_rtp *r, const char *host)
             if (addr_parse(&a, sv_from(host), (uint16_t)(r->port + k)))
                 return -EINVAL;
             r->fd[k] = net_udp(&a);
+            buffer(r->fd[k]);
         }
         if (r->fd[0] >= 0 && r->fd[1] >= 0)
             return 0;
