@@ -42,7 +42,7 @@ export class Firefox {
         left = left.subarray(end);
       }
     });
-    await this.command('WebDriver:NewSession', { acceptInsecureCerts: true, timeouts: { script: 60000, pageLoad: 30000 } });
+    await this.command('WebDriver:NewSession', { acceptInsecureCerts: true, timeouts: { script: 60000, pageLoad: 60000 } });
   }
   input(message) { // the first one is a greeting
     if (!Array.isArray(message)) return;

@@ -1,6 +1,6 @@
 // The lab for browser tests: real agw, alg and far end as processes on loopback, headless Chromium, TAP lines.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -24,8 +24,10 @@ export async function until(what, check, ms = BOUND) {
   }
 }
 
+// Each on a connection of its own: one that is kept may have been closed by its server while this process, or the machine, stood still.
+export const request = (url, how = {}) => fetch(url, { ...how, headers: { connection: 'close' } });
 async function ok(url) {
-  try { return (await fetch(url)).ok; } catch { return false; }
+  try { return (await request(url)).ok; } catch { return false; }
 }
 
 const labs = []; // of this process
@@ -39,8 +41,13 @@ export class Lab {
     this.processes.push({ name, child });
     return child;
   }
+  algConf(more = '') { // state of its own: what an earlier test left is not this one's
+    const file = join(this.dir, 'alg.yaml');
+    writeFileSync(file, `state_dir: ${this.dir}/state\n${more}`);
+    return file;
+  }
   log(name) { return readFileSync(join(this.dir, `${name}.log`), 'utf8'); }
-  async up({ alg = [], agw = [], farArgs = [] } = {}) {
+  async up({ alg = ['-c', this.algConf()], agw = [], farArgs = [] } = {}) {
     this.agw = this.start('agw', agw);
     this.alg = this.start('alg', alg);
     await this.startFar(farArgs);
@@ -62,7 +69,7 @@ export class Lab {
     const bad = [];
     for (const { name, child } of this.processes.reverse()) {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-      const end = await Promise.race([child.done, sleep(10000).then(() => null)]);
+      const end = await Promise.race([child.done, sleep(BOUND).then(() => null)]);
       if (!end) { child.kill('SIGKILL'); bad.push(`${name} did not stop`); } else if (end.code !== 0) bad.push(`${name} ended with ${end.code ?? end.signal}`);
     }
     this.processes = [];
@@ -72,20 +79,20 @@ export class Lab {
 }
 
 export async function metric(port, name) {
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const text = await (await request(`http://127.0.0.1:${port}/metrics`)).text();
   const m = new RegExp(`^${name} (\\d+)`, 'm').exec(text);
   if (!m) throw new Error(`no metric ${name}`);
   return Number(m[1]);
 }
 
 export async function post(path) {
-  const r = await fetch(`${far}${path}`, { method: 'POST' });
+  const r = await request(`${far}${path}`, { method: 'POST' });
   if (!r.ok) throw new Error(`${path}: ${r.status} ${await r.text()}`);
 }
-export const get = async (path) => (await fetch(`${far}${path}`)).json();
+export const get = async (path) => (await request(`${far}${path}`)).json();
 
 export function launch(extra = [], program = process.env.CHROMIUM || '/usr/bin/chromium') {
-  return chromium.launch({ executablePath: program, headless: true, args: ['--no-sandbox',
+  return chromium.launch({ executablePath: program, headless: true, timeout: 2 * BOUND, args: ['--no-sandbox',
     '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
     '--disable-sync', '--allow-loopback-in-peer-connection', '--ignore-certificate-errors', ...extra] });
 }
@@ -93,6 +100,7 @@ export function launch(extra = [], program = process.env.CHROMIUM || '/usr/bin/c
 // A phone page that is registered over WSS; `prepare` sees its context first.
 export async function phone(browser, user = 'alice', ws = 'wss://127.0.0.1:8443/', prepare = async () => {}) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  context.setDefaultTimeout(BOUND);
   await prepare(context);
   const page = await context.newPage();
   page.on('pageerror', (e) => console.log(`# page: ${e}`));

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { far } from './lab.mjs';
+import { far, request } from './lab.mjs';
 
 const ip = (...args) => execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
 const nft = (rules) => execFileSync('ip', ['netns', 'exec', 'nat', 'nft', '-f', '-'], { input: rules, stdio: ['pipe', 'pipe', 'inherit'], encoding: 'utf8' });
@@ -70,7 +70,7 @@ export class Nat {
   // The page keeps the far end's address, a secure context: this process fetches what the browser cannot reach.
   async serve(context) {
     await context.route(`${far}/**`, async (route) => {
-      const r = await fetch(route.request().url());
+      const r = await request(route.request().url());
       await route.fulfill({ status: r.status, contentType: r.headers.get('content-type') ?? undefined, body: Buffer.from(await r.arrayBuffer()) });
     });
   }

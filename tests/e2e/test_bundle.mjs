@@ -1,6 +1,5 @@
 // web_profile: browser. Audio, video and the data channel of a browser share one transport, and agw takes them apart; a browser
 // that insists (max-bundle), one that offers both ways, and one that is called.
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Firefox } from './firefox.mjs';
 import { Lab, launch, metric, phone, post, run } from './lab.mjs';
@@ -36,8 +35,7 @@ async function called(page, user) {
 
 await run([
   ['the pair, the far end and the browsers start', async () => {
-    const alg = join(lab.dir, 'alg.yaml');
-    writeFileSync(alg, `web_profile: browser\nstate_dir: ${lab.dir}/state\n`);
+    const alg = lab.algConf('web_profile: browser\n');
     await lab.up({ alg: ['-c', alg], agw: ['-c', agwConf(lab.dir, { access: host })] });
     browser = await launch(fakeMedia(tone));
     chromium = await phone(browser, 'alice', WSS);

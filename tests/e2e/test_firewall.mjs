@@ -2,7 +2,6 @@
 // a data channel reach the core by agw's TCP port 80 with no relay, then by coturn over TLS on 443 of its own address. Without
 // rules it takes UDP, and a path that dies in a call is replaced (ICE restart).
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Coturn } from './coturn.mjs';
 import { Lab, launch, phone, run, sleep, until } from './lab.mjs';
@@ -93,8 +92,7 @@ await run([
     turn = new Coturn(lab, { host: nat.another('203.0.113.30'), peer: nat.gateway });
     turn.certify(lab.dir);
     await turn.up();
-    const alg = join(lab.dir, 'alg.yaml');
-    writeFileSync(alg, `wss_listen: ["${nat.gateway}:443"]\nws_listen: ["${nat.gateway}:8080"]\nstate_dir: ${lab.dir}/state\n${turn.alg}`);
+    const alg = lab.algConf(`wss_listen: ["${nat.gateway}:443"]\nws_listen: ["${nat.gateway}:8080"]\n${turn.alg}`);
     await lab.up({ alg: ['-c', alg], agw: ['-c', agwConf(lab.dir, { access: nat.gateway, realm: 'ice_tcp: [80]', more: 'ice_timeout: 90000\n' })] });
     browser = await launch(fakeMedia(tone), nat.chromium(lab.dir));
   }],

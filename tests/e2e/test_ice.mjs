@@ -1,6 +1,6 @@
 // `ice: full`: the gateway checks, too, in both roles, with Chromium (candidates hidden behind mDNS names, and told) and aiortc.
 import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { BOUND, Lab, call, metric, phone, post, run, until } from './lab.mjs';
@@ -9,12 +9,10 @@ import { writeTone } from './tone.mjs';
 
 const lab = new Lab();
 const tone = join(lab.dir, 'mic.wav');
-const conf = join(lab.dir, 'alg.yaml');
 writeTone(tone, MIC);
-writeFileSync(conf, 'ice: full\n');
 let browser; let page;
 // Not as lab.mjs does: no loopback candidates, to which a gateway at another address sends nothing.
-const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', headless: true,
+const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', headless: true, timeout: 2 * BOUND,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--ignore-certificate-errors', ...fakeMedia(tone)] });
 
 // What the browser knows of the pair in use and of its role.
@@ -74,7 +72,7 @@ function aiortc(what) {
 }
 
 await run([
-  ['the pair and the far end start', () => lab.up({ alg: ['-c', conf], agw: ['-c', agwConf(lab.dir, { access: host }), '--trace', lab.trace] })],
+  ['the pair and the far end start', () => lab.up({ alg: ['-c', lab.algConf('ice: full\n')], agw: ['-c', agwConf(lab.dir, { access: host }), '--trace', lab.trace] })],
   ['Chromium calls, its addresses hidden: the gateway learns them from checks', async () => {
     browser = await launch();
     page = await phone(browser, 'alice', 'wss://127.0.0.1:8443/', hidden);

@@ -1,6 +1,6 @@
 // Chromium behind a firewall that lets nothing out but TCP to the signalling port and to port 80: audio, a data channel, both
 // ways, over ICE-TCP on agw's one port 80 (TS 33.203 W.3). Without the firewall it uses UDP.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BOUND, Lab, call, launch, metric, phone, post, run, until } from './lab.mjs';
 import { MIC, agwConf, assert, dial, ended, established, fakeMedia, farMedia, hangup, hears, idle, packets } from './media.mjs';
@@ -30,8 +30,7 @@ const chose = (protocol) => until(`a pair of ${protocol}`, async () => (await ch
 await run([
   ['namespaces, the pair, the far end and the browser start', async () => {
     nat = new Nat();
-    const alg = join(lab.dir, 'alg.yaml');
-    writeFileSync(alg, `wss_listen: ["${nat.gateway}:8443"]\nstate_dir: ${lab.dir}/state\n`);
+    const alg = lab.algConf(`wss_listen: ["${nat.gateway}:8443"]\n`);
     const agw = agwConf(lab.dir, { access: nat.gateway, realm: 'ice_tcp: [80], ice_tcp_port: true' });
     await lab.up({ alg: ['-c', alg, '--trace', lab.trace], agw: ['-c', agw, '--trace', lab.trace] });
     browser = await launch(fakeMedia(tone), nat.chromium(lab.dir));

@@ -1,5 +1,5 @@
 // Chromium behind a NAT calls through; the NAT gives it another port in the call; and its access network loses packets.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BOUND, Lab, launch, phone, run, until } from './lab.mjs';
 import { MIC, agwConf, assert, dial, fakeMedia, farMedia, hangup, hears, idle, inbound, isCalled, packets, report } from './media.mjs';
@@ -15,8 +15,7 @@ const trace = (name) => readFileSync(join(lab.trace, `${name}.trace`), 'utf8').t
 await run([
   ['namespaces, the pair, the far end and the browser start', async () => {
     nat = new Nat();
-    const alg = join(lab.dir, 'alg.yaml');
-    writeFileSync(alg, `wss_listen: ["${nat.gateway}:8443"]\nstate_dir: ${lab.dir}/state\n`);
+    const alg = lab.algConf(`wss_listen: ["${nat.gateway}:8443"]\n`);
     await lab.up({ alg: ['-c', alg, '--trace', lab.trace], agw: ['-c', agwConf(lab.dir, { access: nat.gateway, more: 'ice_timeout: 8000\n' }), '--trace', lab.trace] });
     browser = await launch(fakeMedia(tone), nat.chromium(lab.dir));
     page = await phone(browser, 'alice', `wss://${nat.gateway}:8443/`, (context) => nat.serve(context));

@@ -19,7 +19,7 @@ function start() { // the component tests' way with scenarios: what they have in
   writeFileSync(scenario, from('audio.xml').replace('<!--begin-->', from('begin.inc')).replace('<!--end-->', from('end.inc')));
   writeFileSync(log, '');
   const out = openSync(join(lab.dir, 'sipp.out'), 'a');
-  sipp = spawn('sipp', ['-sf', scenario, '-i', '127.0.0.1', '-p', '5070', '-mi', '127.0.0.1', '-mp', '36000', '-rtp_echo', '-nostdin', '-trace_logs',
+  sipp = spawn('sipp', ['-sf', scenario, '-i', '127.0.0.1', '-p', '5070', '-mi', '127.0.0.1', '-mp', '12000', '-rtp_echo', '-nostdin', '-trace_logs',
     '-log_file', log, '-timeout', '280'], { stdio: ['ignore', out, out] });
   sipp.done = new Promise((go) => { sipp.on('exit', go); sipp.on('error', (e) => { sipp.failed = `SIPp: ${e.message} (scripts/deps test)`; go(); }); });
 }

@@ -1,6 +1,5 @@
 // Video with a phone that makes and decodes its own: baresip. It takes RTP/AVP alone, so no picture can be asked for across the
 // gateway: each side sees the other's from the next whole one on.
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Baresip } from './baresip.mjs';
 import { Lab, launch, phone, run, until } from './lab.mjs';
@@ -16,8 +15,7 @@ let browser; let page;
 
 await run([
   ['the pair, baresip and the browser start', async () => {
-    const alg = join(lab.dir, 'alg.yaml');
-    writeFileSync(alg, `core_video: RTP/AVP\nstate_dir: ${lab.dir}/state\n`);
+    const alg = lab.algConf('core_video: RTP/AVP\n');
     await baresip.up();
     await lab.up({ alg: ['-c', alg], agw: ['-c', agwConf(lab.dir, { core: host })], farArgs: ['--route', 'sip:127.0.0.1:5080;lr'] });
     browser = await launch(fakeMedia(tone));
