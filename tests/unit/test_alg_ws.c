@@ -131,6 +131,18 @@ static struct addr address(const char *host, uint16_t port)
     return a;
 }
 
+static bool has_v6(void)
+{
+    struct addr a = address("::1", 0);
+    int fd = net_tcp_listen(&a, 1);
+
+    if (fd < 0)
+        print_message("left out: no IPv6 here\n");
+    else
+        close(fd);
+    return fd >= 0;
+}
+
 /* Several addresses of one port, "any" of both families among them: each its own socket, up to the end. One address twice is refused. */
 static void test_listeners(void **state)
 {
@@ -139,10 +151,13 @@ static void test_listeners(void **state)
         int err;
     } rows[] = {{"127.0.0.1", "127.0.0.2", 0}, {"0.0.0.0", "::", 0}, {"::", "0.0.0.0", 0}, {"127.0.0.1", "127.0.0.1", -EADDRINUSE}};
     static const struct ws_h h = {0};
+    const bool v6 = has_v6();
 
     (void)state;
     log_init(LOG_ERROR);
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        if (!v6 && (strchr(rows[i].a, ':') || strchr(rows[i].b, ':')))
+            continue;
         struct ws_conf conf = {.n_listen = 2, .state_dir = "/nonexistent", .max_conns = 10};
         struct addr first = address("0.0.0.0", 0), to;
         struct ws *ws = NULL;
