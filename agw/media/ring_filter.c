@@ -8,6 +8,7 @@
 #include "common/net.h"
 
 #define INSNS 250
+#define TRIES 5
 
 struct filter {
     struct bpf_insn v[INSNS];
@@ -213,10 +214,15 @@ static unsigned record(struct filter *f, int map, unsigned size)
     return done;
 }
 
+/* A signal that comes while the kernel verifies a program breaks it off. */
 int ring_bpf(enum bpf_cmd cmd, union bpf_attr *attr)
 {
-    const long n = syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+    int tries = TRIES;
+    long n;
 
+    do {
+        n = syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+    } while (n < 0 && errno == EAGAIN && --tries > 0);
     return n < 0 ? -errno : (int)n;
 }
 

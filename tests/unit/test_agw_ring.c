@@ -1,5 +1,5 @@
 /* The ring that the kernel fills: order over all sockets, sources of both families, all lengths, what does not fit, sockets
- * that get more than their share, sockets that close, and a process that may not have one. Real sockets on
+ * that get more than their share, sockets that close, signals, and a process that may not have one. Real sockets on
  * loopback; skipped only without CAP_BPF. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -384,6 +385,31 @@ static void not_all_of_it(void **state)
     }
 }
 
+static void on_signal(int number)
+{
+    (void)number;
+}
+
+/* A signal at any moment of the making: there is a ring all the same. */
+static void disturbed(void **state)
+{
+    const struct sigaction ours = {.sa_handler = on_signal};
+    struct sigaction had;
+
+    needs_ring(*state);
+    assert_int_equal(sigaction(SIGALRM, &ours, &had), 0);
+    for (unsigned i = 1; i <= 200; i++) {
+        const struct itimerval at = {.it_value.tv_usec = 10 * i}, never = {.it_value.tv_usec = 0};
+        struct ring *r = NULL;
+
+        assert_int_equal(setitimer(ITIMER_REAL, &at, NULL), 0);
+        assert_int_equal(ring_new(&r), 0);
+        assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+        ring_free(r);
+    }
+    assert_int_equal(sigaction(SIGALRM, &had, NULL), 0);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -392,7 +418,7 @@ int main(void)
         TEST(every_length), TEST(in_order), TEST(what_does_not_fit), TEST(share_of_each),
         TEST(share_is_octets), TEST(behind_the_load), TEST(share_in_common), TEST(flooded), TEST(round_and_round),
         TEST(closed_meanwhile),
-        TEST(many_members), TEST(not_all_of_it),
+        TEST(many_members), TEST(not_all_of_it), TEST(disturbed),
         cmocka_unit_test(not_allowed),
     };
 

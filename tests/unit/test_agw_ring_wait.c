@@ -132,6 +132,17 @@ static pid_t counter(const struct fixture *f, _Atomic(uint32_t) *got)
     _exit(0);
 }
 
+/* Stopped and continued, or traced, a process returns from it with nothing. */
+static int wait_events(int ep, struct epoll_event *ev)
+{
+    int n;
+
+    do {
+        n = epoll_wait(ep, ev, SOCKS, LIMIT_MS);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
 /* Events of a wait, with one of a socket if a bell was rung. */
 static int wait_for(const struct fixture *f, int ep, struct epoll_event ev[2 * SOCKS], unsigned *waits)
 {
@@ -140,14 +151,14 @@ static int wait_for(const struct fixture *f, int ep, struct epoll_event ev[2 * S
 
     if (ring_may_wait(f->ring)) {
         ++*waits;
-        n = epoll_wait(ep, ev, SOCKS, LIMIT_MS);
+        n = wait_events(ep, ev);
         assert_true(n > 0);
     }
     for (int i = 0; i < n; i++)
         heard |= ev[i].data.fd >= 0;
     if (!ring_woken(f->ring) || heard)
         return n;
-    return n + epoll_wait(ep, ev + n, SOCKS, LIMIT_MS);
+    return n + wait_events(ep, ev + n);
 }
 
 /* Both ends at once: nothing is lost, nothing is ahead of what came before it, and no wait goes on for ever. */
