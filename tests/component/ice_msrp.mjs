@@ -182,6 +182,7 @@ async function core_slow() {
     const held = memory(), before = await metric('agw_octets_to_core_total');
     c.core.s.pause();
     c.ue.octets(up, 16384);
+    await until(5000, async () => (await metric('agw_ice_tcp_rested')) > rested);
     const gone = await settles('agw_octets_to_core_total') - before, more = memory() - held;
     say(gone < up.length - (1 << 20) && await metric('agw_ice_tcp_rested') > rested, 'the UE of a core that does not read is not read', [gone, up.length]);
     say(more < (num('HOLDS') || 2048), `and agw holds no more for it than it may (${more} kB)`);

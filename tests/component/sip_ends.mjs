@@ -53,7 +53,7 @@ core.on('message', (m, from) => {
     const text = m.toString('latin1'), method = methodOf(text);
     if (statusOf(text)) return;
     const contacts = values(text, 'Contact', 'm').map((c) => `Contact: ${c}${c.includes('expires') ? '' : ';expires=600'}\r\n`).join('');
-    atCore.push(text);
+    if (!atCore.includes(text)) atCore.push(text); // again, when we were slow
     if (method === 'ACK') return;
     core.send(Buffer.from(method === 'REGISTER' ? answer(text, '200 OK', contacts + `P-Associated-URI: ${names.map((n) => `<sip:${n}>`).join(', ')}\r\n`)
         : answer(text, method === 'INVITE' ? '486 Busy Here' : '200 OK'), 'latin1'), from.port, from.address);
@@ -118,11 +118,12 @@ function overUdp(text, patience) {
     // RFC 3261 18.2.2: the answer goes to where the request came from, at the port of the Via's sent-by
     const at = /^\S+\s*\/\s*\S+\s*\/\s*\S+\s+(?:\[[^\]]*\]|[^\s:;,]+)(?::(\d+))?/.exec(value(text, 'Via', 'v'));
     return new Promise((resolve) => {
-        const s = dgram.createSocket(here === '::1' ? 'udp6' : 'udp4'), texts = [];
+        const s = dgram.createSocket(here === '::1' ? 'udp6' : 'udp4'), texts = [], sent = Date.now();
         const end = () => { s.close(); resolve({ texts, closed: false }); };
         let timer = setTimeout(end, patience);
         s.on('message', (m) => {
             const got = m.toString('latin1');
+            if (Date.now() - sent > 400 && texts.includes(got)) return; // T1: we were slow
             texts.push(got);
             if (!isFinal(got)) return;
             if (wantsAck(got)) s.send(Buffer.from(ackOf(text, got), 'latin1'), port, here);

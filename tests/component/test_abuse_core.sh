@@ -42,6 +42,7 @@ during() { # during NAME FLOOD...: and what others wait in it; DURING are alg's 
     until_true 5 test -s "$TMP/$name.out"
     DURING=$(fds)
     others "$name"
+    if ! good && alive $p; then others "$name, again"; fi # a busy machine may be why
     check "$name: others register and place calls as before" good
     wait $p
     echo "# $name: $(last "$name") descriptors=$DURING of $BEFORE cpu_ms=$(($(cpu "$ALG") - before))0, with those calls"
@@ -51,7 +52,7 @@ AT=$SECONDS
 others nobody
 is "nobody else: calls" "$FAILED_CALLS" 0
 BASE_REG=$REG BASE_CALL=$CALL BEFORE=$(fds)
-TIMES=5 PACE=50 UNTIL=376 during many_addresses 127.0.0.4,127.0.0.5,127.0.0.6,127.0.0.7,127.0.0.8,127.0.0.9,127.0.0.10 "$ALG_SIP" 1400
+TIMES=8 PACE=50 UNTIL=376 during many_addresses 127.0.0.4,127.0.0.5,127.0.0.6,127.0.0.7,127.0.0.8,127.0.0.9,127.0.0.10 "$ALG_SIP" 1400
 check "1400 of many addresses of the core: 1024 stay" test "$(closed many_addresses)" -ge 300
 check "1400 of many addresses: refused ones are counted" more_than alg_sip_connections_refused_total 299
 check "1400 of many addresses: descriptors" test "$((DURING - BEFORE))" -lt 1100
@@ -65,10 +66,10 @@ until_true 10 metric_is "$ALG_OPS" alg_sip_connections 200
 check "half a request, and one by octets: 200 are connected" metric_is "$ALG_OPS" alg_sip_connections 200
 BEFORE=$((BEFORE + 200))
 
-during strangers $STRANGER "$ALG_SIP" 1000
+TIMES=8 during strangers $STRANGER "$ALG_SIP" 1000
 is "1000 strangers: none is connected" "$(last strangers)" "open=0 closed=0"
 check "1000 strangers: they take no descriptor" test "$((DURING - BEFORE))" -lt 20
-TIMES=5 PACE=50 UNTIL=744 during one_address 127.0.0.1 "$ALG_SIP" 1000 "$HALF"
+TIMES=8 PACE=50 UNTIL=744 during one_address 127.0.0.1 "$ALG_SIP" 1000 "$HALF"
 is "1000 of one address of the core: 256 stay" "$(closed one_address)" 744
 check "1000 of one address: descriptors" test "$((DURING - BEFORE))" -lt 290
 TIMES=14 PACE=50 UNTIL=1000 during tls_silent $STRANGER "$ALG_TLS" 1000

@@ -11,7 +11,7 @@ P1=127.0.0.11 P2=127.0.0.12 P3=127.0.0.13
 
 moves_to() { echo "$1 moves.example.net" >"$TMP/hosts"; }
 moves_to $P1
-start dns dnsmasq -k -u root -C /dev/null -p 53 -a 127.0.0.1 -z --no-resolv --no-hosts --log-facility=- \
+start dns dnsmasq -k -u root -x "$TMP/dns.pid" -C /dev/null -p 53 -a 127.0.0.1 -z --no-resolv --no-hosts --log-facility=- \
     --host-record=p1.home.example.net,$P1 --host-record=p2.home.example.net,$P2 --host-record=p3.home.example.net,$P3 \
     --naptr-record=home.example.net,20,10,s,SIP+D2U,,_sip._udp.home.example.net \
     --naptr-record=home.example.net,10,10,s,SIP+D2T,,_sip._tcp.home.example.net \
@@ -175,11 +175,11 @@ says "and answered" alice 'REGISTER 200'
 stop_pid "$ALG"
 
 # --- who may send: what a name resolves to, and did while a dialog lives ---
-asks() { # asks ADDRESS: what alg says to OPTIONS from there
-    node -e 'const s = require("dgram").createSocket("udp4"), [host, port] = process.argv.slice(1);
+asks() { # asks ADDRESS [MS]: what alg says to OPTIONS from there
+    node -e 'const s = require("dgram").createSocket("udp4"), [host, port, ms] = process.argv.slice(1);
         s.on("message", (m) => { console.log(String(m).split("\r\n")[0]); process.exit(); });
         s.bind(0, host, () => s.send(`OPTIONS sip:alg SIP/2.0\r\nVia: SIP/2.0/UDP ${host}:${s.address().port};branch=z9hG4bK${Math.random()}\r\nMax-Forwards: 70\r\nFrom: <sip:x@y>;tag=1\r\nTo: <sip:x@y>\r\nCall-ID: ${Math.random()}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n`, port, "127.0.0.1"));
-        setTimeout(() => { console.log("silence"); process.exit(); }, 700);' "$1" "$ALG_SIP"
+        setTimeout(() => { console.log("silence"); process.exit(); }, ms);' "$1" "$ALG_SIP" "${2:-700}"
 }
 until_true 3 udp_gone
 hop1
@@ -191,7 +191,7 @@ again bob
 register
 took "its address is asked" p1 REGISTER
 tell bob register
-is "that address may send" "$(asks $P1)" "SIP/2.0 200 OK"
+is "that address may send" "$(asks $P1 5000)" "SIP/2.0 200 OK"
 is "another one may not" "$(asks $P3)" silence
 until_true 5 seen "$TMP/bob.log" 'REGISTER 200' || give_up "bob registers again"
 pair_ready || give_up "the gateway is back at alg"

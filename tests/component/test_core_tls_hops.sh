@@ -100,7 +100,7 @@ stop_pid "$ALG"
 
 # --- by name: TLS before UDP (the domain is in the certificate, RFC 5922), with sips: nothing but TLS ---
 echo "nameserver 127.0.0.1" >"$TMP/resolv.conf"
-start dns dnsmasq -k -u root -C /dev/null -p 53 -a 127.0.0.1 -z --no-resolv --no-hosts --log-facility=- --host-record=p1.home.example.net,127.0.0.1 \
+start dns dnsmasq -k -u root -x "$TMP/dns.pid" -C /dev/null -p 53 -a 127.0.0.1 -z --no-resolv --no-hosts --log-facility=- --host-record=p1.home.example.net,127.0.0.1 \
     --naptr-record=home.example.net,10,10,s,SIPS+D2T,,_sips._tcp.home.example.net --naptr-record=home.example.net,20,10,s,SIP+D2U,,_sip._udp.home.example.net \
     --srv-host=_sips._tcp.home.example.net,p1.home.example.net,"$P1",1,10 --srv-host=_sips._tcp.home.example.net,p1.home.example.net,"$P2",2,10 \
     --srv-host=_sip._udp.home.example.net,p1.home.example.net,"$P3",1,10 --local-ttl=60 --local=/example.net/

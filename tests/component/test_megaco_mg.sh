@@ -21,9 +21,8 @@ check "alg is healthy with a gateway" until_true 5 http_ok "$ALG_OPS/health"
 start_wic
 until_true 10 seen "$TMP/wic.log" 'wic: registered' || give_up "the WIC registers"
 
-outcome() { # outcome MODE REGEX: a call under this mode; its commands stand in $TMP/commands
-    local before
-    before=$(wc -l <"$TMP/mg.out")
+outcome() { # outcome MODE REGEX: a call under this mode; its commands stand behind line BEFORE
+    BEFORE=$(wc -l <"$TMP/mg.out")
     : >"$TMP/wic.log"
     echo "$1" >"$TMP/mode"
     wic_do "call sip:echo@home.example.net"
@@ -32,10 +31,11 @@ outcome() { # outcome MODE REGEX: a call under this mode; its commands stand in 
     [ "$1" = ok ] && wic_do hangup && until_true 10 seen "$TMP/wic.log" 'wic: ended'
     until_true 10 metric_is "$ALG_OPS" alg_calls 0
     until_true 10 metric_is "$ALG_OPS" alg_iq_contexts 0
-    tail -n +$((before + 1)) "$TMP/mg.out" | grep -E '^(addReq|modReq|subtractReq)' | awk '{ print $1, $2 }' >"$TMP/commands"
     return $found
 }
-commands_are() { is "$1" "$(tr '\n' ',' <"$TMP/commands")" "$2"; }
+commands() { tail -n +$((BEFORE + 1)) "$TMP/mg.out" | awk '/^(addReq|modReq|subtractReq)/ { printf "%s %s,", $1, $2 }'; }
+all_said() { [ "$(commands)" = "$1" ]; }
+commands_are() { until_true 2 all_said "$2"; is "$1" "$(commands)" "$2"; } # it answers, and its line may come after
 
 check "the call is answered: 200 reaches the WIC" outcome ok 'wic: answered'
 has "it rang before" "$TMP/wic.log" 'wic: ringing'

@@ -154,8 +154,9 @@ drain() ->
 acks() ->
     Text = [head(), [iqt:fill("Transaction = @t@ { Context = - { AuditValue = ROOT { Audit { } } } }\n", [{t, T}]) || T <- [9301, 9302]]],
     send(iqt:encode(Text)),
-    Got = lists:sort(reply_tids(recv(?WAIT)) ++ reply_tids(recv(300))),
-    iqt:is("two transactions in one message: both answered", Got, [9301, 9302]).
+    First = reply_tids(recv(?WAIT)),
+    More = case First of [_] -> reply_tids(recv(?WAIT)); _ -> [] end,
+    iqt:is("two transactions in one message: both answered", lists:sort(First ++ More), [9301, 9302]).
 
 reply_tids(timeout) -> [];
 reply_tids(Bin) ->
