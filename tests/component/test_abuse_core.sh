@@ -40,8 +40,8 @@ during() { # during NAME FLOOD...: and what others wait in it; DURING are alg's 
     flood "$name" "$@" &
     p=$!
     until_true 5 test -s "$TMP/$name.out"
-    DURING=$(fds)
     others "$name"
+    DURING=$(fds) # all have come, and whoever may not stay is gone
     if ! good && alive $p; then others "$name, again"; fi # a busy machine may be why
     check "$name: others register and place calls as before" good
     wait $p
