@@ -14,6 +14,7 @@
 #include "alg/sip/door.h"
 
 #define REFUSED_MS 150 /* a SYN that is dropped is repeated after a second */
+#define WAIT_MS 10000  /* loopback delivers at once, unless others keep the kernel busy */
 
 static struct addr host(const char *text)
 {
@@ -28,7 +29,7 @@ static socklen_t size_of(const struct addr *a)
     return addr_is_v6(a) ? sizeof a->u.in6 : sizeof a->u.in4;
 }
 
-static bool connects(const char *from, const struct addr *to)
+static bool reaches(const char *from, const struct addr *to, int ms)
 {
     struct addr a = host(from);
     int fd = socket(a.u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -37,9 +38,19 @@ static bool connects(const char *from, const struct addr *to)
 
     assert_int_equal(bind(fd, &a.u.sa, size_of(&a)), 0);
     connect(fd, &to->u.sa, size_of(to));
-    is = poll(&p, 1, REFUSED_MS) == 1;
+    is = poll(&p, 1, ms) == 1;
     close(fd);
     return is;
+}
+
+static bool connects(const char *from, const struct addr *to)
+{
+    return reaches(from, to, WAIT_MS);
+}
+
+static bool is_refused(const char *from, const struct addr *to)
+{
+    return !reaches(from, to, REFUSED_MS);
 }
 
 struct room {
@@ -81,14 +92,14 @@ static void test_v4(void **state)
     door_set(r.door, &r.hops);
     assert_true(connects("127.0.0.2", &r.at));
     assert_true(connects("127.0.0.65", &r.at));
-    assert_false(connects("127.0.0.66", &r.at));
-    assert_false(connects("127.0.0.4", &r.at));
+    assert_true(is_refused("127.0.0.66", &r.at));
+    assert_true(is_refused("127.0.0.4", &r.at));
     r.hops.v[r.hops.n++].addr = host("127.0.0.66");
     door_set(r.door, &r.hops); /* a name resolves to it now */
     assert_true(connects("127.0.0.66", &r.at));
     r.hops.n = 0;
     door_set(r.door, &r.hops);
-    assert_false(connects("127.0.0.66", &r.at));
+    assert_true(is_refused("127.0.0.66", &r.at));
     close_it(&r);
 }
 
@@ -116,7 +127,7 @@ static void test_v6(void **state)
         assert_int_equal(reach_allow(&r.peers, rows[i].net), 0);
         assert_int_equal(door_new(&r.door, &r.s, &r.peers), 0);
         door_set(r.door, &r.hops);
-        assert_int_equal(connects("::1", &r.at), rows[i].in);
+        assert_true(rows[i].in ? connects("::1", &r.at) : is_refused("::1", &r.at));
         close_it(&r);
     }
 }
@@ -140,7 +151,7 @@ static void test_full(void **state)
     assert_int_equal(door_new(&r.door, &r.s, &r.peers), 0);
     door_set(r.door, &r.hops);
     assert_true(connects("127.0.1.64", &r.at));
-    assert_false(connects("127.0.1.65", &r.at));
+    assert_true(is_refused("127.0.1.65", &r.at));
     close_it(&r);
 }
 
@@ -176,7 +187,7 @@ static void test_other(void **state)
     assert_int_equal(reach_allow(&r.peers, "127.0.0.5"), 0);
     assert_int_equal(door_new(&r.door, &r.s, &r.peers), 0);
     door_set(r.door, &r.hops);
-    assert_false(connects("127.0.0.66", &r.at));
+    assert_true(is_refused("127.0.0.66", &r.at));
     assert_true(connects("127.0.0.66", &other));
     close(fd);
     close_it(&r);
