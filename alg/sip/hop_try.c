@@ -12,6 +12,8 @@
 #include "common/log.h"
 #include "common/rnd.h"
 
+#define HOP_DATAGRAM_MAX 65000 /* what a UDP datagram holds: 65507 octets, less what Sofia may add on the way */
+
 static bool is_numeric(const char *host)
 {
     struct in6_addr any;
@@ -183,6 +185,21 @@ static bool resend(struct hop_try *t, const char *why)
     return true;
 }
 
+/* Longer than any datagram: that it could not be sent says nothing of the next hop, and any browser can bring one. */
+static bool is_too_long(const struct hop *hop, nta_outgoing_t *orq)
+{
+    msg_t *msg = hop->proto == SELF_UDP ? nta_outgoing_getrequest(orq) : NULL;
+    su_home_t home[1] = {SU_HOME_INIT(home)};
+    size_t n = 0;
+
+    if (msg) {
+        msg_as_string(home, msg, (msg_pub_t *)sip_object(msg), 0, &n);
+        msg_destroy(msg);
+    }
+    su_home_deinit(home);
+    return n > HOP_DATAGRAM_MAX;
+}
+
 bool hop_again(struct hop_try *t, nta_outgoing_t *orq, const sip_t *sip)
 {
     struct core *c = t->sip ? t->sip->core : NULL;
@@ -204,6 +221,8 @@ bool hop_again(struct hop_try *t, nta_outgoing_t *orq, const sip_t *sip)
         return false;
     hop_over(t);
     refused = internal && status != 408;
+    if (refused && !t->heard && hop && is_too_long(hop, orq))
+        return false;
     if (internal && !t->heard && hop)
         core_unheard(c, hop, refused ? "cannot be reached" : NULL);
     if (t->fixed || t->stay || (internal ? t->heard || (status != 408 && status != 503) : status != 503))

@@ -106,6 +106,31 @@ static void test_register(void **state)
     free(r);
 }
 
+/* Longer than a datagram, to a core without TCP: it fails, but the next hop is none the worse for it. */
+static void test_too_long(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    char *contacts = calloc(1, 60000), *text = calloc(1, 65000);
+
+    (void)state;
+    rig_start(r, 65536);
+    upgrade(r);
+    for (unsigned i = 0; i < 4000; i++)
+        strcpy(contacts + i * 10, "<sip:1@b>,");
+    snprintf(text, 65000, "REGISTER sip:home.example.net SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bKlong\r\nMax-Forwards: 69\r\n"
+             "To: <sip:alice@home.example.net>\r\nFrom: <sip:alice@home.example.net>;tag=l\r\nCall-ID: long\r\nCSeq: 1 REGISTER\r\n"
+             "Contact: %s<sip:2@b>\r\nContent-Length: 0\r\n\r\n", contacts); /* a line each on the way to the core */
+    say(r, text);
+    hear_sip(r, "SIP/2.0 503");
+    assert_int_equal(count_get(&r->sip->counts[SIP_C_HOP_DOWNS]), 0);
+    say(r, REGISTER("1", ""));
+    core_wait(r, "REGISTER ");
+    rig_stop(r);
+    free(contacts);
+    free(text);
+    free(r);
+}
+
 /* The browser goes while the core thinks: what is bound then has no connection, and is given up like others without one. */
 static void test_register_too_late(void **state)
 {
@@ -351,6 +376,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_handshake),
         cmocka_unit_test(test_register),
+        cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_register_too_late),
         cmocka_unit_test(test_register_refused),
         cmocka_unit_test(test_frames),
