@@ -51,11 +51,13 @@ export class Nat {
       iifname "out0" ip protocol tcp accept
       iifname "out0" counter drop\n }\n}\n`);
   }
-  // TCP connections through it that have this port are reset at both ends, and new ones refused, until mended.
-  cut(port) {
+  // TCP connections through it to this port of the gateway are reset at both ends until mended; new ones are, too, or are let through.
+  cut(port, { others = true } = {}) {
+    const lines = execFileSync('ss', ['-Htn', `sport = :${port}`], { encoding: 'utf8' }).trim().split('\n');
+    const those = others ? '0-65535' : lines.map((line) => line.trim().split(/[:\s]+/).pop()).join(', ');
     nft(`table ip cut { chain forward { type filter hook forward priority filter - 2;
-      tcp dport ${port} counter reject with tcp reset
-      tcp sport ${port} counter reject with tcp reset\n }\n}\n`);
+      tcp dport ${port} tcp sport { ${those} } counter reject with tcp reset
+      tcp sport ${port} tcp dport { ${those} } counter reject with tcp reset\n }\n}\n`);
   }
   mend() { nft('delete table ip cut\n'); }
   // Another address on the gateway's side.
