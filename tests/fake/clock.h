@@ -1,6 +1,7 @@
-/* Time of the one program that includes this, and of OpenSSL's DTLS timers in it, which read
- * gettimeofday: it stands still until the test moves it, so that nothing is sent twice because the
- * machine was busy. Libraries find the program's gettimeofday before libc's. Thread: one. */
+/* Time of the one program that includes this, and of OpenSSL's DTLS timers and usrsctp in it, which
+ * read gettimeofday: it stands still until the test moves it, so that nothing is sent twice, or not
+ * at all, because the machine was busy. Libraries find the program's gettimeofday before libc's.
+ * Thread: one. */
 #pragma once
 
 #include <sys/time.h>

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "agw/data/chan.h"
+#include "tests/fake/clock.h"
 
 struct rig {
     struct env env;
@@ -75,6 +76,7 @@ static void run(struct rig *r, unsigned ms)
         while (pull(r))
             ;
         r->env.now += SCTP_TICK_MS;
+        clock_to(r->env.now);
         sctp_lib_clock(r->env.lib, r->env.now);
         if (r->a)
             sassoc_tick(r->a);
@@ -90,7 +92,7 @@ static int setup(void **state)
     assert_int_equal(inbox_new(&r->worker, 1000), 0);
     r->env.conf = (struct data_conf){.ctl = r->ctl, .workers = &r->worker, .n_workers = 1, .sctp_init_ms = 5000,
                                      .queue_max = 10000};
-    r->env.now = 1000;
+    r->env.now = clock_now();
     assert_int_equal(sctp_lib_init(&r->env.lib), 0);
     assert_int_equal(sassoc_new(&r->a, &r->env, &conf), 0);
     *state = r;
