@@ -250,7 +250,7 @@ int media_undo_core(struct media *m, const struct exch *x, iq_done_h *done, void
     for (unsigned i = 0; !err && i < x->lay.n; i++) {
         struct iq_stream *s;
 
-        if (x->lay.ch[i].state == CHAN_OPEN || !media_port_of(m, x->lay.ch[i].stream))
+        if (!x->lay.ch[i].fresh || !media_port_of(m, x->lay.ch[i].stream)) /* one that should have gone stays */
             continue;
         s = core_stream(&mk, m, x->lay.ch[i].stream);
         if (s)

@@ -141,10 +141,12 @@ static bool is_in(enum step step, bool fresh, enum chan_state state, bool reserv
     return !fresh || (step == STEP_RESERVE && reserved);
 }
 
-/* Whose last channel was closed has those still that were in its group then, until another one comes. */
+/* Whose last channel was closed has those still that were in its group then, until another one comes; so has a de-aggregation
+ * stream that is shut and stays, because others ride on it or T1 has nothing else. */
 static void list_channels(struct media *m, const struct exch *x, enum step step)
 {
     const struct layout *l = &x->lay;
+    bool stays = l->dc_owner || (l->dc_old && !exch_old_goes(x)) || (l->dc_stream && !(step == STEP_UNDO && x->dc_fresh));
     uint16_t ids[DC_CHAN_MAX];
     unsigned n = 0;
 
@@ -152,7 +154,7 @@ static void list_channels(struct media *m, const struct exch *x, enum step step)
         if (!l->ch[i].line && is_in(step, l->ch[i].fresh, l->ch[i].state, x->dc_fresh))
             ids[n++] = l->ch[i].stream;
     }
-    if (n == 0 && l->dc_stream && !(step == STEP_UNDO && x->dc_fresh))
+    if (n == 0 && stays)
         return;
     memcpy(m->sctp, ids, n * sizeof ids[0]);
     m->n_sctp = n;
@@ -456,7 +458,8 @@ int media_configure_access(struct media *m, const struct exch *x, iq_done_h *don
         err = rtp_configure_access(&mk, m, x);
     if (!err)
         err = msrp_configure_access(&mk, m, x);
-    if (!err && mk.t->n_streams > 0 && (x->initial || x->new_chans || x->gone_chans) && (n_channels(x) > 0 || bundle_changes(x)))
+    if (!err && mk.t->n_streams > 0 && (x->initial || x->new_chans || x->gone_chans) && (n_channels(x) > 0 || bundle_changes(x)) &&
+        (exch_open(x) > 0 || x->lay.dc_stream)) /* else all is shut, none leaves */
         err = put_groups(&mk, m, x, STEP_CONFIGURE);
     if (!err && is_fresh(&mk, m, true))
         err = access_events(&mk, m, x);

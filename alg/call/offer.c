@@ -103,7 +103,7 @@ static bool keeps_channels(const struct exch *x)
             return false;
         gone++;
     }
-    return x->lay.dc_stream && gone > 0;
+    return (x->lay.dc_stream || x->lay.dc_owner) && gone > 0;
 }
 
 /* What was there is shut, not gone, as a termination needs a stream. */

@@ -455,6 +455,49 @@ static void test_group_without_channel(void **state)
     hang_up(SIP_W2);
 }
 
+/* What should have gone stays when the core will not have it: the channel's stream is T2's still. */
+static void test_removal_refused(void **state)
+{
+    static const char gone[] = AUDIO_ONLY("sendrecv") "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\n";
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    establish(AUDIO_ONLY("sendrecv") W2_DC("2", "actpass"), CORE_AUDIO MW_MSRP("49200", "active"));
+    in = inside(dlg_of(SIP_W2), "INVITE", gone);
+    respond(out_pending("INVITE"), 488, NULL);
+    assert_null(op_pending());
+    assert_int_equal(in->status, 488);
+    in = inside(dlg_of(SIP_W2), "INVITE", gone);
+    respond(out_pending("INVITE"), 200, CORE_AUDIO "m=message 0 TCP/MSRP *\r\n");
+    op_ok(op_pending());
+    OP("MOD ip/1/core/7\n S3 - L{} R{}");
+    op_ok(op_pending());
+    assert_int_equal(in->status, 200);
+    ack(in);
+    hang_up(SIP_W2);
+}
+
+/* A bundle whose last lines go at once: they are shut, so the group is as it was. */
+static void test_bundle_all_gone(void **state)
+{
+    static const char none[] = W2_HEAD "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\nc=IN IP4 0.0.0.0\r\n"
+                               "m=video 0 UDP/TLS/RTP/SAVPF 102\r\na=mid:1\r\nc=IN IP4 0.0.0.0\r\n";
+    struct sip_in *in;
+
+    (void)state;
+    world_open(1);
+    W.calls->conf.policy.browser = true;
+    establish(W2_HEAD W2_GROUP W2_AUDIO("54400", "0 126", "actpass", "sendrecv") W2_VIDEO("102", "actpass"), A3);
+    in = inside(dlg_of(SIP_W2), "INVITE", none);
+    respond(out_pending("INVITE"), 200, MW_HEAD "m=audio 0 RTP/AVP 0\r\nm=video 0 RTP/AVPF 102\r\n");
+    OP("MOD ip/1/access/8", "S1 in", "S2 in", "!groupse", "!L{}");
+    all_ok();
+    assert_int_equal(in->status, 200);
+    ack(in);
+    hang_up(SIP_W2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,6 +512,8 @@ int main(void)
         cmocka_unit_test(test_lock),
         cmocka_unit_test(test_lock_useless_line),
         cmocka_unit_test(test_group_without_channel),
+        cmocka_unit_test(test_removal_refused),
+        cmocka_unit_test(test_bundle_all_gone),
     };
 
     log_init(LOG_ERROR);
