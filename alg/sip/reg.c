@@ -150,6 +150,16 @@ bool reg_is_by_token(const struct reg_binding *pub)
     return ((const struct binding *)pub)->token;
 }
 
+/* More than a user may have: each would cost a search, a line in the log and one on the way to the core. */
+static bool has_too_many(const struct enrol *p)
+{
+    unsigned n = 0;
+
+    for (const sip_contact_t *m = p->contacts; m; m = m->m_next)
+        n++;
+    return n > REG_PER_AOR_MAX;
+}
+
 void reg_register(struct reg *r, nta_incoming_t *irq, const sip_t *sip, sip_flow flow)
 {
     struct enrol *p = enrol_new(r, sip, flow);
@@ -160,6 +170,11 @@ void reg_register(struct reg *r, nta_incoming_t *irq, const sip_t *sip, sip_flow
 
     if (!p || !way || (way->kind != REG_WAY_RELAY && (!host || !is_host(host)))) {
         reg_reply(r, irq, !p ? 500 : !way ? 403 : 400, NULL);
+        enrol_free(p);
+    } else if (has_too_many(p)) {
+        log_info("reg", "flow=%llu aor=%s msg=\"registration refused\" why=\"more contacts than a user may have\"",
+                 (unsigned long long)flow, p->aor);
+        reg_reply(r, irq, 403, NULL);
         enrol_free(p);
     } else if (way->kind == REG_WAY_RELAY) {
         relay_register(p, irq);

@@ -106,28 +106,44 @@ static void test_register(void **state)
     free(r);
 }
 
+#define LONG(cseq, contact, length) "REGISTER sip:home.example.net SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bKlong" cseq "\r\n" \
+    "Max-Forwards: 69\r\nTo: <sip:alice@home.example.net>\r\nFrom: <sip:alice@home.example.net>;tag=l\r\nCall-ID: long\r\n" \
+    "CSeq: " cseq " REGISTER\r\nContact: " contact "\r\nContent-Length: " length "\r\n\r\n"
+
 /* Longer than a datagram, to a core without TCP: it fails, but the next hop is none the worse for it. */
 static void test_too_long(void **state)
 {
     struct rig *r = calloc(1, sizeof *r);
-    char *contacts = calloc(1, 60000), *text = calloc(1, 65000);
+    char *text = calloc(1, 65536);
 
     (void)state;
     rig_start(r, 65536);
     upgrade(r);
-    for (unsigned i = 0; i < 4000; i++)
-        strcpy(contacts + i * 10, "<sip:1@b>,");
-    snprintf(text, 65000, "REGISTER sip:home.example.net SIP/2.0\r\nVia: SIP/2.0/WS a.invalid;branch=z9hG4bKlong\r\nMax-Forwards: 69\r\n"
-             "To: <sip:alice@home.example.net>\r\nFrom: <sip:alice@home.example.net>;tag=l\r\nCall-ID: long\r\nCSeq: 1 REGISTER\r\n"
-             "Contact: %s<sip:2@b>\r\nContent-Length: 0\r\n\r\n", contacts); /* a line each on the way to the core */
+    strcpy(text, LONG("1", "<sip:1@b>", "65200"));
+    memset(text + strlen(text), 'x', 65200);
     say(r, text);
     hear_sip(r, "SIP/2.0 503");
     assert_int_equal(count_get(&r->sip->counts[SIP_C_HOP_DOWNS]), 0);
     say(r, REGISTER("1", ""));
     core_wait(r, "REGISTER ");
     rig_stop(r);
-    free(contacts);
     free(text);
+    free(r);
+}
+
+static void test_too_many_contacts(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+
+    (void)state;
+    rig_start(r, 65536);
+    upgrade(r);
+    say(r, LONG("1", "<sip:1@b>, <sip:2@b>, <sip:3@b>, <sip:4@b>, <sip:5@b>, <sip:6@b>, <sip:7@b>, <sip:8@b>, <sip:9@b>, <sip:10@b>, <sip:11@b>", "0"));
+    hear_sip(r, "SIP/2.0 403"); /* REG_PER_AOR_MAX are ten */
+    say(r, LONG("2", "<sip:1@b>, <sip:2@b>, <sip:3@b>, <sip:4@b>, <sip:5@b>, <sip:6@b>, <sip:7@b>, <sip:8@b>, <sip:9@b>, <sip:10@b>", "0"));
+    core_wait(r, "REGISTER ");
+    assert_string_equal(header(r->last, "CSeq"), "2 REGISTER");
+    rig_stop(r);
     free(r);
 }
 
@@ -377,6 +393,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_handshake),
         cmocka_unit_test(test_register),
         cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_too_many_contacts),
         cmocka_unit_test(test_register_too_late),
         cmocka_unit_test(test_register_refused),
         cmocka_unit_test(test_frames),
