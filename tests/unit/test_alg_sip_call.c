@@ -1,4 +1,5 @@
 /* The SIP side on loopback sockets: calls and messages in both directions, CANCEL, forks, flows of others. */
+#define RIG_T1_MS 50
 #include "tests/fake/sip_rig.h"
 
 #include "alg/sip/agent.h"

@@ -1,4 +1,5 @@
 /* Early dialogs and reliable provisional answers (RFC 3262) on real sockets: the core is a bare UDP socket. */
+#define RIG_T1_MS 20
 #include "tests/fake/sip_rig.h"
 
 #define CORE_SAYS_MS 400 /* how long nothing may come */
