@@ -6,13 +6,13 @@ import fs from 'node:fs';
 import net from 'node:net';
 
 import { check, frame } from './stun.mjs';
-import { num, say, sleep, until } from './tap.mjs';
+import { num, request, say, sleep, until } from './tap.mjs';
 
 const env = process.env;
 const HOST = '127.0.0.1', DOOR = num('DOOR'), UE_PWD = '0123456789abcdefghijkl';
 
 async function metric(name) {
-    const text = await (await fetch(`http://${HOST}:${env.AGW_OPS}/metrics`)).text();
+    const text = await request(`http://${HOST}:${env.AGW_OPS}/metrics`);
     return Number(text.match(new RegExp(`^${name} (\\d+)$`, 'm'))?.[1]);
 }
 

@@ -74,7 +74,7 @@ ALG=$PID
 pair_ready || give_up "the pair is ready again"
 start_wic 100
 until_true 10 seen "$TMP/wic.log" 'registered' || give_up "the WIC registers"
-sleep 1.2 # till alg has looked who is a user
+sleep 2.2 # till alg has looked who is a user
 flood full upgraded --sources 500 --n 1000 --to "127.0.0.1:$WS"
 check "descriptors: the reserve is kept" until_true 10 more_than alg_ws_refused_descriptors_total 100
 before=$(ticks)

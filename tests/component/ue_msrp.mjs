@@ -4,13 +4,13 @@ import crypto from 'node:crypto';
 import net from 'node:net';
 
 import { check, frame } from './stun.mjs';
-import { id, say, sleep, until } from './tap.mjs';
+import { id, request, say, sleep, until } from './tap.mjs';
 import { wsOpen } from './ws.mjs';
 
 const env = process.env, HOST = '127.0.0.1', DOOR = Number(env.DOOR);
 
-const far = async (what) => (await fetch(`http://${HOST}:${env.FAR_WEB}/api/${what}`, { method: what.includes('=') || what === 'hangup' ? 'POST' : 'GET' })).text();
-const calls = async () => Number((await (await fetch(`http://${HOST}:${env.ALG_OPS}/metrics`)).text()).match(/^alg_calls (\d+)$/m)?.[1]);
+const far = (what) => request(`http://${HOST}:${env.FAR_WEB}/api/${what}`, { method: what.includes('=') || what === 'hangup' ? 'POST' : 'GET' });
+const calls = async () => Number((await request(`http://${HOST}:${env.ALG_OPS}/metrics`)).match(/^alg_calls (\d+)$/m)?.[1]);
 
 // --- SIP ---
 
