@@ -17,6 +17,7 @@ export class Nat {
     this.wire('in0', 'nat', '10.97.0.1/24', 'eth0', 'browser', `${this.inside}/24`);
     ip('-n', 'browser', 'route', 'add', 'default', 'via', '10.97.0.1');
     ip('netns', 'exec', 'nat', 'sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward');
+    nft('table ip own { chain input { type filter hook input priority filter; iifname "out0" counter drop\n }\n}\n'); // as NATs do
     this.ports('40000-49999');
   }
   wire(a, nsA, addrA, b, nsB, addrB) {
@@ -29,7 +30,8 @@ export class Nat {
     }
   }
   // The NAT gives UDP ports of this range from now on, and forgets all it knew: its outer link going down empties the table.
-  // TCP keeps its ports, so the WebSocket goes on.
+  // TCP keeps its ports, so the WebSocket goes on: what comes for it from outside (a ping) before the browser speaks again is not
+  // the NAT's, which would reset it; it is dropped, and sent again.
   ports(range) {
     nft(`table ip nat\ndelete table ip nat\ntable ip nat { chain post { type nat hook postrouting priority srcnat;
       oifname "out0" ip protocol udp masquerade to :${range}
