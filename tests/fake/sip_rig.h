@@ -22,6 +22,7 @@
 #ifndef RIG_T1_MS /* who tests what takes 64 of it has less; a machine may stand still for a second or two */
 #define RIG_T1_MS 100
 #endif
+#define RIG_WAIT_MS 10000 /* for what comes at once, or with the next tick */
 #define ORIGIN "http://127.0.0.1:8000"
 
 struct rig {
@@ -96,10 +97,10 @@ static void turn(struct rig *r)
     sip_turn(r->sip, 10);
 }
 
-/* Until *n is not 0 any more, three seconds at most. */
+/* Until *n is not 0 any more, within a bound. */
 static inline void turn_until(struct rig *r, const unsigned *n)
 {
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !*n;)
+    for (msec_t end = net_now_ms() + RIG_WAIT_MS; net_now_ms() < end && !*n;)
         turn(r);
 }
 
@@ -229,7 +230,7 @@ static inline bool core_hears_within(struct rig *r, const char *start, unsigned 
 
 static void core_wait(struct rig *r, const char *start)
 {
-    if (!core_hears_within(r, start, 3000))
+    if (!core_hears_within(r, start, RIG_WAIT_MS))
         fail_msg("the core did not get %s; last: %s", start, r->last);
 }
 
@@ -272,7 +273,7 @@ static int dial(struct rig *r, const char *origin, const char *protocol)
 
 static size_t fill(struct rig *r, int fd)
 {
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end;) {
+    for (msec_t end = net_now_ms() + RIG_WAIT_MS; net_now_ms() < end;) {
         ssize_t n = recv(fd, r->in + r->n_in, sizeof r->in - r->n_in - 1, MSG_DONTWAIT);
 
         if (n >= 0) {

@@ -40,7 +40,7 @@ static unsigned known_fds(struct rig *r, unsigned want)
 {
     unsigned n = 0;
 
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end;) {
+    for (msec_t end = net_now_ms() + RIG_WAIT_MS; net_now_ms() < end;) {
         n = 0;
         for (int fd = 0; fd < 1024; fd++)
             n += fds_has(&r->sip->fds, fd);
@@ -163,7 +163,7 @@ static void test_register_too_late(void **state)
     assert_int_equal(r->closed, 1);
     core_answer(r, "200 OK",
                 "Contact: <sip:q1w2e3r4@abcdefghijkl.invalid;transport=ws>;+sip.instance=\"<urn:uuid:1111>\";reg-id=1;expires=300\r\n", "");
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && !count_get(&reg_counts(r->reg)[REG_C_BINDINGS]);)
+    for (msec_t end = net_now_ms() + RIG_WAIT_MS; net_now_ms() < end && !count_get(&reg_counts(r->reg)[REG_C_BINDINGS]);)
         turn(r);
     assert_int_equal(count_get(&reg_counts(r->reg)[REG_C_BINDINGS]), 1);
     assert_null(reg_by_flow(r->reg, 1));

@@ -72,7 +72,7 @@ static void turns(struct rig *r, unsigned ms)
 /* What the core has sent is heard when alg gets to it. */
 static void heard(struct rig *r, unsigned n)
 {
-    for (msec_t end = net_now_ms() + 3000; net_now_ms() < end && H.n < n;)
+    for (msec_t end = net_now_ms() + RIG_WAIT_MS; net_now_ms() < end && H.n < n;)
         turn(r);
     assert_int_equal(H.n, n);
 }
