@@ -3,7 +3,7 @@
 
 usage: aiortc_call.py URL call|answer HZ [CALLEE]
 Says `registered`, `established`, `heard` (the tone of HZ that it sends, come back) and `ended`, a line each; status 0 when all
-four happened within 40 seconds. `call` hangs up, `answer` is hung up on. PHONE: another user than `aiortc`. TURN=udp|tcp: media by the
+four happened within two minutes. `call` hangs up, `answer` is hung up on. PHONE: another user than `aiortc`. TURN=udp|tcp: media by the
 relay that the 200 to REGISTER names for it; says `relayed`, once it has candidates of nothing else.
 """
 import asyncio

@@ -1,8 +1,10 @@
 // An audio and video call of Chromium as tshark sees it on both sides of agw: what is on the wire decodes, no packet of a stream is
 // missing, RTCP says the same as the packets, and towards the browser nothing is in the clear.
 import { execFileSync, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Lab, launch, phone, run, sleep, until } from './lab.mjs';
+import { BOUND, Lab, launch, phone, run, sleep, until } from './lab.mjs';
 import { MIC, agwConf, assert, dial, fakeMedia, farMedia, frames, hangup, hears, host } from './media.mjs';
 import { writeTone } from './tone.mjs';
 
@@ -20,6 +22,14 @@ function tshark(...args) {
 const rows = (filter, ...fields) => tshark('-Y', filter, '-T', 'fields', ...fields.flatMap((f) => ['-e', f])).split('\n').filter(Boolean).map((line) => line.split('\t'));
 const none = (filter) => { const found = rows(filter, 'frame.number', '_ws.col.Info'); assert(found.length === 0, `${found.length} frames: ${found.slice(0, 3).join('; ')}`); };
 const some = (filter, least = 1) => { const n = rows(filter, 'frame.number').length; assert(n >= least, `${n} frames of ${filter}, want ${least}`); };
+// All that was sent until now is in the file: a last packet is there, too, from and to a port that tells tshark nothing.
+async function captured() {
+  const socket = createSocket('udp4'); const last = 'the last packet of the capture';
+  await new Promise((go) => socket.bind(15999, '127.0.0.1', go));
+  socket.send(last, 15999, '127.0.0.1');
+  await until('the last packet in the capture', () => readFileSync(file).includes(last));
+  socket.close();
+}
 const core = (port) => port >= 24000 && port <= 31999;
 
 await run([
@@ -41,9 +51,9 @@ await run([
     await frames(page);
     await until('reports', async () => (await farMedia('audio')).rtcp >= 2 && (await farMedia('video')).rtcp >= 4);
     await hangup(page);
-    await sleep(500); // what is on its way to the file
+    await captured();
     lab.shark.kill('SIGINT');
-    await Promise.race([lab.shark.done, sleep(10000)]);
+    await Promise.race([lab.shark.done, sleep(BOUND)]);
     access = Number(rows('stun.type == 0x0101', 'udp.srcport')[0][0]);
     streams = tshark('-q', '-z', 'rtp,streams').split('\n').map((line) => /^\s*[\d.]+\s+[\d.]+\s+(\S+)\s+(\d+)\s+(\S+)\s+(\d+)\s+(0x\w+)\s+(\S+)\s+(\d+)\s+(-?\d+) /.exec(line))
       .filter(Boolean).map(([, src, sport, dst, dport, ssrc, pt, packets, lost]) => ({ src, sport: +sport, dst, dport: +dport, ssrc: parseInt(ssrc, 16), pt, packets: +packets, lost: +lost }));
