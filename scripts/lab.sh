@@ -47,16 +47,16 @@ lab_start() {
     "$BUILD"/lab-far --page tests/lab/page --jssip "$BUILD/jssip.js" ${LAB_FAR_ARGS:-} >"$dir/far.log" 2>&1 &
     LAB_FAR=$!
     LAB_PIDS=("$LAB_FAR" "$LAB_ALG" "$LAB_AGW")
-    lab_wait "$dir" "$far_at" "the far end" 10 && lab_wait "$dir" "$alg_at" alg 15 && lab_wait "$dir" "$agw_at" agw 15
+    lab_wait "$dir" "$far_at" "the far end" 45 && lab_wait "$dir" "$alg_at" alg 45 && lab_wait "$dir" "$agw_at" agw 45
 }
 
-lab_idle() { # until neither has a context left, 10 s at most: then their traces have the release, too
+lab_idle() { # until neither has a context left, 30 s at most: then their traces have the release, too
     local i
-    for ((i = 0; i < 100; i++)); do
+    for ((i = 0; i < 300; i++)); do
         [ "$(curl -fsS -m 2 http://127.0.0.1:9101/metrics http://127.0.0.1:9102/metrics | grep -cE '^(alg_iq_contexts|agw_contexts) 0$')" = 2 ] && return 0
         sleep 0.1
     done
-    echo "lab: contexts are left 10 s after the call; see $1" >&2
+    echo "lab: contexts are left 30 s after the call; see $1" >&2
     return 1
 }
 
@@ -64,11 +64,11 @@ lab_stop() { # far end and alg first, so that calls are released; status 0 when 
     local pid i bad=0
     for pid in "${LAB_PIDS[@]}"; do
         kill -TERM "$pid" 2>/dev/null # it may have had Ctrl-C from the terminal already: its status tells
-        for ((i = 0; i < 100; i++)); do
+        for ((i = 0; i < 300; i++)); do
             kill -0 "$pid" 2>/dev/null || break
             sleep 0.1
         done
-        kill -KILL "$pid" 2>/dev/null && { echo "lab: pid $pid did not stop in 10 s" >&2; bad=1; }
+        kill -KILL "$pid" 2>/dev/null && { echo "lab: pid $pid did not stop in 30 s" >&2; bad=1; }
         wait "$pid" || { echo "lab: pid $pid ended with status $?" >&2; bad=1; }
     done
     LAB_PIDS=()
