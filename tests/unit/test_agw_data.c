@@ -1,4 +1,7 @@
 /* agw/data: messages both ways, large ones and many at a time, gates, and what ends a channel or an association. */
+#include <dlfcn.h>
+#include <sys/time.h>
+
 #include "agw/data/dcep.h"
 #include "tests/unit/data_rig.h"
 
@@ -372,6 +375,20 @@ static void test_stop_in_the_middle(void **state)
     drain(r);
 }
 
+/* usrsctp's clock, and that of DTLS, does not step: it is not the wall's. */
+static void test_clock(void **state)
+{
+    int (*libraries)(struct timeval *restrict, void *restrict);
+    msec_t before = net_now_ms();
+    struct timeval tv;
+
+    (void)state;
+    *(void **)&libraries = dlsym(RTLD_DEFAULT, "gettimeofday");
+    assert_non_null(libraries);
+    assert_int_equal(libraries(&tv, NULL), 0);
+    assert_in_range((msec_t)tv.tv_sec * 1000 + (msec_t)tv.tv_usec / 1000, before, net_now_ms());
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -381,7 +398,7 @@ int main(void)
         T(test_gates), T(test_late_everything),
         T(test_bad_msrp_from_core), T(test_bad_msrp_from_wic), T(test_reset_by_control), T(test_reset_by_peer),
         T(test_dcep), T(test_deprecated_ppids), T(test_association_lost), T(test_stop_in_the_middle),
-        cmocka_unit_test_setup_teardown(test_no_association, setup_hasty, teardown),
+        cmocka_unit_test_setup_teardown(test_no_association, setup_hasty, teardown), cmocka_unit_test(test_clock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
