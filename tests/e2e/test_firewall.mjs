@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { Coturn } from './coturn.mjs';
-import { Lab, launch, phone, run, sleep, until } from './lab.mjs';
+import { Lab, launch, metric, phone, run, sleep, until } from './lab.mjs';
 import { MIC, agwConf, assert, dial, fakeMedia, farMedia, flows, hangup, hears, isCalled, packets, says } from './media.mjs';
 import { Nat } from './nat.mjs';
 import { writeTone } from './tone.mjs';
@@ -50,10 +50,13 @@ async function data(way) {
 // from the start it changes by itself; where it knew UDP alone (told: `known`) the page restarts ICE with a re-INVITE.
 // With `chat` the call has a data channel, too, whose transport comes along with its association and channel.
 // UDP that comes up `late` finds a connection in use, which agw keeps for the browser.
+// Chromium does not check TCP beside UDP that works, and agw closes a connection that has no check in 5 s: where UDP died too late
+// for that, on a slow machine, a relay takes over, and the call is placed again.
 // What it has afterwards (`then`) is told where more than one way works: in a restart Chromium ends its gathering with the first
 // candidate that connects, and the relay's, checked by what it knew of the gateway before the restart, may come before TCP's.
-async function takesOver(way, { known = 'any', then = 'any', ports = [80, 443], chat = false, late = false } = {}) {
+async function takesOver(way, { known = 'any', then = 'any', ports = [80, 443], chat = false, late = false, tries = 4 } = {}) {
   await page.evaluate((t) => window.net.choose(t), known);
+  const closed = await metric(9102, 'agw_door_late');
   if (late) nat.firewall(ports);
   await dial(page, { chat, audio: true });
   if (chat) await says(page, 'by udp');
@@ -69,6 +72,12 @@ async function takesOver(way, { known = 'any', then = 'any', ports = [80, 443], 
   await until('the core hears the browser again', async () => { const p = await pair(); return p && !by.udp(p) && (await farMedia('audio')).rtp > up + 25; }, 60000);
   await until('the browser hears the core again', async () => await packets(page, 'audio') > down + 25);
   console.log(`# media again ${Date.now() - start} ms after UDP died`);
+  if (way === 'tcp' && tries > 1 && by.turn(await pair()) && await metric(9102, 'agw_door_late') > closed) {
+    console.log('# TCP was closed before its first check: once more');
+    await hangup(page);
+    nat.firewall([]);
+    return takesOver(way, { known, then, ports, chat, late, tries: tries - 1 });
+  }
   const n = await page.evaluate(() => window.net.restarts) - restarts;
   assert(known === 'any' ? n === 0 : n > 0, `${n} ICE restarts`);
   await hears(page, MIC);
@@ -118,7 +127,7 @@ await run([
     await hangup(page);
   }],
   ['no rules: UDP', async () => { nat.firewall([]); await audio('udp'); await data('udp'); }],
-  ['UDP dies in a call: TCP port 80, checked before, takes over', () => dies('tcp')],
+  ['UDP dies in a call: TCP port 80, connected before, takes over', () => dies('tcp')],
   ['... and where UDP came up later than that', () => dies('tcp', { late: true })],
   ['UDP dies in a call that knew nothing else, audio and a data channel: ICE restart to TCP port 80', () => dies('tcp', { known: 'udp', then: 'tcp', chat: true })],
   ['... and to TURN over TLS where port 80 is shut, too', () => dies('turn', { known: 'udp', ports: [443], chat: true })],
