@@ -9,10 +9,9 @@
 
 #include "alg/sip/core.h"
 #include "alg/sip/core_tls.h"
+#include "alg/sip/sip_limits.h"
 #include "common/log.h"
 #include "common/rnd.h"
-
-#define HOP_DATAGRAM_MAX 65000 /* what a UDP datagram holds: 65507 octets, less what Sofia may add on the way */
 
 static bool is_numeric(const char *host)
 {

@@ -6,6 +6,7 @@
 #define HOPS_MAX 32                   /* next hops that names may resolve to, all together */
 #define HOP_PEER_MS 40000             /* who was a next hop is listened to for so long at least: a transaction that it began */
 #define HOP_TRIES_MAX 6               /* next hops that get one request before it is given up */
+#define HOP_DATAGRAM_MAX 65000        /* octets that a UDP datagram to one holds: 65507, less what Sofia may add on the way */
 #define HOP_BAR_MAX_S 600             /* longest Retry-After of a next hop that is honoured, seconds */
 #define CORE_TLS_HANDSHAKE_MS 10000   /* from the connection to the whole handshake, whoever opened it */
 #define CORE_TLS_SHAKING_MAX 256      /* that have none yet and came to us; over it the oldest go */
