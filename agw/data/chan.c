@@ -184,6 +184,8 @@ int chan_new(struct chan **cp, struct env *env, struct assoc *a, const struct bu
     c->gate_in = c->gate_out = true;
     DL_APPEND(a->chans, c);
     a->n_chans++;
+    if (a->dtls) /* else that is waited for */
+        sassoc_dtls_up(a); /* one that the peer ended begins again */
     chan_try(c);
     *cp = c;
     return 0;
@@ -477,6 +479,7 @@ void sassoc_dtls_up(struct assoc *a)
     struct chan *c;
     int err;
 
+    a->dtls = true;
     if (a->s)
         return;
     DL_FOREACH(a->chans, c)
@@ -493,6 +496,7 @@ void sassoc_dtls_up(struct assoc *a)
 
 void sassoc_dtls_down(struct assoc *a)
 {
+    a->dtls = false;
     if (a->s)
         fail(a, "DTLS connection closed", true);
 }

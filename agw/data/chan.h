@@ -13,10 +13,10 @@ struct assoc {
     bus_id id;
     struct env *env;
     struct bus_assoc conf;
-    struct sctp *s;        /* NULL: DTLS is not up */
+    struct sctp *s;        /* NULL: DTLS is not up, or the association ended */
     struct chan *chans;
     unsigned n_chans, n_full;
-    bool connecting, up;
+    bool dtls, connecting, up;
     bool gate_in, gate_out;
     msec_t deadline;       /* not established by then: failed */
     struct bus_stats stats;

@@ -243,9 +243,11 @@ static int watch(struct make *mk, struct media *m, uint16_t id, bool sctp, bool 
     return 0;
 }
 
-static bool has_transport(const struct exch *x, const struct rline *r)
+/* A line that the core just took comes with the command after the one that resets channels. */
+static bool has_transport(const struct make *mk, const struct media *m, const struct exch *x, const struct rline *r)
 {
-    return r->state != CHAN_GONE && !(r->bundled && r->stream != x->lay.bundle_stream);
+    return r->state != CHAN_GONE && !(r->bundled && r->stream != x->lay.bundle_stream) &&
+           (media_end_of(m, r->stream) || iq_stream_find(mk->t, r->stream));
 }
 
 static int access_events(struct make *mk, struct media *m, const struct exch *x)
@@ -258,7 +260,7 @@ static int access_events(struct make *mk, struct media *m, const struct exch *x)
     for (unsigned i = 0; !err && i < x->lay.n_rtp; i++) {
         const struct rline *r = &x->lay.rtp[i];
 
-        if (has_transport(x, r))
+        if (has_transport(mk, m, x, r))
             err = watch(mk, m, r->stream, false, r->sec[SIP_W2] == RTP_DTLS, rline_has_ice(r));
     }
     if (!err)
@@ -297,7 +299,7 @@ static int access_signals(struct make *mk, struct media *m, const struct exch *x
     for (unsigned i = 0; !err && i < x->lay.n_rtp; i++) {
         const struct rline *r = &x->lay.rtp[i];
 
-        if (has_transport(x, r))
+        if (has_transport(mk, m, x, r))
             err = signal_of(mk, m, x, r->stream, rline_has_ice(r), &r->tp);
     }
     if (!err)
@@ -384,7 +386,8 @@ static int configure_dc(struct make *mk, struct media *m, const struct exch *x)
 {
     struct media_end *e = media_end_slot(m, x->lay.dc_stream);
     bool regroup = x->new_chans || x->gone_chans, first, any = n_channels(x) > 0;
-    bool restart = x->lay.dc.restart && !is_member(x), again = restart || (x->lay.dc.renew && !is_member(x));
+    bool restart = x->lay.dc.restart && !is_member(x), back = e && e->mode == H248_MODE_INACTIVE;
+    bool again = back || restart || (x->lay.dc.renew && !is_member(x));
     struct iq_stream *s1;
 
     if (!e)
@@ -397,6 +400,7 @@ static int configure_dc(struct make *mk, struct media *m, const struct exch *x)
         return -ENOMEM;
     if (first || again) {
         s1->mode = H248_MODE_SENDRECV;
+        e->mode = H248_MODE_NONE;
         s1->remote = access_remote(mk, x);
         if (!s1->remote)
             return -ENOMEM;
@@ -458,8 +462,8 @@ int media_configure_access(struct media *m, const struct exch *x, iq_done_h *don
         err = rtp_configure_access(&mk, m, x);
     if (!err)
         err = msrp_configure_access(&mk, m, x);
-    if (!err && mk.t->n_streams > 0 && (x->initial || x->new_chans || x->gone_chans) && (n_channels(x) > 0 || bundle_changes(x)) &&
-        (exch_open(x) > 0 || x->lay.dc_stream)) /* else all is shut, none leaves */
+    if (!err && mk.t->n_streams > 0 && (((x->initial || x->new_chans || x->gone_chans) && n_channels(x) > 0) || bundle_changes(x)) &&
+        (exch_open(x) > 0 || x->lay.dc_stream || x->lay.bundle_stream)) /* else all is shut, none leaves */
         err = put_groups(&mk, m, x, STEP_CONFIGURE);
     if (!err && is_fresh(&mk, m, true))
         err = access_events(&mk, m, x);
@@ -476,7 +480,7 @@ int media_reset_channels(struct media *m, const struct exch *x, iq_done_h *done,
 
     if (err)
         return err;
-    for (unsigned i = 0; !err && x->lay.dc_stream && i < x->lay.n; i++) {
+    for (unsigned i = 0; !err && (x->lay.dc_stream || x->lay.dc_owner) && i < x->lay.n; i++) {
         const struct chan *c = &x->lay.ch[i];
         struct iq_stream *s;
 

@@ -387,7 +387,7 @@ static bool is_last_access(const struct exch *x)
         if (x->lay.rtp[i].state != CHAN_GONE)
             return false;
     }
-    return x->lay.dc_stream == 0 && exch_open(x) == 0;
+    return !x->lay.dc_stream && !x->lay.bundle_stream && exch_open(x) == 0;
 }
 
 int rtp_configure_access(struct make *mk, struct media *m, const struct exch *x)

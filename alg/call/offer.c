@@ -226,10 +226,12 @@ static int parse_web(struct exch *x, struct sv body)
     x->other_peer = x->lay.web_id.n > 0 && !sv_eq(x->lay.web_id, s->origin.sess_id);
     x->lay.web_id = s->origin.sess_id;
     err = web_read(x->a, s, x->policy, x->web);
-    if (!err && x->web->dc >= 0 && x->web->n_chans == 0 && !x->lay.dc_stream) { /* channels of other protocols: not ours */
+    if (!err && x->web->dc >= 0 && !x->lay.dc_stream && /* of other protocols: not ours; nor beside their old bundle */
+        (x->web->n_chans == 0 || (x->lay.dc_owner && !x->web->bundled[x->web->dc]))) {
         x->web->lines[x->web->dc].kind = WEB_REFUSED;
         x->web->bundled[x->web->dc] = false;
         x->web->dc = -1;
+        x->web->n_chans = 0;
     }
     if (err == -EPROTO || (!err && x->web->dc < 0 && x->web->n_rtp + x->web->n_msrp == 0 && !takes_all_away(x, s))) {
         x->why = x->web->why;
@@ -298,6 +300,8 @@ static int offer_web(struct exch *x, struct sv body)
 
     if (!err)
         err = web_lines(x);
+    if (!err && l->dc_owner && x->web->dc >= 0)
+        exch_dc_back(x);
     if (!err)
         err = take_transport(x);
     if (!err)
@@ -524,30 +528,6 @@ static int answer_web(struct exch *x, struct sv body)
     return 0;
 }
 
-/* Every channel was refused before there was any: the line of the WIC is, too. */
-static void drop_dc(struct exch *x)
-{
-    struct layout *l = &x->lay;
-    bool asked = x->from == SIP_MW; /* T1, before the WIC was */
-    uint16_t old = l->dc_old;
-
-    for (unsigned i = 0; i < l->n; i++) {
-        if (l->ch[i].state != CHAN_GONE && !l->ch[i].line)
-            return;
-    }
-    if (!x->dc_fresh || !l->dc_stream || x->told) /* the WIC has it, and so has T1 */
-        return;
-    if (!asked && l->bundle_stream == l->dc_stream)
-        l->bundle_stream = 0;
-    exch_close_dc(x);
-    if (asked) {
-        l->dc_drop = l->dc_old != old ? old : 0;
-    } else {
-        l->dc_old = old;
-        exch_join_bundle(x);
-    }
-}
-
 int exch_save(struct exch *x)
 {
     struct layout *saved = x->saved;
@@ -591,7 +571,7 @@ int exch_read_answer(struct exch *x, struct sv body)
         return exch_refuse(x, 500, 399, body.n ? "the answer is too long" : "no answer in the 200");
     err = x->from == SIP_W2 ? answer_ims(x, body) : answer_web(x, body);
     if (!err)
-        drop_dc(x);
+        exch_drop_dc(x);
     if (!err && x->initial && exch_open(x) == 0)
         err = exch_refuse(x, 488, 304, "nothing was accepted");
     return err;

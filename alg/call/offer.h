@@ -15,6 +15,7 @@ struct exch {
     const struct sdp_policy *policy;
     bool new_chans, gone_chans;    /* the other side must hear of it */
     bool dc_fresh;                 /* the de-aggregation stream is of this exchange */
+    bool dc_back;                  /* it serves channels again: it only had the transport of a bundle */
     bool altered;                  /* so it must of a line's direction or codecs */
     bool early, early_up, early_none; /* before the answer only the core is heard; the WIC too; nobody (RFC 5009) */
     bool quiet;                    /* the offerer waits for no answer: its own came in an ACK */
@@ -78,6 +79,8 @@ void exch_restore(struct exch *x);
 int exch_refuse(struct exch *x, int status, unsigned warn, const char *text); /* -EPROTO */
 uint16_t exch_free_stream(const struct layout *l);
 void exch_close_dc(struct exch *x);
+void exch_drop_dc(struct exch *x); /* when the answer was read */
+void exch_dc_back(struct exch *x); /* lay.dc_owner serves channels again */
 /* A line of that medium on Mw that is not in use any more, or a new one behind the last (RFC 3264 8.1). -1: none left. */
 int exch_free_slot(struct layout *l, const char *media, struct sv proto, struct sv fmts);
 int exch_web_line(struct exch *x, struct web_line line); /* a line of ours on W2: its index; -1: none left */

@@ -30,16 +30,58 @@ void exch_close_dc(struct exch *x)
     l->dc_bundled = false;
 }
 
+/* The channels' line is on again, and its stream is the bundle's still: no other could be in it (RFC 8841 8: one association),
+ * and its old channels are in their group until new ones come. */
+void exch_dc_back(struct exch *x)
+{
+    struct layout *l = &x->lay;
+
+    for (unsigned i = 0; i < l->n_rtp; i++) {
+        if (l->rtp[i].bundled && l->rtp[i].state != CHAN_GONE)
+            l->dc = l->rtp[i].tp;
+    }
+    l->dc.restart = l->dc.renew = l->dc.release = false;
+    l->dc_stream = l->dc_owner;
+    l->dc_owner = 0;
+    x->dc_back = true;
+}
+
 bool exch_old_goes(const struct exch *x)
 {
     const struct layout *l = &x->lay;
-    bool other = l->dc_stream != 0;
+    bool other = l->dc_stream || l->bundle_stream;
 
     for (unsigned i = 0; i < l->n_rtp; i++)
         other = other || l->rtp[i].state != CHAN_GONE;
     for (unsigned i = 0; i < l->n; i++)
         other = other || (l->ch[i].line && l->ch[i].state != CHAN_GONE);
     return l->dc_old && other;
+}
+
+/* Every channel was refused before there was any, or before there was any again: the line of the WIC is, too. */
+void exch_drop_dc(struct exch *x)
+{
+    struct layout *l = &x->lay;
+    bool asked = x->from == SIP_MW; /* T1, before the WIC was */
+    uint16_t old = l->dc_old;
+
+    for (unsigned i = 0; i < l->n; i++) {
+        if (l->ch[i].state != CHAN_GONE && !l->ch[i].line)
+            return;
+    }
+    if (x->dc_back && !asked)
+        exch_close_dc(x);
+    if (!x->dc_fresh || !l->dc_stream || x->told) /* the WIC has it, and so has T1 */
+        return;
+    if (!asked && l->bundle_stream == l->dc_stream)
+        l->bundle_stream = 0;
+    exch_close_dc(x);
+    if (asked) {
+        l->dc_drop = l->dc_old != old ? old : 0;
+    } else {
+        l->dc_old = old;
+        exch_join_bundle(x);
+    }
 }
 
 int exch_free_slot(struct layout *l, const char *media, struct sv proto, struct sv fmts)
@@ -120,7 +162,9 @@ static struct chan *add(struct exch *x, unsigned slot)
 
 struct chan *exch_chan_add(struct exch *x, unsigned slot)
 {
-    if (!x->lay.dc_stream) {
+    if (!x->lay.dc_stream && x->lay.dc_owner) {
+        exch_dc_back(x);
+    } else if (!x->lay.dc_stream) {
         x->lay.dc_stream = exch_free_stream(&x->lay);
         x->dc_fresh = true;
     }

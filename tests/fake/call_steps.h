@@ -22,6 +22,20 @@ static inline void has(const char *text, const char *part)
     TEXT(text, part);
 }
 
+/* With other ICE credentials. */
+static inline const char *restarted(const char *body)
+{
+    static char text[8192];
+    char *p = text;
+
+    snprintf(text, sizeof text, "%s", body);
+    while ((p = strstr(p, "a=ice-ufrag:")))
+        memcpy(p += strlen("a=ice-ufrag:"), "NEWW", 4);
+    for (p = text; (p = strstr(p, "a=ice-pwd:"));)
+        memcpy(p += strlen("a=ice-pwd:"), "new", 3);
+    return text;
+}
+
 static inline struct sip_in *originate(const char *body)
 {
     return request((struct sip_msg){.method = "INVITE", .uri = "sip:bob@home.net;transport=ws", .body = body, .side = SIP_W2,

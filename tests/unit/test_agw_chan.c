@@ -313,6 +313,32 @@ static void test_another_port_and_dtls(void **state)
     chan_free(c);
 }
 
+/* A browser that takes its channels' line away ends the association, not DTLS: the channel that comes later has a new one. */
+static void test_channel_again(void **state)
+{
+    struct rig *r = *state;
+    struct chan *c = chan_of(r, 0);
+
+    up(r);
+    sctp_abort(r->peer);
+    run(r, 100);
+    assert_int_equal(r->ev[BUS_EV_SCTP_CLOSED], 1);
+    chan_free(c);
+    peer_open(r, 6000, 0);
+    c = chan_of(r, 0);
+    run(r, 2000);
+    assert_int_equal(r->ev[BUS_EV_SCTP_UP], 2);
+    assert_int_equal(chan_send(c, SV("x")), 0);
+    run(r, 100);
+    assert_int_equal(r->peer_msgs, 1);
+    chan_free(c);
+    sassoc_dtls_down(r->a);
+    c = chan_of(r, 0);
+    run(r, 2000);
+    assert_int_equal(r->ev[BUS_EV_SCTP_UP], 2);
+    chan_free(c);
+}
+
 static void test_association_first(void **state)
 {
     struct rig *r = *state;
@@ -337,7 +363,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_ppid), T(test_back_pressure), T(test_small_messages), T(test_reset_while_stopped), T(test_too_big),
-        T(test_high_stream), T(test_no_such_stream), T(test_another_port_and_dtls), T(test_association_first),
+        T(test_high_stream), T(test_no_such_stream), T(test_another_port_and_dtls), T(test_channel_again),
+        T(test_association_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -478,7 +478,7 @@ static void test_removal_refused(void **state)
     hang_up(SIP_W2);
 }
 
-/* A bundle whose last lines go at once: they are shut, so the group is as it was. */
+/* A bundle whose last lines go at once: the one that has the transport is shut and stays, alone in its group. */
 static void test_bundle_all_gone(void **state)
 {
     static const char none[] = W2_HEAD "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\nc=IN IP4 0.0.0.0\r\n"
@@ -491,7 +491,7 @@ static void test_bundle_all_gone(void **state)
     establish(W2_HEAD W2_GROUP W2_AUDIO("54400", "0 126", "actpass", "sendrecv") W2_VIDEO("102", "actpass"), A3);
     in = inside(dlg_of(SIP_W2), "INVITE", none);
     respond(out_pending("INVITE"), 200, MW_HEAD "m=audio 0 RTP/AVP 0\r\nm=video 0 RTP/AVPF 102\r\n");
-    OP("MOD ip/1/access/8", "S1 in", "S2 in", "!groupse", "!L{}");
+    OP("MOD ip/1/access/8 groupse=[BUNDLE 1]\n", "S1 in", "S2 - L{} R{}");
     all_ok();
     assert_int_equal(in->status, 200);
     ack(in);

@@ -28,20 +28,6 @@ static void test_bundle_only_strict(void **state)
     hang_up(SIP_W2);
 }
 
-/* With other ICE credentials. */
-static const char *restarted(const char *body)
-{
-    static char text[8192];
-    char *p = text;
-
-    snprintf(text, sizeof text, "%s", body);
-    while ((p = strstr(p, "a=ice-ufrag:")))
-        memcpy(p += strlen("a=ice-ufrag:"), "NEWW", 4);
-    for (p = text; (p = strstr(p, "a=ice-pwd:"));)
-        memcpy(p += strlen("a=ice-pwd:"), "new", 3);
-    return text;
-}
-
 /* Profile "browser": one transport, whose owner is the first line. */
 static void test_bundle(void **state)
 {
@@ -91,55 +77,6 @@ static void test_bundle(void **state)
 }
 
 #define DC_OFF "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\nc=IN IP4 0.0.0.0\r\n"
-#define CORE_OFF "m=message 0 TCP/MSRP *\r\n"
-
-/* The first line is that of the channels; when it goes, audio rides on its transport. at_once: ICE begins anew with that. */
-static void dc_first(bool at_once)
-{
-    static const char left[] = W2_HEAD "a=group:BUNDLE 0\r\n" DC_OFF W2_AUDIO("54400", "0 126", "actpass", "sendrecv");
-    struct iq_observed ev = {.event = IQ_EV_SCTP_RELEASED, .stream = 2};
-    struct sip_in *in;
-
-    world_open(1);
-    W.calls->conf.policy.browser = true;
-    in = establish(W2_HEAD "a=group:BUNDLE 2 0\r\n" W2_DC("2", "actpass") W2_AUDIO("54400", "0 126", "actpass", "sendrecv"),
-                   MW_HEAD MW_AUDIO("49170", "sendrecv") MW_MSRP("49200", "active"));
-    TEXT(in->body, "a=group:BUNDLE 2 0\r\n");
-    in = inside(dlg_of(SIP_W2), "INVITE", at_once ? restarted(left) : left);
-    respond(out_pending("INVITE"), 200, MW_HEAD MW_AUDIO("49170", "sendrecv") CORE_OFF);
-    W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/access/8"), &ev); /* the browser closes its association first */
-    if (W.calls->list->fsm.state == CALL_RE_RESETTING)
-        fsm_event(&W.calls->list->fsm, EV_TIMEOUT, NULL);
-    OP("MOD ip/1/access/8\n S2 in", "!L{}", "!S1");
-    if (at_once)
-        OP("S2 in L(", "a=ice-ufrag:$| a=ice-pwd:$|", "R(v=0| ", "a=ice-ufrag:NEWW|");
-    all_ok();
-    assert_int_equal(in->status, 200);
-    ack(in);
-    W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/access/8"), &ev);
-    assert_int_equal(W.calls->list->fsm.state, CALL_ACTIVE);
-    if (!at_once) {
-        in = inside(dlg_of(SIP_W2), "INVITE", restarted(left));
-        OP("MOD ip/1/access/8", "S2 - L(v=0| c=IN IP4 198.51.100.20| m=application 40020 UDP/DTLS/SCTP webrtc-datachannel| a=sctp-port:5000|",
-           "a=max-message-size:65536| a=mid:2| a=ice-ufrag:$| a=ice-pwd:$|", "R(v=0| ", "a=sctp-port:5000| a=mid:2| a=ice-ufrag:NEWW|", "!EstBNC", "!S1");
-        op_ok(op_pending());
-        assert_int_equal(in->status, 200);
-        TEXT(in->body, "m=application 0 ", "m=audio 40020 ", "a=group:BUNDLE 0\r\n");
-        ack(in);
-    }
-    ev.event = IQ_EV_DTLS_FAILED; /* that transport is still the call's */
-    W.ctxs->h.notify(W.ctxs->h.arg, SV("ip/1/access/8"), &ev);
-    assert_int_equal(W.calls->list->fsm.state, CALL_DYING);
-    world_drain(false, NULL);
-    world_close();
-}
-
-static void test_bundle_dc_first(void **state)
-{
-    (void)state;
-    dc_first(false);
-    dc_first(true);
-}
 
 /* The other way round: the channels are what is left, and speak for the transport of audio that is gone. */
 static void test_bundle_dc_left(void **state)
@@ -565,7 +502,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bundle_only_strict),
         cmocka_unit_test(test_bundle),
-        cmocka_unit_test(test_bundle_dc_first),
         cmocka_unit_test(test_bundle_dc_left),
         cmocka_unit_test(test_bundle_offered),
         cmocka_unit_test(test_bundle_first_refused),
