@@ -136,11 +136,11 @@ static int check_remote(const struct change *ch, const struct row *r, enum strea
     if (err)
         return err;
     far.ice = rides_on_ice(ch, r->m);
-    if (!far.ice && !same_family(r->m->local, &far.addr))
-        return iq_refuse(ch->fault, 449, "Remote of stream %u: another address family than Local", r->m->id);
     err = remote_reach(&far, ch->t->realm->conf->reach, kind == STREAM_TCP, r->m->id, ch->fault);
     if (err)
         count_add(&ch->t->ctx->ctl->counts[CTL_C_UNREACHABLE], 1);
+    else if (!far.ice && !same_family(r->m->local, &far.addr))
+        err = iq_refuse(ch->fault, 449, "Remote of stream %u: another address family than Local", r->m->id);
     return err;
 }
 
